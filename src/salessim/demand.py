@@ -1,0 +1,122 @@
+"""How cases come into being: the arrivals of a channel and what each case brings with it.
+
+Arrivals are a unit-rate Poisson process of named draws, put through the inverse of the channel's cumulative
+intensity (time change; Çınlar 1975, Lewis & Shedler 1979). So a channel that is scaled up keeps its pattern, and
+arrival n of a channel does not depend on any other. Over-dispersion multiplies each day by a Gamma draw of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from salessim.durations import LawTable, sample
+from salessim.hours import FOREVER
+from salessim.jit import inlined
+from salessim.streams import Purpose, block, child_key, uniform
+
+_ARRIVAL, _ATTRIBUTES, _DAY = int(Purpose.ARRIVAL), int(Purpose.ATTRIBUTES), int(Purpose.DAY)
+
+
+class Sources(NamedTuple):
+    """The channels, one entry each; slots are stretches of constant rate."""
+
+    key: Any
+    goal: Any
+    """The step a case enters."""
+    cost: Any
+    """Money per case."""
+    first_slot: Any
+    last_slot: Any
+    slot_start: Any
+    slot_rate: Any
+    """Cases per tick; float64."""
+    slot_day: Any
+    """Days since the start: the name of the slot's Gamma draw."""
+    daily_law: Any
+    """Law of the factor of a day, or -1."""
+    first_batch: Any
+    last_batch: Any
+    batch_mark: Any
+    """Cumulative shares of the batch sizes."""
+    batch_size: Any
+    first_replay: Any
+    last_replay: Any
+    """Equal where arrivals are generated."""
+    replay_time: Any
+    mix: Any
+    """[channel, segment] cumulative shares."""
+
+
+class Segments(NamedTuple):
+    """What a case of each segment is worth."""
+
+    size: int
+    value: Any
+    """Law of the deal value, or -1."""
+
+
+@inlined
+def cumulate(sources: Sources, laws: LawTable, seed, replication, cumulative, factor) -> None:
+    """Fill the cumulative intensity at the start of each slot, and each slot's factor of the day."""
+    for s in range(sources.key.shape[0]):
+        total, day, level = 0.0, -1, 1.0
+        first, last = sources.first_slot[s], sources.last_slot[s]
+        for i in range(first, last):
+            if sources.daily_law[s] >= 0 and sources.slot_day[i] != day:
+                day = sources.slot_day[i]
+                level = sample(laws, sources.daily_law[s], block(seed, replication, sources.key[s], day, 0, _DAY)[0])
+            cumulative[i] = total
+            factor[i] = level
+            if i + 1 < last:
+                total += sources.slot_rate[i] * level * float(sources.slot_start[i + 1] - sources.slot_start[i])
+
+
+@inlined
+def next_arrival(sources: Sources, seed, replication, s: int, serial: int, reached: float, slot: int,
+                 cumulative, factor):  # fmt: skip
+    """Time of arrival `serial` of channel `s`, and where the search stands: (time, reached, slot, batch size).
+
+    `reached` is the intensity used up by the arrivals before, `slot` the slot of the last one. FOREVER: no more.
+    """
+    if sources.last_replay[s] > sources.first_replay[s]:
+        i = sources.first_replay[s] + serial
+        return (sources.replay_time[i] if i < sources.last_replay[s] else FOREVER), reached, slot, 1
+    words = block(seed, replication, sources.key[s], serial, 0, _ARRIVAL)
+    reached -= math.log(1.0 - uniform(words[0]))
+    while slot + 1 < sources.last_slot[s] and cumulative[slot + 1] <= reached:
+        slot += 1
+    rate = sources.slot_rate[slot] * factor[slot]
+    if rate <= 0.0:
+        return FOREVER, reached, slot, 1
+    late = (reached - cumulative[slot]) / rate
+    size = 1
+    if sources.last_batch[s] > sources.first_batch[s]:
+        mark = uniform(words[1])
+        i = sources.first_batch[s]
+        while i + 1 < sources.last_batch[s] and mark >= sources.batch_mark[i]:
+            i += 1
+        size = sources.batch_size[i]
+    if late >= 4.0e18:
+        return FOREVER, reached, slot, size
+    return sources.slot_start[slot] + int(late + 0.5), reached, slot, size
+
+
+@inlined
+def case_key(sources: Sources, s: int, serial: int, member: int):
+    """The key of a case that came by itself: its channel, the arrival's serial number, its place in the batch."""
+    return child_key(sources.key[s], serial, member)
+
+
+@inlined
+def attributes(segments: Segments, laws: LawTable, mix, first: int, fixed: int, seed, replication, key):
+    """(segment, value) of a new case; `fixed` is the segment if it is known, else -1 and drawn from mix[first:]."""
+    words = block(seed, replication, key, 0, 0, _ATTRIBUTES)
+    segment = fixed
+    if segment < 0:
+        mark = uniform(words[0])
+        segment = 0
+        while segment + 1 < segments.size and mark >= mix[first + segment]:
+            segment += 1
+    law = segments.value[segment]
+    return segment, (sample(laws, law, words[1]) if law >= 0 else 0.0)

@@ -1,0 +1,206 @@
+"""The compiled engine's arrays: made, enlarged when full, and collected when the run is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from salessim.engines import compiled as c
+from salessim.engines.outcome import (
+    C_NUMBER,
+    CASE_COLUMNS,
+    STEP_TALLIES,
+    STILL_OPEN,
+    TEAM_TALLIES,
+    VISIT_COLUMNS,
+    Raw,
+    cut_off,
+)
+from salessim.engines.reference import most_roles, stalled
+from salessim.errors import LimitReached
+from salessim.network import Network
+from salessim.order import MOST_OPEN
+from salessim.records import NEVER
+
+ROWS = 1 << 18
+"""Rows of a chunk of the log: large enough for huge pages, small enough to hand over often."""
+
+
+def run(
+    network: Network, seed: int, replication: int, *, log: bool, cases: bool, room: int = 256, rows: int = ROWS
+) -> Raw:
+    """One replication on the compiled engine.
+
+    Args:
+        network: the model.
+        seed, replication: the key of every draw.
+        log: whether to write down visits.
+        cases: whether to write down cases; without, only the totals remain.
+        room: slots to begin with (tests begin with 2, to grow often).
+        rows: rows of a chunk.
+    """
+    if not log:
+        rows_of_visits = 1
+    else:
+        rows_of_visits = rows
+    state = _state(network, seed, replication, log, cases, room, rows_of_visits, rows if cases else 1)
+    visits: list[tuple[Any, Any]] = []
+    ended: list[tuple[Any, Any]] = []
+    while True:
+        why = c.advance(network.model, state)
+        if why == c.HORIZON:
+            break
+        if why == c.AGENDA_FULL:
+            state = state._replace(agenda=_longer(state.agenda, 1))
+        elif why == c.SLOTS_FULL:
+            state = _more_slots(state)
+        elif why == c.QUEUE_FULL:
+            state = _longer_queue(state, int(state.n[c.FULL]))
+        elif why == c.LOG_FULL:
+            visits.append((state.log_time, state.log_what))
+            state = state._replace(log_time=np.empty_like(state.log_time), log_what=np.empty_like(state.log_what))
+            state.n[c.ROWS] = 0
+        elif why == c.CASES_FULL:
+            ended.append((state.case_time, state.case_money))
+            state = state._replace(case_time=np.empty_like(state.case_time), case_money=np.empty_like(state.case_money))
+            state.n[c.CASE_ROWS] = 0
+        elif why == c.STALLED_CASE:
+            raise stalled(network, int(state.n[c.FULL]))
+    visits.append((state.log_time[: state.n[c.ROWS]], state.log_what[: state.n[c.ROWS]]))
+    ended.append((state.case_time[: state.n[c.CASE_ROWS]], state.case_money[: state.n[c.CASE_ROWS]]))
+    _cut_off(network, state, visits, ended, log, cases)
+    return Raw(
+        *(np.concatenate(part) for part in zip(*visits, strict=True)),
+        *(np.concatenate(part) for part in zip(*ended, strict=True)),
+        state.tally,
+        state.team_tally,
+        int(state.n[c.CASES]),
+    )
+
+
+def _state(
+    network: Network, seed: int, replication: int, log: bool, cases: bool, room: int, rows: int, case_rows: int
+) -> c.State:
+    model = network.model
+    steps, teams = len(network.labels.steps), len(network.labels.teams)
+    sources, slots = len(model.sources.key), len(model.sources.slot_start)
+    n = np.zeros(c.SCALARS, np.int64)
+    n[[c.SEED, c.REPLICATION, c.NOW, c.CURRENT]] = seed, replication, -1, -1
+    n[[c.KEEP_LOG, c.KEEP_CASES]] = int(log), int(cases)
+    n[c.SLOTS_FREE] = room
+    ints = lambda *shape: np.zeros(shape, np.int64)  # noqa: E731 (reads better than a def here)
+    case = ints(room, c.FIELDS)
+    case[:, c.NUMBER] = NEVER
+    queue = 8
+    return c.State(
+        n=n,
+        source=ints(sources, 4),
+        reached=np.zeros(sources),
+        cumulative=np.zeros(slots),
+        factor=np.ones(slots),
+        case=case,
+        worth=np.zeros((room, 2)),
+        words=np.zeros((room, 5), np.uint64),
+        visits=np.zeros((room, steps), np.int32),
+        free=np.arange(room - 1, -1, -1, dtype=np.int64),
+        agenda=ints(3, 64),
+        ready=ints(room),
+        queue_key=ints(queue * steps),
+        queue_order=ints(queue * steps),
+        queue_slot=ints(queue * steps),
+        queue_base=queue * np.arange(steps, dtype=np.int64),
+        queue_room=np.full(steps, queue, np.int64),
+        queue_size=ints(steps),
+        waiting=ints(steps),
+        idle=_idle(network),
+        idle_head=ints(teams),
+        idle_count=model.people.size.copy(),
+        duty=network.duty_at_start.copy(),
+        settled=ints(steps),
+        kept=ints(teams),
+        pick=ints(4),
+        tally=np.zeros((steps, STEP_TALLIES)),
+        team_tally=np.zeros((teams, TEAM_TALLIES)),
+        log_time=np.empty((rows, 3), np.int64),
+        log_what=np.empty((rows, VISIT_COLUMNS + most_roles(network)), np.int32),
+        case_time=np.empty((case_rows, CASE_COLUMNS), np.int64),
+        case_money=np.empty((case_rows, 2)),
+    )
+
+
+def _idle(network: Network) -> Any:
+    """Everybody is idle, in order of number."""
+    return np.arange(int(network.model.people.size.sum()), dtype=np.int64)
+
+
+def _longer(array: Any, axis: int = 0) -> Any:
+    return np.concatenate([array, np.zeros_like(array)], axis=axis)
+
+
+def _more_slots(state: c.State) -> c.State:
+    """Twice the slots; the new ones are free, the at-once list is straightened."""
+    n, room = state.n, len(state.case)
+    if 2 * room > MOST_OPEN:
+        raise LimitReached(
+            f"more than {MOST_OPEN // 2:,} cases are open at once; the load is too high (see `salessim validate`) or cases never leave"
+        )
+    ready = np.zeros(2 * room, np.int64)
+    ready[: n[c.READY_COUNT]] = np.roll(state.ready, -int(n[c.READY_HEAD]))[: n[c.READY_COUNT]]
+    n[c.READY_HEAD] = 0
+    free = np.zeros(2 * room, np.int64)
+    free[:room] = np.arange(2 * room - 1, room - 1, -1)
+    n[c.SLOTS_FREE] = room
+    case = _longer(state.case)
+    case[room:, c.NUMBER] = NEVER
+    return state._replace(
+        case=case, worth=_longer(state.worth), words=_longer(state.words), visits=_longer(state.visits), free=free, ready=ready
+    )
+
+
+def _longer_queue(state: c.State, step: int) -> c.State:
+    """Drop the entries of cases that left a queue; if it is still more than half full, double its room."""
+    base, size = int(state.queue_base[step]), int(state.queue_size[step])
+    stretch = slice(base, base + size)
+    slots, orders = state.queue_slot[stretch], state.queue_order[stretch]
+    live = state.case[slots, c.ORDER] == orders
+    keys, orders, slots = state.queue_key[stretch][live], orders[live], slots[live]
+    order = np.lexsort((orders, keys))  # a sorted array is a heap
+    rooms = state.queue_room.copy()
+    if 2 * len(order) > rooms[step]:
+        rooms[step] *= 2
+    bases = np.concatenate([[0], np.cumsum(rooms)[:-1]])
+    sizes = state.queue_size.copy()
+    sizes[step] = len(order)
+    new = {}
+    for field, mine in (("queue_key", keys), ("queue_order", orders), ("queue_slot", slots)):
+        old = getattr(state, field)
+        pool = np.zeros(int(rooms.sum()), np.int64)
+        for s in range(len(rooms)):
+            kept = mine[order] if s == step else old[state.queue_base[s] : state.queue_base[s] + state.queue_size[s]]
+            pool[bases[s] : bases[s] + len(kept)] = kept
+        new[field] = pool
+    return state._replace(queue_base=bases, queue_room=rooms, queue_size=sizes, **new)
+
+
+def _cut_off(network: Network, state: c.State, visits: list[Any], ended: list[Any], log: bool, cases: bool) -> None:
+    """Write down what is open at the horizon, by case number."""
+    case = state.case
+    slots = np.flatnonzero(case[:, c.NUMBER] != NEVER)
+    slots = slots[np.argsort(case[slots, c.NUMBER])]
+    open_ = case[slots]
+    for row in open_:
+        cut_off(network, state.tally, int(row[c.STEP]), int(row[c.ENABLED]), bool(row[c.ORDER] > 0))
+    if cases:
+        columns = [c.NUMBER, c.BORN, c.RESPONDED, c.WON_AT, c.DELIVERED_AT, c.NUMBER, c.NUMBER, c.STEP, c.CHANNEL, c.SEGMENT,
+                   c.CUSTOMER]  # fmt: skip
+        rows = open_[:, columns]
+        rows[:, C_NUMBER + 5], rows[:, C_NUMBER + 6] = NEVER, STILL_OPEN
+        ended.append((rows, state.worth[slots]))
+    if log:
+        time = np.stack([open_[:, c.ENABLED], open_[:, c.STARTED], np.full(len(slots), NEVER)], axis=1)
+        visit = state.visits[slots, open_[:, c.STEP]]
+        width = state.log_what.shape[1] - VISIT_COLUMNS
+        crew = np.where(np.arange(width) < open_[:, [c.CREW]], open_[:, c.PERSON : c.PERSON + width], NEVER)
+        what = np.stack([open_[:, c.NUMBER], open_[:, c.STEP], visit, np.full(len(slots), STILL_OPEN)], axis=1)
+        visits.append((time, np.concatenate([what, crew], axis=1).astype(np.int32)))

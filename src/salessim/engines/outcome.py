@@ -1,0 +1,213 @@
+"""What both engines hand over, and how it becomes a replication and an event log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from salessim.records import COMPLETED, LOST, NEVER, OPEN, Cases, Replication, Totals
+from salessim.stages.verbs import DONE
+
+if TYPE_CHECKING:
+    from salessim.log import EventLog
+    from salessim.network import Network
+
+# Columns of the tallies.
+ENTERED, BEGUN, FINISHED_VISITS, QUIT, WAITED_SUM, QUEUE_AREA, PRESENT_AREA, STEP_TALLIES = range(8)
+BUSY, OVERTIME, TEAM_TALLIES = range(3)
+
+# Columns of a case's record; those of a visit are (enabled, started, ended) and (number, step, visit, goal, people).
+(C_NUMBER, C_BORN, C_RESPONDED, C_WON, C_DELIVERED, C_ENDED, C_GOAL, C_STEP, C_CHANNEL, C_SEGMENT, C_CUSTOMER,
+ CASE_COLUMNS) = range(12)  # fmt: skip
+VISIT_COLUMNS = 4
+
+STILL_OPEN = -(1 << 30)
+"""The goal of a visit or case that the horizon cut off."""
+
+
+class Raw(NamedTuple):
+    """The bare output of an engine; everything in the order in which it happened, open cases last by number."""
+
+    visit_time: Any
+    visit_what: Any
+    case_time: Any
+    case_money: Any
+    tally: Any
+    team_tally: Any
+    cases: int
+    """How many cases were born."""
+
+
+def cut_off(network: Network, tally: Any, step: int, enabled: int, waiting: bool) -> None:
+    """Add what a visit that the horizon cuts off has contributed to the areas of its step."""
+    model = network.model
+    inside = float(model.horizon - max(enabled, model.warm_up))
+    tally[step, PRESENT_AREA] += inside
+    if waiting:
+        tally[step, QUEUE_AREA] += inside
+
+
+def replication(network: Network, raw: Raw, number: int, log: bool) -> Replication:
+    """A replication from an engine's bare output."""
+    time, money = raw.case_time, raw.case_money
+    order = np.argsort(time[:, C_NUMBER], kind="stable")
+    time, money = time[order], money[order]
+    goal = time[:, C_GOAL]
+    outcome = np.where(goal == STILL_OPEN, OPEN, np.where(goal == DONE, COMPLETED, LOST))
+    cases = Cases(
+        born=time[:, C_BORN],
+        responded=time[:, C_RESPONDED],
+        won=time[:, C_WON],
+        delivered=time[:, C_DELIVERED],
+        ended=time[:, C_ENDED],
+        outcome=outcome,
+        reason=np.where(outcome == LOST, -2 - goal, -1),
+        step=time[:, C_STEP],
+        channel=time[:, C_CHANNEL],
+        segment=time[:, C_SEGMENT],
+        customer=time[:, C_CUSTOMER],
+        value=money[:, 0],
+        cost=money[:, 1],
+    )
+    tally = raw.tally
+    whole = {"entered": ENTERED, "begun": BEGUN, "finished": FINISHED_VISITS, "gave_up": QUIT}
+    totals = Totals(
+        **{f: tally[:, c].astype(np.int64) for f, c in whole.items()},
+        waited=tally[:, WAITED_SUM],
+        queue_area=tally[:, QUEUE_AREA],
+        present_area=tally[:, PRESENT_AREA],
+        busy=raw.team_tally[:, BUSY],
+        overtime=raw.team_tally[:, OVERTIME],
+        on_duty=network.on_duty,
+    )
+    return Replication(
+        labels=network.labels,
+        cases=cases,
+        totals=totals,
+        team_cost=network.pay_on_duty + totals.overtime * network.overtime_pay,
+        fixed_cost=network.fixed_cost,
+        number=number,
+        log=event_log(network, raw, cases) if log else None,
+    )
+
+
+def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
+    """The log of a run in names, real dates and money."""
+    import pandas as pd
+
+    from salessim.log import EventLog, LogAbout
+
+    labels, model = network.labels, network.model
+    time, what = raw.visit_time, raw.visit_what
+    number, step, goal = what[:, 0], what[:, 1], what[:, 3]
+    people = what[:, VISIT_COLUMNS:]
+    names = _named_people(network)
+    teams = np.array([*labels.teams, ""], dtype=object)
+    team_of = np.append(model.people.team_of, len(labels.teams))
+    crew = np.full(len(what), "", dtype=object)
+    team = np.full(len(what), "", dtype=object)
+    pay = np.zeros(len(what))
+    for r in range(people.shape[1]):
+        there = people[:, r] >= 0
+        joint = " + " if r else ""
+        crew[there] = crew[there] + (joint + names[people[there, r]])
+        team[there] = team[there] + (joint + teams[team_of[people[there, r]]])
+        pay[there] += model.people.pay[team_of[people[there, r]]]
+    steps, stages = np.array(labels.steps, dtype=object), np.array(labels.stages, dtype=object)
+    gave_up = (time[:, 1] == NEVER) & (goal != STILL_OPEN)
+    outcome = np.full(len(what), "next", dtype=object)
+    outcome[gave_up] = "gave up"
+    outcome[goal == DONE] = "completed"
+    outcome[goal == STILL_OPEN] = "open"
+    left = (goal < DONE) & (goal != STILL_OPEN)
+    outcome[left] = np.array([f"lost: {r}" for r in labels.reasons], dtype=object)[-2 - goal[left]]
+    cost = np.where(gave_up | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
+    cost = cost + pay * _work_of(network, time, what, people)
+    zone = network.time_zone
+
+    def dates(ticks: Any) -> Any:
+        stamps = pd.DatetimeIndex(np.datetime64(network.origin.replace(tzinfo=None), "us") + ticks.astype("timedelta64[us]"))
+        local = stamps.tz_localize("UTC").tz_convert(zone).as_unit("us").to_series(index=range(len(ticks)))
+        return local.where(pd.Series(ticks != NEVER))
+
+    frame = pd.DataFrame(
+        {
+            "case": number.astype(np.int64),
+            "customer": cases.customer[number],
+            "stage": stages[np.array(labels.stage_of)[step]],
+            "step": steps[step],
+            "visit": what[:, 2].astype(np.int64),
+            "team": team,
+            "person": crew,
+            "enabled": dates(time[:, 0]),
+            "started": dates(time[:, 1]),
+            "ended": dates(time[:, 2]),
+            "outcome": outcome,
+            "channel": np.array(labels.channels, dtype=object)[cases.channel[number]],
+            "segment": np.array(labels.segments, dtype=object)[cases.segment[number]],
+            "value": cases.value[number],
+            "cost": cost,
+        }
+    )
+    start = pd.Timestamp(network.origin).tz_convert(zone)
+    about = LogAbout(
+        start=start.to_pydatetime(),
+        end=(start.tz_convert("UTC") + pd.Timedelta(microseconds=model.horizon)).tz_convert(zone).to_pydatetime(),
+        time_zone=zone,
+        currency=labels.currency,
+        stages=labels.stages,
+        milestones=dict(network.milestones),
+        source=f"simulation of {network.name}",
+    )
+    return EventLog(frame, about)
+
+
+def _named_people(network: Network) -> Any:
+    people = network.model.people
+    return np.array(
+        [f"{network.labels.teams[t]}-{i - people.first_person[t] + 1}" for i, t in enumerate(people.team_of)] + [""],
+        dtype=object,
+    )
+
+
+def _work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
+    """Working ticks of each visit: from its start to its end (or the horizon) on the calendar of its people."""
+    model = network.model
+    result = np.zeros(len(time))
+    staffed = np.flatnonzero(people[:, 0] >= 0) if people.shape[1] else np.zeros(0, np.int64)
+    if len(staffed) == 0:
+        return result
+    since = time[staffed, 1]
+    until = np.where(time[staffed, 2] == NEVER, model.horizon, time[staffed, 2])
+    calendar = _calendar_of(network, what[staffed, 1], people[staffed])
+    hours = model.hours
+    result[staffed] = until - since
+    for c in np.unique(calendar):
+        if c == 0:
+            continue
+        rows = np.flatnonzero(calendar == c)
+        first, last = hours.first[c], hours.last[c]
+        opens, closes, before = hours.opens[first:last], hours.closes[first:last], hours.before[first:last]
+
+        def done(t: Any, o: Any = opens, x: Any = closes, b: Any = before) -> Any:
+            i = np.searchsorted(o, t, side="right") - 1
+            return np.where(i < 0, 0, b[i] + np.minimum(t, x[i]) - o[i])
+
+        result[staffed[rows]] = done(until[rows]) - done(since[rows])
+    return result
+
+
+def _calendar_of(network: Network, step: Any, people: Any) -> Any:
+    """The calendar a crew works on, from the combination of its teams."""
+    needs, team_of = network.model.needs, network.model.people.team_of
+    number = needs.first_combination[step].copy()
+    for r in range(people.shape[1]):
+        there = np.flatnonzero(people[:, r] >= 0)
+        for s in np.unique(step[there]):
+            rows = there[step[there] == s]
+            role = needs.first_role[s] + r
+            teams = needs.team[needs.first_entry[role] : needs.last_entry[role]]
+            entry = {int(t): e for e, t in enumerate(teams)}
+            number[rows] += needs.stride[role] * np.array([entry[int(t)] for t in team_of[people[rows, r]]])
+    return needs.calendar[number]

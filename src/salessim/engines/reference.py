@@ -1,0 +1,462 @@
+"""The reference engine: SimPy, written to be read.
+
+Each case is a SimPy process that asks its rule what comes next and does it. People are queues of the idle; queues
+are heaps; `settle` hands people to the waiting. `compiled` must give the same log, row for row.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.engines.outcome import (
+    BEGUN,
+    BUSY,
+    ENTERED,
+    FINISHED_VISITS,
+    OVERTIME,
+    PRESENT_AREA,
+    QUEUE_AREA,
+    QUIT,
+    STEP_TALLIES,
+    STILL_OPEN,
+    TEAM_TALLIES,
+    VISIT_COLUMNS,
+    WAITED_SUM,
+    Raw,
+    cut_off,
+)
+from salessim.errors import LimitReached
+from salessim.hours import finish, worked
+from salessim.jit import interpreted
+from salessim.network import DELIVERED, RESPONSE, WON, Network
+from salessim.order import (
+    ARRIVED,
+    CLASS_BITS,
+    CLASS_MASK,
+    FINISHED,
+    GAVE_UP,
+    HIGHEST_VALUE,
+    LONGEST_IN_PROCESS,
+    MOST_OPEN,
+    MOST_STALLED,
+    NEWEST_FIRST,
+    RANK_BITS,
+    SHIFT,
+    SPAWNED,
+)
+from salessim.records import NEVER
+from salessim.stages import decide
+from salessim.stages.verbs import ASK, BEGIN, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.streams import Purpose, block, child_key
+
+_decide, _finish, _worked = interpreted(decide), interpreted(finish), interpreted(worked)
+_next_arrival, _attributes, _case_key = interpreted(next_arrival), interpreted(attributes), interpreted(case_key)
+_cumulate = interpreted(cumulate)
+_VISIT = int(Purpose.VISIT)
+_URGENT = 0
+"""SimPy's priority for what happens at once; agenda events come after it."""
+
+
+class Case:
+    """One journey through the process."""
+
+    __slots__ = ("born", "channel", "cost", "crew", "customer", "delivered", "enabled", "key", "lead", "number", "order",
+                 "responded", "segment", "stalled", "started", "step", "value", "visits", "waited", "wake", "won")  # fmt: skip
+
+    def __init__(self, key: int, step: int, channel: int, segment: int, customer: int, value: float, cost: float) -> None:
+        self.key, self.step, self.channel, self.segment, self.customer = key, step, channel, segment, customer
+        self.value, self.cost = value, cost
+        self.number = self.born = self.responded = self.won = self.delivered = self.enabled = self.started = NEVER
+        self.order = self.waited = self.stalled = self.lead = 0
+        self.crew: tuple[int, ...] = ()
+        self.visits: dict[int, int] = {}
+        self.wake: simpy.Event | None = None
+
+
+class Reference:
+    """One run of a network."""
+
+    def __init__(self, network: Network, seed: int, replication: int, log: bool) -> None:
+        self.network, self.seed, self.replication, self.keep_log = network, seed, replication, log
+        self.model = model = _as_lists(network.model)
+        self.env = simpy.Environment(initial_time=0)
+        people, needs = model.people, model.needs
+        self.idle = [deque(range(first, first + size)) for first, size in zip(people.first_person, people.size, strict=True)]
+        self.duty = network.duty_at_start.tolist()
+        self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in model.rules.steps.key]
+        self.waiting = [0] * len(self.queues)
+        self.in_area = [[s for s, a in enumerate(needs.area) if a == area] for area in range(len(needs.linked))]
+        self.staffed = [s for s, a in enumerate(needs.area) if a >= 0]
+        self.roles = [_roles(needs, s) for s in range(len(self.queues))]
+        self.open: dict[int, Case] = {}
+        self.orders = self.spawned = 0
+        self.asking: Case | None = None
+        self.tally = np.zeros((len(self.queues), STEP_TALLIES)).tolist()
+        self.team_tally = np.zeros((len(people.size), TEAM_TALLIES)).tolist()
+        self.visit_rows: list[tuple[int, ...]] = []
+        self.case_rows: list[tuple[int, ...]] = []
+        self.money_rows: list[tuple[float, float]] = []
+        self.born = 0
+
+    def run(self) -> Raw:
+        """From time 0 to the horizon."""
+        sources = self.model.sources
+        self.cumulative, self.factor = [0.0] * len(sources.slot_start), [1.0] * len(sources.slot_start)
+        _cumulate(self.network.model.sources, self.model.rules.laws, self.seed, self.replication, self.cumulative, self.factor)
+        for s in range(len(sources.key)):
+            self.env.process(self.arrivals(s))
+        self.env.process(self.shifts())
+        self.env.run(until=self.model.horizon)
+        return self.result()
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def at(self, time: int, rank: int, number: int) -> simpy.Event:
+        """An event on the agenda; SimPy breaks ties by our rank and number."""
+        event = simpy.Event(self.env)
+        event._ok, event._value = True, None
+        self.env.schedule(event, 1 + (rank << RANK_BITS | number), time - self.env._now)  # type: ignore[arg-type]
+        return event
+
+    def call(self, case: Case, answer: int) -> None:
+        """Wake a case at once, after those called before."""
+        event = case.wake
+        assert event is not None
+        event._ok, event._value = True, answer
+        self.env.schedule(event, _URGENT)  # type: ignore[arg-type]
+
+    def shifts(self) -> Generator[simpy.Event, None, None]:
+        """Calendars turn; all of one tick before anybody is dispatched."""
+        times, calendars, opens = self.model.shifts
+        for i, time in enumerate(times):
+            if i == 0 or time != times[i - 1]:
+                yield self.at(time, SHIFT, 0)
+            self.duty[calendars[i]] = opens[i]
+            if i + 1 == len(times) or times[i + 1] != time:
+                self.settle(self.staffed)
+
+    # --- cases come and go ------------------------------------------------------------------------------------
+
+    def arrivals(self, s: int) -> Generator[simpy.Event, None, None]:
+        """The cases of one channel, each at its time."""
+        model, sources = self.model, self.model.sources
+        reached, slot, serial = 0.0, sources.first_slot[s], 0
+        while True:
+            time, reached, slot, size = _next_arrival(
+                sources, self.seed, self.replication, s, serial, reached, slot, self.cumulative, self.factor
+            )
+            if time >= model.horizon:
+                return
+            for member in range(size):
+                yield self.at(time, ARRIVED, s)
+                key = _case_key(sources, s, serial, member)
+                segment, value = _attributes(
+                    model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1, self.seed, self.replication, key
+                )
+                self.bear(Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s]))
+            serial += 1
+
+    def bear(self, case: Case) -> None:
+        """A case arrives."""
+        case.number, case.born = self.born, self.env._now  # type: ignore[assignment]
+        if case.customer == NEVER:
+            case.customer = case.number
+        self.born += 1
+        if len(self.open) >= MOST_OPEN:
+            raise LimitReached(f"more than {MOST_OPEN:,} cases are open at once")
+        self.open[case.number] = case
+        self.env.process(self.journey(case))
+
+    def spawn(self, parent: Case, which: int, delay: int) -> None:
+        """A new case begins its own life after a delay."""
+        model, spawns = self.model, self.model.rules.spawns
+        number, arrival = self.spawned, self.env._now + delay
+        self.spawned += 1
+        if arrival >= model.horizon:
+            return
+        key = child_key(parent.key, spawns.key[which], parent.visits.get(parent.step, 0))
+        fixed = spawns.segment[which] if spawns.segment[which] >= 0 else parent.segment
+        segment, value = _attributes(
+            model.segments, model.rules.laws, model.sources.mix, 0, fixed, self.seed, self.replication, key
+        )
+        customer = NEVER if spawns.new_customer[which] else parent.customer
+        child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child))
+
+    def journey(self, case: Case) -> Generator[simpy.Event, int, None]:
+        """What a case lives through: visit after visit, verb after verb."""
+        env, model, rules = self.env, self.model, self.model.rules
+        keys, milestone, warm_up = rules.steps.key, model.flow.milestone, model.warm_up
+        who = (self.seed, self.replication, case.key)
+        while True:
+            step, now = case.step, env._now
+            visit = case.visits.get(step, 0)
+            words = block(self.seed, self.replication, case.key, keys[step], visit, _VISIT)
+            case.enabled, case.started, case.waited, case.crew = now, NEVER, 0, ()  # type: ignore[assignment]
+            if now >= warm_up:
+                self.tally[step][ENTERED] += 1.0
+            phase = START
+            while True:
+                before = phase
+                verb, number, phase = _decide(
+                    rules, phase, step, case.segment, visit, case.waited, env._now - case.born, who, words
+                )
+                if verb == ASK:
+                    if not self.ask(case, number):
+                        phase += yield case.wake  # 0: granted, 1: gave up
+                elif verb == WORK:
+                    yield self.at(self.begin_work(case, number), FINISHED, case.number)
+                elif verb == FREE:
+                    self.free(case)
+                elif verb == WAIT:
+                    case.started = env._now  # type: ignore[assignment]
+                    if case.responded == NEVER and milestone[step] == RESPONSE:
+                        case.responded = case.started
+                    end = _finish(model.hours, model.flow.calendar[step], env._now, number)
+                    yield self.at(end, FINISHED, case.number)
+                elif verb == SPAWN:
+                    self.spawn(case, rules.steps.first_spawn[step] + phase - LEAVE - 1, number)
+                else:
+                    break
+            self.end_visit(case, number, gave_up=before == BEGIN + 1)
+            if verb != MOVE:
+                self.end_case(case, number)
+                return
+            case.stalled = case.stalled + 1 if case.enabled == env._now else 0
+            if case.stalled > MOST_STALLED:
+                raise stalled(self.network, step)
+            case.step = number
+
+    def end_visit(self, case: Case, goal: int, gave_up: bool) -> None:
+        """Write down a visit that ended."""
+        model, step, now = self.model, case.step, self.env._now
+        tally = self.tally[step]
+        if now >= model.warm_up:
+            if not gave_up:
+                tally[FINISHED_VISITS] += 1.0
+            tally[PRESENT_AREA] += float(now - max(case.enabled, model.warm_up))
+        if not gave_up:
+            case.cost += model.flow.cost[step]
+            if model.flow.milestone[step] == WON and case.won == NEVER:
+                case.won = now  # type: ignore[assignment]
+            if model.flow.milestone[step] == DELIVERED and case.delivered == NEVER:
+                case.delivered = now  # type: ignore[assignment]
+        visit = case.visits.get(step, 0)
+        if self.keep_log:
+            self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))  # type: ignore[arg-type]
+        case.visits[step] = visit + 1
+
+    def end_case(self, case: Case, goal: int, ended: int | None = None) -> None:
+        """Write down a case that left."""
+        self.case_rows.append(
+            (case.number, case.born, case.responded, case.won, case.delivered, self.env._now if ended is None else ended,  # type: ignore[arg-type]
+             goal, case.step, case.channel, case.segment, case.customer)
+        )  # fmt: skip
+        self.money_rows.append((case.value, case.cost))
+        del self.open[case.number]
+
+    # --- people -----------------------------------------------------------------------------------------------
+
+    def ask(self, case: Case, patience: int) -> bool:
+        """Join the queue of the step; true if people were granted there and then."""
+        step = case.step
+        self.orders += 1
+        case.order = order = self.orders
+        heapq.heappush(self.queues[step], (self.queue_key(case), order, case))
+        self.waiting[step] += 1
+        self.asking = case
+        self.settle(self.in_area[self.model.needs.area[step]])
+        self.asking = None
+        if case.order == 0:
+            return True
+        case.wake = simpy.Event(self.env)
+        if patience >= 0:
+            timer = self.at(self.env._now + patience, GAVE_UP, case.number)  # type: ignore[arg-type]
+            timer.callbacks.append(lambda _: self.give_up(case, order))
+        return False
+
+    def queue_key(self, case: Case) -> int:
+        """Priority class, then the rank of the step's discipline."""
+        needs, step = self.model.needs, case.step
+        discipline, rank = needs.discipline[step], 0
+        if discipline == NEWEST_FIRST:
+            rank = CLASS_MASK - case.order
+        elif discipline == HIGHEST_VALUE:
+            rank = (CLASS_MASK >> 1) - int(case.value * 100.0 + 0.5)
+        elif discipline == LONGEST_IN_PROCESS:
+            rank = case.born
+        return (needs.rank[step * self.model.segments.size + case.segment] << CLASS_BITS) | rank
+
+    def give_up(self, case: Case, order: int) -> None:
+        """Patience ends, unless people came first."""
+        if case.order != order:
+            return
+        case.order = 0
+        self.waiting[case.step] -= 1
+        self.end_waiting(case, QUIT)
+        self.call(case, 1)
+        self.settle(self.in_area[self.model.needs.area[case.step]])
+
+    def head(self, step: int) -> tuple[int, int, Case]:
+        """The head of a queue that is not empty; entries of cases that left are dropped."""
+        queue = self.queues[step]
+        while queue[0][2].order != queue[0][1]:
+            heapq.heappop(queue)
+        return queue[0]
+
+    def settle(self, steps: list[int]) -> None:
+        """One pass over some queues, best head first: by class, then order of joining."""
+        unsettled = [s for s in steps if self.waiting[s]]
+        kept = [0] * len(self.idle)
+        while unsettled:
+            if len(unsettled) == 1:
+                step = unsettled[0]
+            else:
+                step = min(unsettled, key=lambda s: ((h := self.head(s))[0] >> CLASS_BITS, h[1]))
+            case = self.head(step)[2]
+            crew = self.find(step, kept)
+            if crew is not None:
+                heapq.heappop(self.queues[step])
+                self.waiting[step] -= 1
+                self.grant(case, crew)
+                if self.waiting[step] == 0:
+                    unsettled.remove(step)
+            else:
+                if len(self.roles[step]) > 1 and self.env._now - case.enabled >= self.model.needs.hold[step]:
+                    for role in self.roles[step]:  # keep those who are there from worse cases
+                        for team, _ in role:
+                            if self.present(team) > kept[team]:
+                                kept[team] += 1
+                                break
+                unsettled.remove(step)
+
+    def present(self, team: int) -> int:
+        """Idle people of a team who are on duty."""
+        return len(self.idle[team]) if self.duty[self.model.people.calendar[team]] else 0
+
+    def find(self, step: int, kept: list[int]) -> list[int] | None:
+        """The first combination of entries, in order of preference, whose people are there; else None."""
+
+        def choose(role: int, chosen: list[int], teams: list[int]) -> list[int] | None:
+            if role == len(self.roles[step]):
+                return chosen
+            for entry, (team, _) in enumerate(self.roles[step][role]):
+                if self.present(team) - kept[team] > teams.count(team):
+                    found = choose(role + 1, [*chosen, entry], [*teams, team])
+                    if found is not None:
+                        return found
+            return None
+
+        return choose(0, [], [])
+
+    def grant(self, case: Case, crew: list[int]) -> None:
+        """Hand people, the longest idle of each team, to a case."""
+        roles, needs = self.roles[case.step], self.model.needs
+        case.crew = tuple(self.idle[roles[r][entry][0]].popleft() for r, entry in enumerate(crew))
+        first = needs.first_role[case.step]
+        combination = needs.first_combination[case.step] + sum(needs.stride[first + r] * e for r, e in enumerate(crew))
+        case.lead = roles[0][crew[0]][1], needs.calendar[combination]
+        case.order = 0
+        self.end_waiting(case, BEGUN)
+        if case is not self.asking:
+            self.call(case, 0)
+
+    def end_waiting(self, case: Case, how: int) -> None:
+        """Tally a wait that ended."""
+        now, tally, warm_up = self.env._now, self.tally[case.step], self.model.warm_up
+        case.waited = now - case.enabled  # type: ignore[assignment]
+        if now >= warm_up:
+            tally[how] += 1.0
+            tally[WAITED_SUM] += float(case.waited)
+            tally[QUEUE_AREA] += float(now - max(case.enabled, warm_up))
+
+    def begin_work(self, case: Case, ticks: int) -> int:
+        """Keep the granted people busy; returns the end, known at once from the calendar they share."""
+        model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
+        factor, calendar = case.lead
+        time = ticks if factor == 1.0 else int(ticks * factor + 0.5)
+        end = _finish(hours, calendar, now, time)
+        case.started = now  # type: ignore[assignment]
+        if case.responded == NEVER and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
+            case.responded = case.started
+        since, until = max(now, model.warm_up), min(end, model.horizon)
+        for person in case.crew:
+            team = people.team_of[person]
+            case.cost += float(time) * people.pay[team]
+            if until <= since:
+                continue
+            busy = _worked(hours, calendar, until) - _worked(hours, calendar, since)
+            self.team_tally[team][BUSY] += float(busy)
+            if people.overtime[team]:
+                shift = people.calendar[team]
+                on_shift = _worked(hours, shift, until) - _worked(hours, shift, since)
+                if busy > on_shift:
+                    self.team_tally[team][OVERTIME] += float(busy - on_shift)
+        return end
+
+    def free(self, case: Case) -> None:
+        """Hand the people back and dispatch at once; the case itself goes on first."""
+        for person in case.crew:
+            self.idle[self.model.people.team_of[person]].append(person)
+        self.settle(self.in_area[self.model.needs.area[case.step]])
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def result(self) -> Raw:
+        """Everything written down, open cases last, by number."""
+        network, width = self.network, VISIT_COLUMNS + most_roles(self.network)
+        tally, team_tally = np.array(self.tally), np.array(self.team_tally).reshape(-1, TEAM_TALLIES)
+        for case in list(self.open.values()):
+            cut_off(network, tally, case.step, case.enabled, case.order > 0)
+            if self.keep_log:
+                self.visit_rows.append((case.enabled, case.started, NEVER, case.number, case.step,
+                                        case.visits.get(case.step, 0), STILL_OPEN, *case.crew))  # fmt: skip
+            self.end_case(case, STILL_OPEN, NEVER)
+        rows = np.full((len(self.visit_rows), 3 + width), NEVER, dtype=np.int64)
+        for i, row in enumerate(self.visit_rows):
+            rows[i, : len(row)] = row
+        return Raw(
+            rows[:, :3], rows[:, 3:].astype(np.int32), np.array(self.case_rows, dtype=np.int64).reshape(-1, 11),
+            np.array(self.money_rows, dtype=np.float64).reshape(-1, 2), tally, team_tally, self.born,
+        )  # fmt: skip
+
+
+def stalled(network: Network, step: int) -> LimitReached:
+    """The error of a case that moves for ever within one tick."""
+    return LimitReached(
+        f"a case went through {MOST_STALLED:,} visits at one instant, last at step {network.labels.steps[step]!r}; "
+        "give a step of that loop some time, or its way back a limit"
+    )
+
+
+def most_roles(network: Network) -> int:
+    """The largest number of people a step needs at once."""
+    needs = network.model.needs
+    return int(max(needs.last_role - needs.first_role, default=0))
+
+
+def _roles(needs: Any, step: int) -> list[list[tuple[int, float]]]:
+    return [
+        [(needs.team[e], needs.factor[e]) for e in range(needs.first_entry[r], needs.last_entry[r])]
+        for r in range(needs.first_role[step], needs.last_role[step])
+    ]
+
+
+def _as_lists(part: Any) -> Any:
+    """The same tables as plain lists, which CPython reads several times faster; tables of draws stay arrays."""
+    values = []
+    for name, value in zip(part._fields, part, strict=True):
+        if hasattr(value, "_fields"):
+            values.append(_as_lists(value))
+        elif isinstance(value, np.ndarray) and not (type(part).__name__ == "LawTable" and name in ("x", "p")):
+            values.append(value.tolist())
+        else:
+            values.append(value)
+    return type(part)(*values)

@@ -1,0 +1,112 @@
+"""The decorators of compiled code, and the folder its machine code is kept in.
+
+Reference counting is switched off (`_nrt=False`), which is three times as fast in the event loop and forbids
+allocation in compiled code. Numba caches a function by its own file only, so a rule edited in one file would leave
+the loop of another with the old rule: the cache folder is therefore named by a hash of all sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy
+
+uint64 = numba.uint64
+"""Casts to unsigned 64-bit integers in compiled code, so that no other file needs Numba."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _user_cache() -> Path:
+    if folder := os.environ.get("SALESSIM_CACHE"):
+        return Path(folder)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "salessim"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "salessim"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "salessim"
+
+
+def _fingerprint() -> str:
+    digest = hashlib.blake2b(digest_size=10)
+    root = Path(__file__).parent
+    for source in sorted(root.rglob("*.py")):
+        # Only what can end up in machine code: the compiled functions and what they import.
+        text = source.read_bytes()
+        if b"compiled" in text or b"inlined" in text:
+            digest.update(source.relative_to(root).as_posix().encode() + text)
+    for part in (numba.__version__, numpy.__version__, sys.version, platform.machine(), platform.processor()):
+        digest.update(part.encode())
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """The folder of this version's machine code; a temporary one if the user's cache cannot be written."""
+    try:
+        folder = _user_cache() / f"jit-{_fingerprint()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except (OSError, RuntimeError):  # no home, read-only, disk full
+        folder = Path(tempfile.gettempdir()) / f"salessim-{os.getuid() if hasattr(os, 'getuid') else 0}-jit"
+    return folder
+
+
+numba.config.CACHE_DIR = str(cache_folder())
+
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+
+
+def compiled(function: F) -> F:
+    """Compile on first use for the types it meets, without the interpreter's lock; kept on disk."""
+    return cast(F, numba.njit(**_OPTIONS)(function))
+
+
+def compiled_as(signature: str) -> Callable[[F], F]:
+    """Compile for one signature at once: for leaves that CPython calls too, whose dispatch must be cheap."""
+
+    def decorate(function: F) -> F:
+        return cast(F, numba.njit(signature, forceinline=True, **_OPTIONS)(function))
+
+    return decorate
+
+
+_INTERPRETABLE: dict[int, Any] = {}
+
+
+def inlined(function: F) -> F:
+    """Compile into the caller: a call would copy hundreds of words of array headers."""
+    result = numba.njit(forceinline=True, **_OPTIONS)(function)
+    _INTERPRETABLE[id(result)] = result
+    return cast(F, result)
+
+
+def interpreted(function: F) -> F:
+    """The same source run by CPython, down to the leaves made by `compiled_as`, which stay compiled.
+
+    The reference engine runs the rules this way, so that they can be read and stepped through, while samplers and
+    draws remain the very machine code of the compiled engine: same numbers to the last bit.
+    """
+    done: dict[int, Any] = {}
+
+    def convert(dispatcher: Any) -> Any:
+        if id(dispatcher) not in done:
+            source = dispatcher.py_func
+            names = dict(source.__globals__)
+            done[id(dispatcher)] = types.FunctionType(source.__code__, names, source.__name__, source.__defaults__)
+            for name, value in list(names.items()):
+                if id(value) in _INTERPRETABLE:
+                    names[name] = convert(value)
+        return done[id(dispatcher)]
+
+    return cast(F, convert(function))

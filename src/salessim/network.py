@@ -1,0 +1,620 @@
+"""A scenario as frozen arrays: what both engines read, built once.
+
+Everything is numbered by the sorted order of its name, so that the order of a file never matters; the routes of a
+step are ordered by their goals for the same reason. Draws are keyed by hashes of names, never by these numbers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from salessim.demand import Segments, Sources
+from salessim.durations import Law, LawTable, build_table
+from salessim.durations.specs import Gamma
+from salessim.order import DISCIPLINES
+from salessim.errors import ScenarioError
+from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection
+from salessim.records import Labels
+from salessim.scenario.calendars import DAYS, midnight, spans, zone
+from salessim.stages import Routes, Rules, Spawns, Steps
+from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
+from salessim.stages.verbs import DONE, lost
+from salessim.streams import name_key
+from salessim.units import DAY, HOUR, SECOND, YEAR, quantity
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Arrivals, Fade, Role, Scenario, Step
+
+RESPONSE, WON, DELIVERED = 1, 2, 3
+"""Milestones, as numbers in `Flow.milestone`."""
+MILESTONES = {None: 0, "response": RESPONSE, "won": WON, "delivered": DELIVERED}
+DEFAULT_PRIORITY = 5
+DEFAULT_HOLD = 28 * DAY
+"""A fairness guarantee of last resort (see decision record on several people at once): longer than any closure."""
+GAVE_UP = "gave up waiting"
+OPEN_END = 10**15
+"""A route's order behind all others."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Needs(NamedTuple):
+    """What each step asks for: its roles, each a list of teams in order of preference."""
+
+    first_role: Any
+    last_role: Any
+    first_entry: Any
+    last_entry: Any
+    stride: Any
+    """Of each role in the number of a combination of entries."""
+    team: Any
+    factor: Any
+    """Time taken per time drawn, for each entry."""
+    first_combination: Any
+    calendar: Any
+    """Calendar on which each combination of people works."""
+    hold: Any
+    discipline: Any
+    rank: Any
+    """[step, segment] priority class."""
+    area: Any
+    """Steps that share people have the same area; -1 for steps that need nobody."""
+    linked: Any
+    """1 for areas in which some step needs several people at once."""
+
+
+class People(NamedTuple):
+    """The teams and the persons in them."""
+
+    size: Any
+    first_person: Any
+    team_of: Any
+    calendar: Any
+    overtime: Any
+    pay: Any
+    """Money per person and tick of work."""
+    first_serves: Any
+    last_serves: Any
+    serves: Any
+
+
+class Flow(NamedTuple):
+    """What happens beside the rules, per step."""
+
+    calendar: Any
+    milestone: Any
+    any_response: int
+    cost: Any
+
+
+class Shifts(NamedTuple):
+    """Openings and closings of the teams' calendars, in order of time."""
+
+    time: Any
+    calendar: Any
+    opens: Any
+
+
+class Model(NamedTuple):
+    """Everything the engines read."""
+
+    rules: Rules
+    sources: Sources
+    segments: Segments
+    needs: Needs
+    people: People
+    flow: Flow
+    shifts: Shifts
+    hours: Hours
+    warm_up: int
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model with the names behind its numbers and what measuring it needs."""
+
+    model: Model
+    labels: Labels
+    milestones: dict[str, str]
+    team_titles: tuple[str, ...]
+    duty_at_start: Any
+    """1 for each calendar that is open at time 0."""
+    origin: dt.datetime
+    """Time 0, in UTC."""
+    time_zone: str
+    pay_on_duty: Any
+    """Pay of each team over the measured window, without overtime."""
+    overtime_pay: Any
+    """Money per person and tick of overtime, by team."""
+    on_duty: Any
+    """Person-ticks on duty in the measured window, by team."""
+    fixed_cost: float
+    name: str
+
+
+class _LawBook:
+    """Collects laws and gives each distinct one a number."""
+
+    def __init__(self) -> None:
+        self.laws: list[Any] = []
+        self._known: dict[str, int] = {}
+
+    def number(self, law: Any) -> int:
+        text = json.dumps([law.law, law.model_dump(mode="json", exclude={"source", "assumption"})], sort_keys=True)
+        if text not in self._known:
+            self._known[text] = len(self.laws)
+            self.laws.append(law)
+        return self._known[text]
+
+
+class _Calendars:
+    """Collects calendars and gives each distinct one a number; 0 is always."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        clock = scenario.clock
+        self.lists: list[Intervals] = []
+        self._by_intervals: dict[tuple[tuple[int, int], ...], int] = {}
+        self._by_name: dict[str | None, int] = {None: 0, "always": 0}
+        self._whole: Intervals = [(0, clock.horizon)]
+        for name in sorted(scenario.calendars):
+            calendar = scenario.calendars[name]
+            intervals = calendar.intervals(clock.start, clock.time_zone, clock.horizon)
+            if not intervals:
+                raise ScenarioError(
+                    f"calendars.{name}", "the calendar has no working time before the horizon", "add shifts or open days"
+                )
+            self._by_name[name] = self.add(intervals)
+
+    def add(self, intervals: Intervals) -> int:
+        key = tuple(intervals)
+        if key == tuple(self._whole):
+            return 0
+        if key not in self._by_intervals:
+            self.lists.append(intervals)
+            self._by_intervals[key] = len(self.lists)
+        return self._by_intervals[key]
+
+    def number(self, name: str | None) -> int:
+        return self._by_name[name]
+
+    def intervals(self, number: int) -> Intervals:
+        return self.lists[number - 1] if number else self._whole
+
+    def shared(self, numbers: list[int]) -> int:
+        """The calendar on which people of several calendars work together."""
+        distinct = sorted({n for n in numbers if n != 0})
+        if not distinct:
+            return 0
+        together = self.intervals(distinct[0])
+        for n in distinct[1:]:
+            together = intersection(together, self.intervals(n))
+        return self.add(together)
+
+
+def build(scenario: Scenario) -> Network:
+    """The network of a scenario.
+
+    Raises:
+        ScenarioError: where the paragraphs do not fit together (calendars without time, people who never meet).
+    """
+    clock = scenario.clock
+    steps, teams = sorted(scenario.steps), sorted(scenario.teams)
+    segments, channels = sorted(scenario.segments), sorted(scenario.channels)
+    kinds = sorted({spawn.kind for step in scenario.steps.values() for spawn in step.spawns})
+    reasons = sorted(
+        {r.lost for s in scenario.steps.values() for r in s.then if r.lost}
+        | {s.gives_up.lost for s in scenario.steps.values() if s.gives_up and s.gives_up.lost}
+        | {GAVE_UP}
+    )
+    at = {name: i for i, name in enumerate(steps)}
+    team_at = {name: i for i, name in enumerate(teams)}
+    segment_at = {name: i for i, name in enumerate(segments)}
+    book, calendars = _LawBook(), _Calendars(scenario)
+
+    def goal(to: str | None, reason: str | None) -> int:
+        return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else DONE
+
+    # --- steps, routes, spawns
+    columns: dict[str, list[Any]] = {f: [] for f in Steps._fields if f != "segments"}
+    routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
+    spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
+    for name in steps:
+        step = scenario.steps[name]
+        columns["key"].append(name_key(name))
+        columns["staffed"].append(int(step.kind == "work"))
+        columns["time"] += [book.number(step.time_in(g)) for g in segments]
+        columns["automated"].append(step.automation.share if step.automation else 0.0)
+        columns["automated_time"].append(book.number(step.automation.time) if step.automation else -1)
+        columns["patience"] += [_patience(scenario, step, g, book) for g in segments]
+        given = step.gives_up
+        columns["gives_up"].append(goal(given.to, given.lost) if given else lost(reasons.index(GAVE_UP)))
+        columns["first_route"].append(len(routes["goal"]))
+        _add_routes(routes, step, segments, goal)
+        columns["last_route"].append(len(routes["goal"]))
+        columns["first_spawn"].append(len(spawns["key"]))
+        for spawn in sorted(step.spawns, key=lambda s: s.kind):
+            spawns["key"].append(name_key(f"{name}/{spawn.kind}"))
+            spawns["goal"].append(at[spawn.to])
+            spawns["share"] += [_share(spawn.probability, g) for g in segments]
+            spawns["delay"].append(book.number(spawn.after))
+            spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
+            spawns["new_customer"].append(int(spawn.new_customer))
+            spawns["channel"].append(len(channels) + kinds.index(spawn.kind))
+        columns["last_spawn"].append(len(spawns["key"]))
+
+    # --- people
+    needs = _needs(scenario, steps, segments, team_at, calendars)
+    sources = _sources(scenario, channels, segments, at, book)
+    hours = build_hours(calendars.lists)
+    used = sorted({calendars.number(scenario.teams[t].calendar) for t in teams} - {0})
+    edges = sorted(
+        [(a, c, 1) for c in used for a, _ in calendars.intervals(c) if a > 0]
+        + [(b, c, 0) for c in used for _, b in calendars.intervals(c) if b < clock.horizon]
+    )
+    duty = np.zeros(len(calendars.lists) + 1, np.int64)
+    duty[0] = 1
+    for c in used:
+        duty[c] = int(calendars.intervals(c)[0][0] == 0)
+    sizes = [scenario.teams[t].size for t in teams]
+    serves = [sorted({steps.index(s) for s in steps if t in _teams_of(scenario, scenario.steps[s])}) for t in teams]
+    on_duty = [_overlap(calendars.intervals(calendars.number(scenario.teams[t].calendar)), clock.warm_up, clock.horizon) for t in teams]
+    duty_pay = [_duty_pay(scenario.teams[t], on_duty[i], clock.horizon - clock.warm_up) for i, t in enumerate(teams)]
+    pay = [duty_pay[i] / on_duty[i] if on_duty[i] else 0.0 for i in range(len(teams))]
+    people = People(
+        _ints(sizes),
+        _ints(np.concatenate([[0], np.cumsum(sizes)])[:-1]) if sizes else _ints([]),
+        _ints([i for i, n in enumerate(sizes) for _ in range(n)]),
+        _ints([calendars.number(scenario.teams[t].calendar) for t in teams]),
+        _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams]),
+        _floats(pay),
+        _ints(np.cumsum([0, *map(len, serves)])[:-1]),
+        _ints(np.cumsum([0, *map(len, serves)])[1:]),
+        _ints([s for served in serves for s in served]),
+    )
+    milestone = [MILESTONES[scenario.steps[s].milestone] for s in steps]
+    segment_values = [scenario.segments[g].value for g in segments]
+    worth = Segments(len(segments), _ints([book.number(v) if v is not None else -1 for v in segment_values]))
+    rules = Rules(
+        Steps(
+            segments=len(segments),
+            key=np.array(columns["key"], np.uint64),
+            automated=_floats(columns["automated"]),
+            **{f: _ints(columns[f]) for f in Steps._fields if f not in ("segments", "key", "automated")},
+        ),
+        Routes(**{f: (_floats if f in _FLOAT_ROUTES else _ints)(routes[f]) for f in Routes._fields}),
+        Spawns(
+            key=np.array(spawns["key"], np.uint64),
+            share=_floats(spawns["share"]),
+            **{f: _ints(spawns[f]) for f in Spawns._fields if f not in ("key", "share")},
+        ),
+        build_table(book.laws),
+    )
+    model = Model(
+        rules, sources, worth, needs, people,
+        Flow(
+            _ints([calendars.number(scenario.steps[s].calendar) for s in steps]), _ints(milestone),
+            int(RESPONSE in milestone),
+            _floats([c.value if (c := scenario.steps[s].cost) else 0.0 for s in steps]),
+        ),
+        Shifts(_ints([e[0] for e in edges]), _ints([e[1] for e in edges]), _ints([e[2] for e in edges])),
+        hours, clock.warm_up, clock.horizon,
+    )  # fmt: skip
+    stages = tuple(scenario.stages)
+    labels = Labels(
+        steps=tuple(steps),
+        stage_of=tuple(stages.index(scenario.stage_of(s)) for s in steps),
+        stages=stages,
+        teams=tuple(teams),
+        channels=(*channels, *kinds),
+        segments=tuple(segments),
+        reasons=tuple(reasons),
+        warm_up=clock.warm_up,
+        horizon=clock.horizon,
+        currency=scenario.currency,
+        has_won=WON in milestone,
+        has_delivered=DELIVERED in milestone,
+    )
+    return Network(
+        model=model,
+        labels=labels,
+        milestones={s: m for s in steps if (m := scenario.steps[s].milestone)},
+        team_titles=tuple(scenario.teams[t].title or t for t in teams),
+        duty_at_start=duty,
+        origin=midnight(clock.start, clock.time_zone),
+        time_zone=clock.time_zone,
+        pay_on_duty=_floats([duty_pay[i] * sizes[i] for i in range(len(teams))]),
+        overtime_pay=_floats([pay[i] * scenario.teams[t].overtime_pay for i, t in enumerate(teams)]),
+        on_duty=_floats([on_duty[i] * sizes[i] for i in range(len(teams))]),
+        fixed_cost=_fixed_cost(scenario),
+        name=scenario.name,
+    )
+
+
+_FLOAT_ROUTES = ("share", "scale", "shape", "point_time", "point_share")
+
+
+def _ints(values: Any) -> Any:
+    return np.array(values, dtype=np.int64)
+
+
+def _floats(values: Any) -> Any:
+    return np.array(values, dtype=np.float64)
+
+
+def _share(share: Any, segment: str) -> float:
+    from salessim.scenario.model import share_in
+
+    return share_in(share, segment)
+
+
+def _patience(scenario: Scenario, step: Step, segment: str, book: _LawBook) -> int:
+    if step.kind != "work":
+        return -1
+    law: Any = step.patience_by_segment.get(segment, step.patience or scenario.segments[segment].patience)
+    return -1 if law is None or law == "none" else book.number(law)
+
+
+def _add_routes(routes: dict[str, list[Any]], step: Step, segments: list[str], goal: Any) -> None:
+    """The routes of a step, ordered by where they lead; the one that takes the rest is last."""
+
+    def order(route: Any) -> tuple[Any, ...]:
+        return route.share is None, route.to or "", route.lost or "", route.model_dump_json()
+
+    for route in sorted(step.then, key=order):
+        routes["goal"].append(goal(route.to, route.lost))
+        routes["share"] += [step.share_of(route, g) for g in segments]
+        routes["limit"].append(route.limit if route.limit is not None else -1)
+        _add_fade(routes, route.fades)
+
+
+def _add_fade(routes: dict[str, list[Any]], fade: Fade | None) -> None:
+    form, scale, shape = 0, 1.0, 1.0
+    first = len(routes["point_time"])
+    if fade is not None:
+        form = {"exponential": EXPONENTIAL, "lomax": LOMAX, "loglogistic": LOGLOGISTIC, "table": TABLE}[fade.law]
+        scale = float(fade.half_life / math.log(2) if fade.half_life else fade.scale or 1)
+        shape = fade.shape or 1.0
+        for time, left in fade.points or ():
+            routes["point_time"].append(float(time))
+            routes["point_share"].append(left)
+    routes["fade"].append(form)
+    routes["fade_of"].append(int(fade is not None and fade.of == "age"))
+    routes["scale"].append(scale)
+    routes["shape"].append(shape)
+    routes["first_point"].append(first)
+    routes["last_point"].append(len(routes["point_time"]))
+
+
+def roles_of(scenario: Scenario, step: Step) -> list[list[tuple[str, float]]]:
+    """For each person a staffed step needs: the teams that can send one, in order of preference, with efficiency.
+
+    A role that names only a skill is filled by every team that has it, the most efficient first, then by name.
+    """
+    from salessim.scenario.model import Role
+
+    roles: list[Role] = [Role(by=step.by, skill=step.skill), *step.together_with] if step.kind == "work" else []
+    result = []
+    for role in roles:
+        if role.by:
+            names = list(role.by)
+        else:
+            able = [t for t in scenario.teams if role.skill in scenario.teams[t].skills]
+            names = sorted(able, key=lambda t, r=role: (-scenario.teams[t].skills[r.skill], t))  # type: ignore[misc]
+        result.append([(t, scenario.teams[t].skills.get(role.skill, 1.0) if role.skill else 1.0) for t in names])
+    return result
+
+
+def _teams_of(scenario: Scenario, step: Step) -> set[str]:
+    return {t for role in roles_of(scenario, step) for t, _ in role}
+
+
+def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], calendars: _Calendars) -> Needs:
+    column: dict[str, list[Any]] = {f: [] for f in Needs._fields}
+    groups: list[set[str]] = []
+    for name in steps:
+        step = scenario.steps[name]
+        roles = roles_of(scenario, step)
+        column["first_role"].append(len(column["first_entry"]))
+        stride = 1
+        for role in roles:
+            column["first_entry"].append(len(column["team"]))
+            column["team"] += [team_at[t] for t, _ in role]
+            column["factor"] += [1.0 / efficiency for _, efficiency in role]
+            column["last_entry"].append(len(column["team"]))
+            column["stride"].append(stride)
+            stride *= len(role)
+        column["last_role"].append(len(column["first_entry"]))
+        column["first_combination"].append(len(column["calendar"]))
+        if roles:
+            # Combination numbers grow by the first role fastest: entry of role r times stride of r.
+            for reverse in itertools.product(*[range(len(role)) for role in reversed(roles)]):
+                entries = reverse[::-1]
+                crew = [scenario.teams[roles[r][e][0]] for r, e in enumerate(entries)]
+                column["calendar"].append(
+                    calendars.shared([0 if t.at_shift_end == "overtime" else calendars.number(t.calendar) for t in crew])
+                )
+            _check_they_meet(scenario, name, roles, calendars)
+        column["hold"].append(step.hold if step.hold is not None else DEFAULT_HOLD)
+        column["discipline"].append(DISCIPLINES.index(step.queue))
+        usual = step.priority or DEFAULT_PRIORITY
+        column["rank"] += [
+            (step.priority or scenario.segments[g].priority) if step.queue == "priority" else usual for g in segments
+        ]
+        mine = _teams_of(scenario, step)
+        if mine:
+            touching = [g for g in groups if g & mine]
+            groups = [g for g in groups if not g & mine] + [mine.union(*touching)]
+    groups.sort(key=min)
+    area = [next((i for i, g in enumerate(groups) if g & _teams_of(scenario, scenario.steps[s])), -1) for s in steps]
+    linked = [0] * len(groups)
+    for i, s in enumerate(steps):
+        if area[i] >= 0 and scenario.steps[s].together_with:
+            linked[area[i]] = 1
+    column["area"], column["linked"] = area, linked
+    return Needs(**{f: (_floats if f == "factor" else _ints)(column[f]) for f in Needs._fields})
+
+
+def _check_they_meet(scenario: Scenario, name: str, roles: list[list[tuple[str, float]]], calendars: _Calendars) -> None:
+    for crew in itertools.product(*roles):
+        names = [t for t, _ in crew]
+        enough = all(scenario.teams[t].size >= names.count(t) for t in names)
+        meet = calendars.shared([calendars.number(scenario.teams[t].calendar) for t in names])
+        if enough and calendars.intervals(meet):
+            return
+    who = " and ".join(" or ".join(t for t, _ in role) for role in roles)
+    raise ScenarioError(
+        f"steps.{name}", f"the people it needs ({who}) are too few or never on duty together",
+        "give the teams people and calendars that overlap",
+    )  # fmt: skip
+
+
+def _overlap(intervals: Intervals, since: int, until: int) -> int:
+    return sum(max(0, min(b, until) - max(a, since)) for a, b in intervals)
+
+
+def _duty_pay(team: Any, on_duty: int, window: int) -> float:
+    """Pay of one person over the measured window: by the hour on duty, or a salary for calendar time."""
+    if team.cost is None:
+        return 0.0
+    return float(team.cost.amount * (on_duty if team.cost.hourly else window) / team.cost.per)
+
+
+def _fixed_cost(scenario: Scenario) -> float:
+    """Standing costs over the measured window; a one-off cost counts in full."""
+    window = scenario.clock.horizon - scenario.clock.warm_up
+    running = sum(c.running.amount * window / c.running.per for c in scenario.costs.values() if c.running)
+    return float(running + sum(c.one_off.value for c in scenario.costs.values() if c.one_off))
+
+
+def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook) -> Sources:
+    column: dict[str, list[Any]] = {f: [] for f in Sources._fields}
+    clock = scenario.clock
+    for name in channels:
+        channel = scenario.channels[name]
+        column["key"].append(name_key(name))
+        column["goal"].append(at[channel.enters])
+        column["cost"].append(channel.cost.value if channel.cost else 0.0)
+        column["first_slot"].append(len(column["slot_start"]))
+        if channel.arrivals is not None:
+            for start, per_tick, day in slots(scenario, channel.arrivals):
+                column["slot_start"].append(start)
+                column["slot_rate"].append(per_tick)
+                column["slot_day"].append(day)
+        column["last_slot"].append(len(column["slot_start"]))
+        cv = channel.arrivals.daily_cv if channel.arrivals else 0.0
+        column["daily_law"].append(
+            book.number(Gamma(law="gamma", mean=quantity(1.0), cv=cv)) if cv > 0 else -1  # type: ignore[arg-type]
+        )
+        column["first_batch"].append(len(column["batch_size"]))
+        batch = (channel.arrivals.batch if channel.arrivals else None) or {}
+        total = 0.0
+        for size in sorted(batch):
+            total += batch[size]
+            column["batch_mark"].append(total)
+            column["batch_size"].append(size)
+        column["last_batch"].append(len(column["batch_size"]))
+        column["first_replay"].append(len(column["replay_time"]))
+        column["replay_time"] += replay_ticks(scenario, channel.replay)
+        column["last_replay"].append(len(column["replay_time"]))
+        shares = np.array([channel.segments.get(g, 0.0) for g in segments])
+        column["mix"] += list(np.cumsum(shares) / shares.sum())
+    result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "slot_rate", "batch_mark", "mix")}
+    assert clock.horizon < FOREVER
+    return Sources(
+        key=np.array(column["key"], np.uint64),
+        cost=_floats(column["cost"]),
+        slot_rate=_floats(column["slot_rate"]),
+        batch_mark=_floats(column["batch_mark"]),
+        mix=_floats(column["mix"]),
+        **result,
+    )
+
+
+def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | None) -> list[int]:
+    """Recorded arrivals as sorted ticks within the horizon; naive dates are on the scenario's clock."""
+    origin, here = midnight(scenario.clock.start, scenario.clock.time_zone), zone(scenario.clock.time_zone)
+    result = []
+    for when in dates or ():
+        aware = when if when.tzinfo is not None else when.replace(tzinfo=here)
+        ticks = (aware.astimezone(dt.UTC) - origin) // dt.timedelta(microseconds=1)
+        if 0 <= ticks < scenario.clock.horizon:
+            result.append(ticks)
+    return sorted(result)
+
+
+def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]]:
+    """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day).
+
+    The weekly profile has mean 1 over the week, so that `rate` is what a planner counts; season, growth and
+    campaigns multiply it. Hours and weekdays are local wall-clock time.
+    """
+    clock = scenario.clock
+    origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
+    daily = [arrivals.weekdays.get(d, 0.0) if arrivals.weekdays else 1.0 for d in DAYS]  # type: ignore[call-overload]
+    hourly = [0.0 if arrivals.hours else 1.0] * 24
+    for span, factor in (arrivals.hours or {}).items():
+        for start, end in spans(span):
+            for minute in range(start, end, 60):
+                hourly[(minute // 60) % 24] = factor
+    mean = sum(daily) * sum(hourly) / (7 * 24)
+    if mean <= 0:
+        return [(0, 0.0, 0)]
+    level = arrivals.rate.per_tick / mean
+    flat = len(set(hourly)) == 1
+    plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
+    if plain and not arrivals.campaigns and not arrivals.daily_cv and arrivals.calendar == "always":
+        return [(0, arrivals.rate.per_tick, 0)]
+    closed = None
+    if arrivals.calendar != "always":
+        closed = scenario.calendars[arrivals.calendar].intervals(clock.start, clock.time_zone, clock.horizon)
+    growth = math.log1p(arrivals.yearly_growth) / YEAR
+    result: list[tuple[int, float, int]] = []
+    day = 0
+    while True:
+        date = clock.start + dt.timedelta(days=day)
+        midnight_ticks = _wall_ticks(origin, date, 0, here)
+        if midnight_ticks >= clock.horizon:
+            break
+        of_day = daily[date.weekday()] * arrivals.months.get(_MONTHS[date.month - 1], 1.0)  # type: ignore[call-overload]
+        for campaign in arrivals.campaigns:
+            if campaign.start <= date <= campaign.end:
+                of_day *= campaign.factor
+        of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
+        for hour in range(0, 24, 24 if flat else 1):
+            result.append((_wall_ticks(origin, date, hour, here), level * of_day * hourly[hour], day))
+        day += 1
+    result.sort(key=lambda s: s[0])
+    if closed is not None:
+        result = _within(result, closed, clock.horizon)
+    keep_days = arrivals.daily_cv > 0
+    return [s for i, s in enumerate(result) if i == 0 or s[1] != result[i - 1][1] or (keep_days and s[2] != result[i - 1][2])]
+
+
+def _wall_ticks(origin: dt.datetime, date: dt.date, hour: int, here: Any) -> int:
+    wall = dt.datetime(date.year, date.month, date.day, hour, tzinfo=here)
+    return round((wall.astimezone(dt.UTC) - origin).total_seconds()) * SECOND
+
+
+def _within(rates: list[tuple[int, float, int]], intervals: Intervals, horizon: int) -> list[tuple[int, float, int]]:
+    """The same rates inside the intervals, nothing outside."""
+    cuts = sorted({s[0] for s in rates} | {t for interval in intervals for t in interval})
+    result, r, k = [], 0, 0
+    for cut in cuts:
+        while r + 1 < len(rates) and rates[r + 1][0] <= cut:
+            r += 1
+        while k < len(intervals) and intervals[k][1] <= cut:
+            k += 1
+        inside = k < len(intervals) and intervals[k][0] <= cut
+        if cut < horizon:
+            result.append((cut, rates[r][1] if inside else 0.0, rates[r][2]))
+    return result
+
+
+__all__ = ["HOUR", "Law", "LawTable", "Model", "Network", "build", "roles_of", "slots"]

@@ -1,0 +1,227 @@
+"""Calendars as people write them -- shifts by weekday, holidays, closed and extra days -- resolved to intervals.
+
+Shifts are wall-clock times; they become elapsed ticks since the scenario's start through the time zone's rules, so a
+night shift on the day the clocks change is an hour shorter or longer, as it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from salessim.hours import Intervals, merged
+from salessim.units import SECOND
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY_WORDS = {d.lower(): i for i, d in enumerate(DAYS)}
+_DAY_WORDS |= {
+    w: i for i, w in enumerate("monday tuesday wednesday thursday friday saturday sunday".split())
+}
+for _prefix in ("周", "星期"):
+    _DAY_WORDS |= {_prefix + w: i for i, w in enumerate("一二三四五六日")}
+    _DAY_WORDS[_prefix + "天"] = 6
+_SPAN = re.compile(r"\s*(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})\s*")
+_UTC = dt.UTC
+
+
+def weekdays(text: str) -> frozenset[int]:
+    """Weekday numbers (Monday 0) from words: "Mon-Fri", "Mon, Wed", "周一-周五".
+
+    Example:
+        >>> sorted(weekdays("Mon-Wed, Sat"))
+        [0, 1, 2, 5]
+    """
+    days: set[int] = set()
+    for piece in re.split(r"[,，、]", text):
+        ends = [_day(word) for word in re.split(r"[-–至]", piece)]
+        if len(ends) > 2:
+            raise ValueError(f"{piece.strip()!r} is not a range of days; write for example 'Mon-Fri'")
+        days |= {(ends[0] + i) % 7 for i in range((ends[-1] - ends[0]) % 7 + 1)}
+    return frozenset(days)
+
+
+def _day(word: str) -> int:
+    try:
+        return _DAY_WORDS[word.strip().lower()]
+    except KeyError:
+        raise ValueError(f"{word.strip()!r} is not a weekday; write Mon, Tue, Wed, Thu, Fri, Sat or Sun") from None
+
+
+def spans(text: str) -> tuple[tuple[int, int], ...]:
+    """Working spans of a day in minutes from midnight; one that runs past midnight ends above 1440.
+
+    Example:
+        >>> spans("09:00-12:30, 22:00-06:00")
+        ((540, 750), (1320, 1800))
+    """
+    result = []
+    for piece in re.split(r"[,，、]", text):
+        match = _SPAN.fullmatch(piece)
+        if match is None:
+            raise ValueError(f"{piece.strip()!r} is not a span of hours; write for example '09:00-12:30'")
+        h1, m1, h2, m2 = map(int, match.groups())
+        start, end = 60 * h1 + m1, 60 * h2 + m2
+        if max(m1, m2) > 59 or start >= 1440 or end > 1440:
+            raise ValueError(f"{piece.strip()!r} has a time that no clock shows; write times from 00:00 to 24:00")
+        if end == start:
+            raise ValueError(f"{piece.strip()!r} has no length; write an end after the start")
+        result.append((start, end if end > start else end + 1440))
+    return tuple(result)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Shift(_Part):
+    """The spans worked on some weekdays."""
+
+    days: str
+    hours: str
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        weekdays(self.days)
+        spans(self.hours)
+        return self
+
+
+class Holidays(_Part):
+    """The public holidays of a country or a part of it, which are days without shifts."""
+
+    country: str
+    subdivision: str | None = None
+
+
+class OpenDay(_Part):
+    """A single day with its own hours, whatever weekday or holiday it is."""
+
+    date: dt.date
+    hours: str
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        spans(self.hours)
+        return self
+
+
+class Calendar(_Part):
+    """When people work: weekly shifts less holidays and closed days, plus single open days."""
+
+    shifts: tuple[Shift, ...] = ()
+    holidays: str | Holidays | None = None
+    closed: tuple[str, ...] = ()
+    open: tuple[OpenDay, ...] = ()
+    time_zone: str | None = None
+    source: str | None = None
+    assumption: str | bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dates_are_words(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("closed"), list | tuple):
+            data = data | {"closed": tuple(str(d) for d in data["closed"])}
+        return data
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        if not self.shifts and not self.open:
+            raise ValueError("the calendar has no working time; add shifts")
+        for text in self.closed:
+            dates(text)
+        if self.time_zone is not None:
+            zone(self.time_zone)
+        if self.holidays is not None:
+            public_holidays(self.holidays, 2026)
+        return self
+
+    def intervals(self, start: dt.date, time_zone: str, horizon: int) -> Intervals:
+        """The working intervals in [0, horizon) in ticks since midnight of `start` in `time_zone`.
+
+        An overnight shift belongs to the day on which it starts; a holiday is a day on which no shift starts.
+
+        Args:
+            start: first day of the scenario.
+            time_zone: IANA name of the scenario's clock.
+            horizon: ticks.
+        """
+        origin = midnight(start, time_zone)
+        here = zone(self.time_zone or time_zone)
+        days = horizon // (86_400 * SECOND) + 3
+        closed = {day for text in self.closed for day in dates(text)}
+        if self.holidays is not None:
+            first, last = start - dt.timedelta(days=2), start + dt.timedelta(days=days)
+            for year in range(first.year, last.year + 1):
+                closed |= public_holidays(self.holidays, year)
+        extra: dict[dt.date, list[tuple[int, int]]] = {}
+        for day in self.open:
+            extra.setdefault(day.date, []).extend(spans(day.hours))
+        weekly: list[list[tuple[int, int]]] = [[] for _ in DAYS]
+        for shift in self.shifts:
+            for weekday in weekdays(shift.days):
+                weekly[weekday].extend(spans(shift.hours))
+        found: Intervals = []
+        for n in range(-2, days):
+            date = start + dt.timedelta(days=n)
+            todays = extra.get(date, [] if date in closed else weekly[date.weekday()])
+            for begin, end in todays:
+                found.append((_ticks(origin, date, begin, here), _ticks(origin, date, end, here)))
+        return [(max(a, 0), min(b, horizon)) for a, b in merged(found) if b > 0 and a < horizon]
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of a name, with a remedy when there is none."""
+    try:
+        return ZoneInfo(name)
+    except Exception:
+        from zoneinfo import available_timezones
+
+        near = difflib.get_close_matches(name, sorted(available_timezones()), 1)
+        hint = f"did you mean {near[0]!r}?" if near else "write an IANA name such as 'Europe/Berlin'"
+        raise ValueError(f"there is no time zone {name!r}; {hint}") from None
+
+
+def midnight(date: dt.date, time_zone: str) -> dt.datetime:
+    """The scenario's origin: local midnight, as UTC."""
+    return dt.datetime(date.year, date.month, date.day, tzinfo=zone(time_zone)).astimezone(_UTC)
+
+
+def _ticks(origin: dt.datetime, date: dt.date, minute: int, here: ZoneInfo) -> int:
+    wall = dt.datetime(date.year, date.month, date.day) + dt.timedelta(minutes=minute)
+    return round((wall.replace(tzinfo=here).astimezone(_UTC) - origin).total_seconds()) * SECOND
+
+
+def dates(text: str) -> list[dt.date]:
+    """The days of "2026-12-24" or "2026-08-03 to 2026-08-14", both ends included."""
+    ends = re.split(r"\s+(?:to|至)\s+", text.strip())
+    try:
+        first, last = dt.date.fromisoformat(ends[0]), dt.date.fromisoformat(ends[-1])
+        if len(ends) > 2:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date; write '2026-12-24' or '2026-08-03 to 2026-08-14'") from None
+    if last < first or (last - first).days > 3660:
+        raise ValueError(f"{text!r} ends before it starts, or after ten years; write the earlier date first")
+    return [first + dt.timedelta(days=i) for i in range((last - first).days + 1)]
+
+
+def public_holidays(which: str | Holidays, year: int) -> set[dt.date]:
+    """The public holidays of a year."""
+    import holidays
+
+    country, subdivision = (which, None) if isinstance(which, str) else (which.country, which.subdivision)
+    known = holidays.list_supported_countries(include_aliases=True)
+    if country not in known:
+        near = difflib.get_close_matches(country.upper(), sorted(known), 1)
+        hint = f"did you mean {near[0]!r}?" if near else "write a code such as 'DE' or 'CN'"
+        raise ValueError(f"there are no holidays for the country {country!r}; {hint}")
+    try:
+        return set(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    except NotImplementedError:
+        parts = ", ".join(known[country][:12])
+        raise ValueError(f"{country} has no subdivision {subdivision!r}; use one of {parts}") from None

@@ -1,0 +1,353 @@
+"""Words with units -- "2 days", "38 EUR/hour", "35 %" -- to numbers, once, at the edge, and back.
+
+Inside, time is an integer count of microseconds (ticks), money a float in the scenario's currency, a share a float
+between 0 and 1. A number without a unit is refused where a unit matters: "3" has cost people a factor of 24 before.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+SECOND = 1_000_000
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+WEEK = 7 * DAY
+YEAR = 365 * DAY + DAY // 4
+MONTH = YEAR // 12
+LONGEST = 1 << 60
+"""No duration is longer, so that sums of two fit in 64 bits."""
+
+_UNITS: dict[str, int] = {}
+for _ticks, _words in (
+    (1, "us µs microsecond microseconds 微秒"),
+    (1000, "ms millisecond milliseconds 毫秒"),
+    (SECOND, "s sec secs second seconds 秒"),
+    (MINUTE, "m min mins minute minutes 分 分钟"),
+    (HOUR, "h hr hrs hour hours 小时 时"),
+    (DAY, "d day days 天 日"),
+    (WEEK, "w week weeks 周 星期"),
+    (MONTH, "month months 月 个月"),
+    (YEAR, "y year years 年"),
+):
+    for _word in _words.split():
+        _UNITS[_word] = _ticks
+_SAY = (("year", YEAR), ("month", MONTH), ("week", WEEK), ("day", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND),
+        ("ms", 1000), ("us", 1))  # fmt: skip
+_NUMBER = r"[+-]?(?:\d+(?:[ _,]\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
+_PIECE = re.compile(rf"\s*({_NUMBER})\s*([^\W\d_]+)\s*")
+_MONEY = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]{{3}})\s*")
+_PER = re.compile(r"\s*(?:/|per\b|每)\s*", re.IGNORECASE)
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        value = float(re.sub(r"[ _,]", "", text))
+    except ValueError:
+        raise ValueError(f"{whole!r} has no number; write a number and a unit such as '30 min'") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{whole!r} is not finite; write a finite number")
+    return value
+
+
+def _unit(word: str, whole: str) -> int:
+    unit = _UNITS.get(word) or _UNITS.get(word.lower())
+    if unit is None:
+        raise ValueError(f"{whole!r} has the unknown unit {word!r}; use s, min, h, days, weeks, months or years")
+    return unit
+
+
+def duration(text: str) -> int:
+    """Ticks (microseconds) in a time in words, sums included.
+
+    Args:
+        text: such as "25 min", "1 h 30 min", "2 days", "3 天".
+
+    Returns:
+        Whole ticks, rounded half up.
+
+    Raises:
+        ValueError: no number, no unit, negative, infinite or too long.
+
+    Example:
+        >>> duration("1 h 30 min") // MINUTE
+        90
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} has no unit; write for example '{text} days' or '{text} min'")
+    if re.fullmatch(rf"\s*{_NUMBER}\s*", text) and text.strip():
+        raise ValueError(f"{text.strip()!r} has no unit; write for example '{text.strip()} days' or '{text.strip()} min'")
+    total, at = Fraction(0), 0
+    while at < len(text):
+        piece = _PIECE.match(text, at)
+        if piece is None or not piece.group(1).strip("+-"):
+            raise ValueError(f"{text!r} is not a time; write for example '30 min' or '2 days'")
+        total += Fraction(_number(piece.group(1), text)) * _unit(piece.group(2), text)
+        at = piece.end()
+    if not text.strip():
+        raise ValueError("the time is empty; write for example '30 min'")
+    if total < 0:
+        raise ValueError(f"{text!r} is negative; write a time of zero or more")
+    if total > LONGEST:
+        raise ValueError(f"{text!r} is too long; the longest time is 36,500 years")
+    return math.floor(total + Fraction(1, 2))
+
+
+def say_duration(ticks: float) -> str:
+    """A time in words that `duration` reads back to the same ticks.
+
+    Example:
+        >>> say_duration(duration("36 h")), say_duration(duration("90 min")), say_duration(0)
+        ('36 h', '90 min', '0 min')
+    """
+    ticks = int(ticks + 0.5)
+    if ticks == 0:
+        return "0 min"
+    for name, unit in _SAY:
+        # Months and years only where whole; a decimal only where it reads back exactly.
+        if ticks % unit == 0 and (unit >= DAY or ticks < 100 * unit or unit == 1):
+            count = ticks // unit
+            return f"{count} {name}{'s' if count > 1 and unit >= DAY else ''}"
+        if DAY <= unit <= WEEK or unit < DAY:
+            value = f"{ticks / unit:.6g}"
+            if ticks >= unit and duration(f"{value} {name}") == ticks:
+                return f"{value} {name}{'s' if unit >= DAY else ''}"
+    return f"{ticks} us"
+
+
+def money(text: str) -> tuple[float, str]:
+    """Amount and currency of money in words.
+
+    Example:
+        >>> money("1,200 EUR")
+        (1200.0, 'EUR')
+    """
+    match = _MONEY.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not match.group(1):
+        raise ValueError(f"{text!r} is not an amount of money; write for example '38 EUR'")
+    amount = _number(match.group(1), text)
+    if amount < 0:
+        raise ValueError(f"{text!r} is negative; write an amount of zero or more")
+    return amount, match.group(2).upper()
+
+
+def _split_per(text: Any, example: str) -> tuple[str, int]:
+    parts = _PER.split(text) if isinstance(text, str) else []
+    if len(parts) != 2:
+        raise ValueError(f"{text!r} does not say per what; write for example '{example}'")
+    return parts[0], _unit(parts[1].strip(), text)
+
+
+def _plain(value: float) -> str:
+    return f"{value:.10g}"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Money: an amount in a currency."""
+
+    value: float
+    currency: str
+
+    def __str__(self) -> str:
+        """In words that `money` reads back."""
+        return f"{_plain(self.value)} {self.currency}"
+
+
+@dataclass(frozen=True)
+class Pay:
+    """Money per time, such as 38 EUR/hour."""
+
+    amount: float
+    currency: str
+    per: int
+    """Ticks of the unit of time."""
+
+    @property
+    def hourly(self) -> bool:
+        """Whether it is paid by the hour on duty (or shorter), rather than as a salary for calendar time."""
+        return self.per <= HOUR
+
+    def __str__(self) -> str:
+        """In words that `cost_rate` reads back."""
+        return f"{_plain(self.amount)} {self.currency}/{_unit_name(self.per)}"
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """So many per time, such as 40 per week."""
+
+    count: float
+    per: int
+
+    @property
+    def per_tick(self) -> float:
+        """Events per microsecond."""
+        return self.count / self.per
+
+    def __str__(self) -> str:
+        """In words that `rate` reads back."""
+        return f"{_plain(self.count)} per {_unit_name(self.per)}"
+
+
+def _unit_name(ticks: int) -> str:
+    return {HOUR: "hour", MINUTE: "minute", SECOND: "second"}.get(ticks) or next(n for n, t in _SAY if t == ticks)
+
+
+def cost_rate(text: str) -> Pay:
+    """Money per time from words.
+
+    Example:
+        >>> cost_rate("38 EUR/hour").amount
+        38.0
+    """
+    left, per = _split_per(text, "38 EUR/hour")
+    return Pay(*money(left), per)
+
+
+def rate(text: str) -> Frequency:
+    """Events per time from words.
+
+    Example:
+        >>> round(rate("14 per week").per_tick * DAY, 9)
+        2.0
+    """
+    left, per = _split_per(text, "40 per week")
+    value = _number(left.strip(), text)
+    if value < 0:
+        raise ValueError(f"{text!r} is negative; write a rate of zero or more")
+    return Frequency(value, per)
+
+
+def share(value: Any) -> float:
+    """A share between 0 and 1 from "35 %", 0.35 or "0.35".
+
+    Example:
+        >>> share("35 %")
+        0.35
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r} is not a share; write for example '35 %'")
+    percent = isinstance(value, str) and value.strip().endswith(("%", "％"))
+    number = _number(value.strip().rstrip("%％").strip(), value) if isinstance(value, str) else float(value)
+    number = number / 100 if percent else number
+    if not 0 <= number <= 1:
+        raise ValueError(f"{value} is not between 0 and 1 (0 % and 100 %); give a share in that range")
+    return number
+
+
+def say_share(value: float) -> str:
+    """A share as a percentage that `share` reads back exactly where ten digits do.
+
+    Example:
+        >>> say_share(0.35)
+        '35 %'
+    """
+    text = f"{100 * value:.12g} %"
+    return text if share(text) == value else repr(float(value))
+
+
+class _Words:
+    """Makes a pydantic type of a dataclass with words: parse with `read`, serialise with str()."""
+
+    def __init__(self, kind: type[Any], read: Any, examples: list[str]) -> None:
+        self.kind, self.read, self.examples = kind, read, examples
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def parse(value: Any) -> Any:
+            return value if isinstance(value, self.kind) else self.read(value)
+
+        return core_schema.no_info_plain_validator_function(
+            parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "examples": self.examples}
+
+
+def _read_duration(value: Any) -> int:
+    # Ticks only come from our own code; a number from a file is refused by `duration`.
+    return value.ticks if isinstance(value, Ticks) else duration(value)
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """A duration given by code rather than in words."""
+
+    ticks: int
+
+
+def _read_money(value: Any) -> Amount:
+    return Amount(*money(value))
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_read_duration),
+    PlainSerializer(say_duration, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["25 min", "1 h 30 min", "2 days"]}),
+]
+"""Ticks, written in words."""
+Share = Annotated[
+    float,
+    BeforeValidator(share),
+    PlainSerializer(say_share, return_type=str),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}], "examples": ["35 %"]}),
+]
+"""A number between 0 and 1, written as a percentage."""
+Money = Annotated[Amount, _Words(Amount, _read_money, ["38 EUR"])]
+CostRate = Annotated[Pay, _Words(Pay, cost_rate, ["38 EUR/hour", "5200 EUR/month"])]
+Rate = Annotated[Frequency, _Words(Frequency, rate, ["40 per week"])]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its dimension: "time" (value in ticks), "money" or plain "number"."""
+
+    value: float
+    dimension: str
+    text: str
+
+    def __str__(self) -> str:
+        """As it was written."""
+        return self.text
+
+    def scaled(self, factor: float) -> Quantity:
+        """The quantity times a factor, in the same unit."""
+        value = self.value * factor
+        if self.dimension == "time":
+            return Quantity(float(int(value + 0.5)), "time", say_duration(value))
+        if self.dimension == "money":
+            return Quantity(value, "money", f"{_plain(value)} {self.text.split()[-1]}")
+        return Quantity(value, "number", repr(value))
+
+
+def quantity(value: Any) -> Quantity:
+    """A quantity of any dimension.
+
+    Example:
+        >>> quantity("2 h").dimension, quantity("20 EUR").dimension, quantity(3).dimension
+        ('time', 'money', 'number')
+    """
+    if isinstance(value, Quantity):
+        return value
+    if isinstance(value, Ticks):
+        return Quantity(float(value.ticks), "time", say_duration(value.ticks))
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r} is not a quantity; write for example '25 min' or '800 EUR'")
+    if isinstance(value, str):
+        if _MONEY.fullmatch(value) and value.split()[-1].lower() not in _UNITS and _MONEY.fullmatch(value).group(1):  # type: ignore[union-attr]
+            return Quantity(money(value)[0], "money", value.strip())
+        return Quantity(float(duration(value)), "time", value.strip())
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{value} is not a finite number of zero or more; give one")
+    return Quantity(float(value), "number", repr(value))
+
+
+Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR"])]
+"""A quantity whose dimension the place decides."""
