@@ -91,6 +91,11 @@ def inlined(function: F) -> F:
     return cast(F, result)
 
 
+def spliced(function: F) -> F:
+    """Copy into the caller before types are inferred: for helpers of one caller that take the engine's whole state."""
+    return cast(F, numba.njit(inline="always", **_OPTIONS)(function))
+
+
 def interpreted(function: F) -> F:
     """The same source run by CPython, down to the leaves made by `compiled_as`, which stay compiled.
 

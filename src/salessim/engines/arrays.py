@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from salessim.engines import compiled as c
+from salessim.engines import machine as c
+from salessim.engines.compiled import AGENDA_FULL, CASES_FULL, HORIZON, LOG_FULL, QUEUE_FULL, SLOTS_FULL, STALLED_CASE, advance
 from salessim.engines.outcome import (
     C_NUMBER,
     CASE_COLUMNS,
@@ -48,24 +49,24 @@ def run(
     visits: list[tuple[Any, Any]] = []
     ended: list[tuple[Any, Any]] = []
     while True:
-        why = c.advance(network.model, state)
-        if why == c.HORIZON:
+        why = advance(network.model, state)
+        if why == HORIZON:
             break
-        if why == c.AGENDA_FULL:
+        if why == AGENDA_FULL:
             state = state._replace(agenda=_longer(state.agenda, 1))
-        elif why == c.SLOTS_FULL:
+        elif why == SLOTS_FULL:
             state = _more_slots(state)
-        elif why == c.QUEUE_FULL:
+        elif why == QUEUE_FULL:
             state = _longer_queue(state, int(state.n[c.FULL]))
-        elif why == c.LOG_FULL:
+        elif why == LOG_FULL:
             visits.append((state.log_time, state.log_what))
             state = state._replace(log_time=np.empty_like(state.log_time), log_what=np.empty_like(state.log_what))
             state.n[c.ROWS] = 0
-        elif why == c.CASES_FULL:
+        elif why == CASES_FULL:
             ended.append((state.case_time, state.case_money))
             state = state._replace(case_time=np.empty_like(state.case_time), case_money=np.empty_like(state.case_money))
             state.n[c.CASE_ROWS] = 0
-        elif why == c.STALLED_CASE:
+        elif why == STALLED_CASE:
             raise stalled(network, int(state.n[c.FULL]))
     visits.append((state.log_time[: state.n[c.ROWS]], state.log_what[: state.n[c.ROWS]]))
     ended.append((state.case_time[: state.n[c.CASE_ROWS]], state.case_money[: state.n[c.CASE_ROWS]]))
@@ -86,7 +87,7 @@ def _state(
     steps, teams = len(network.labels.steps), len(network.labels.teams)
     sources, slots = len(model.sources.key), len(model.sources.slot_start)
     n = np.zeros(c.SCALARS, np.int64)
-    n[[c.SEED, c.REPLICATION, c.NOW, c.CURRENT]] = seed, replication, -1, -1
+    n[[c.SEED, c.REPLICATION, c.NOW, c.CURRENT, c.AREA, c.ASKING]] = seed, replication, -1, -1, c.NOWHERE, -1
     n[[c.KEEP_LOG, c.KEEP_CASES]] = int(log), int(cases)
     n[c.SLOTS_FREE] = room
     ints = lambda *shape: np.zeros(shape, np.int64)  # noqa: E731 (reads better than a def here)
@@ -106,20 +107,24 @@ def _state(
         free=np.arange(room - 1, -1, -1, dtype=np.int64),
         agenda=ints(3, 64),
         ready=ints(room),
-        queue_key=ints(queue * steps),
-        queue_order=ints(queue * steps),
-        queue_slot=ints(queue * steps),
-        queue_base=queue * np.arange(steps, dtype=np.int64),
-        queue_room=np.full(steps, queue, np.int64),
-        queue_size=ints(steps),
-        waiting=ints(steps),
-        idle=_idle(network),
-        idle_head=ints(teams),
-        idle_count=model.people.size.copy(),
-        duty=network.duty_at_start.copy(),
-        settled=ints(steps),
-        kept=ints(teams),
-        pick=ints(4),
+        queues=c.Queues(
+            key=ints(queue * steps),
+            order=ints(queue * steps),
+            slot=ints(queue * steps),
+            base=queue * np.arange(steps, dtype=np.int64),
+            room=np.full(steps, queue, np.int64),
+            size=ints(steps),
+            waiting=ints(steps),
+        ),
+        staff=c.Staff(
+            idle=_idle(network),
+            head=ints(teams),
+            count=model.people.size.copy(),
+            duty=network.duty_at_start.copy(),
+            settled=ints(steps),
+            kept=ints(teams),
+            pick=ints(4),
+        ),
         tally=np.zeros((steps, STEP_TALLIES)),
         team_tally=np.zeros((teams, TEAM_TALLIES)),
         log_time=np.empty((rows, 3), np.int64),
@@ -160,27 +165,25 @@ def _more_slots(state: c.State) -> c.State:
 
 def _longer_queue(state: c.State, step: int) -> c.State:
     """Drop the entries of cases that left a queue; if it is still more than half full, double its room."""
-    base, size = int(state.queue_base[step]), int(state.queue_size[step])
-    stretch = slice(base, base + size)
-    slots, orders = state.queue_slot[stretch], state.queue_order[stretch]
+    queues = state.queues
+    stretch = slice(int(queues.base[step]), int(queues.base[step] + queues.size[step]))
+    slots, orders = queues.slot[stretch], queues.order[stretch]
     live = state.case[slots, c.ORDER] == orders
-    keys, orders, slots = state.queue_key[stretch][live], orders[live], slots[live]
+    keys, orders, slots = queues.key[stretch][live], orders[live], slots[live]
     order = np.lexsort((orders, keys))  # a sorted array is a heap
-    rooms = state.queue_room.copy()
+    rooms, sizes = queues.room.copy(), queues.size.copy()
     if 2 * len(order) > rooms[step]:
         rooms[step] *= 2
-    bases = np.concatenate([[0], np.cumsum(rooms)[:-1]])
-    sizes = state.queue_size.copy()
     sizes[step] = len(order)
+    bases = np.concatenate([[0], np.cumsum(rooms)[:-1]])
     new = {}
-    for field, mine in (("queue_key", keys), ("queue_order", orders), ("queue_slot", slots)):
-        old = getattr(state, field)
-        pool = np.zeros(int(rooms.sum()), np.int64)
+    for field, mine in (("key", keys), ("order", orders), ("slot", slots)):
+        old, pool = getattr(queues, field), np.zeros(int(rooms.sum()), np.int64)
         for s in range(len(rooms)):
-            kept = mine[order] if s == step else old[state.queue_base[s] : state.queue_base[s] + state.queue_size[s]]
+            kept = mine[order] if s == step else old[queues.base[s] : queues.base[s] + queues.size[s]]
             pool[bases[s] : bases[s] + len(kept)] = kept
         new[field] = pool
-    return state._replace(queue_base=bases, queue_room=rooms, queue_size=sizes, **new)
+    return state._replace(queues=queues._replace(base=bases, room=rooms, size=sizes, **new))
 
 
 def _cut_off(network: Network, state: c.State, visits: list[Any], ended: list[Any], log: bool, cases: bool) -> None:

@@ -8,53 +8,28 @@ counting be switched off (a factor of three), and Ctrl-C and progress get their 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from salessim.demand import attributes, case_key, cumulate, next_arrival
-from salessim.order import (
-    ARRIVED,
-    CLASS_BITS,
-    CLASS_MASK,
-    FINISHED,
-    GAVE_UP,
-    HIGHEST_VALUE,
-    LONGEST_IN_PROCESS,
-    MOST_STALLED,
-    NEWEST_FIRST,
-    RANK_BITS,
-    SHIFT,
-    SPAWNED,
-)
+from salessim.engines.machine import (
+    AGENDA, AREA, ASKING, BORN, CASE_ROWS, CASES, CHANNEL, COMBINATION, COST, CREW, CURRENT, CUSTOMER, DELIVERED_AT, EDGE,
+    ENABLED, EVERYWHERE, FIELDS, FULL, HELD, KEEP_CASES, KEEP_LOG, LEAD, NOW, NOWHERE, NUMBER, ORDER, ORDERS, PERSON, PHASE,
+    READY_COUNT, READY_HEAD, REPLICATION, RESPONDED, ROWS, SEED, SEGMENT, SLOTS_FREE, SPAWNS, STALLED, STARTED, STEP,
+    VALUE, WAITED, WON_AT, State, call, drop_first, end_waiting, give, grant, join, present, put, serve_best, settle,
+)  # fmt: skip
 from salessim.engines.outcome import (
-    BEGUN,
-    BUSY,
-    ENTERED,
-    FINISHED_VISITS,
-    OVERTIME,
-    PRESENT_AREA,
-    QUEUE_AREA,
-    QUIT,
-    VISIT_COLUMNS,
-    WAITED_SUM,
-)
+    BUSY, ENTERED, FINISHED_VISITS, OVERTIME, PRESENT_AREA, QUIT, VISIT_COLUMNS,
+)  # fmt: skip
 from salessim.hours import finish, worked
-from salessim.jit import compiled, inlined
+from salessim.jit import compiled, spliced
 from salessim.network import DELIVERED, RESPONSE, WON, Model
+from salessim.order import (
+    ARRIVED, CLASS_BITS, CLASS_MASK, FINISHED, GAVE_UP, HIGHEST_VALUE, LONGEST_IN_PROCESS, MOST_STALLED, NEWEST_FIRST,
+    RANK_BITS, SHIFT, SPAWNED,
+)  # fmt: skip
 from salessim.stages import decide
-from salessim.stages.verbs import ASK, BEGIN, EXIT, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.stages.verbs import ASK, BEGIN, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
 from salessim.streams import Purpose, block, child_key
 
 _VISIT = int(Purpose.VISIT)
-
-# Scalars of a run, in `state.n`.
-(SEED, REPLICATION, CASES, SLOTS_FREE, AGENDA, READY_HEAD, READY_COUNT, ORDERS, SPAWNS, ROWS, CASE_ROWS, NOW,
- CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, STEPS_DONE, OPENED, SCALARS) = range(21)  # fmt: skip
-
-# Columns of a case's record, in `state.case`.
-(NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
- WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, PERSON) = range(20)  # fmt: skip
-FIELDS = PERSON + 4
-VALUE, COST = 0, 1
 
 # Why `advance` came back.
 HORIZON, AGENDA_FULL, SLOTS_FULL, QUEUE_FULL, LOG_FULL, CASES_FULL, STALLED_CASE, BREATH = range(8)
@@ -63,337 +38,10 @@ BREATH_STEPS = 2_000_000
 """Verbs between two returns to Python, where Ctrl-C and progress get their turn (some 0.1 s)."""
 
 
-class State(NamedTuple):
-    """Everything that changes during a run."""
-
-    n: Any
-    source: Any
-    """[channel, (serial, slot, member, size)]"""
-    reached: Any
-    cumulative: Any
-    factor: Any
-    case: Any
-    worth: Any
-    words: Any
-    """[slot, (key, the four words of the visit)] uint64."""
-    visits: Any
-    free: Any
-    agenda: Any
-    """[(time, key, what), entry]: a binary heap."""
-    ready: Any
-    """The at-once list, a ring of slots."""
-    queue_key: Any
-    queue_order: Any
-    queue_slot: Any
-    """Binary heaps, one stretch per step."""
-    queue_base: Any
-    queue_room: Any
-    queue_size: Any
-    waiting: Any
-    """Cases waiting per step (the heaps also hold those who left)."""
-    idle: Any
-    idle_head: Any
-    idle_count: Any
-    duty: Any
-    settled: Any
-    kept: Any
-    pick: Any
-    tally: Any
-    team_tally: Any
-    log_time: Any
-    log_what: Any
-    case_time: Any
-    case_money: Any
-
-
-# --- agenda: a binary heap ordered by (time, key) -------------------------------------------------------------
-
-
-@inlined
-def put(state: State, time, key, what):
-    agenda, n = state.agenda, state.n
-    i = n[AGENDA]
-    n[AGENDA] = i + 1
-    while i > 0:
-        up = (i - 1) >> 1
-        if agenda[0, up] < time or (agenda[0, up] == time and agenda[1, up] < key):
-            break
-        agenda[0, i] = agenda[0, up]
-        agenda[1, i] = agenda[1, up]
-        agenda[2, i] = agenda[2, up]
-        i = up
-    agenda[0, i] = time
-    agenda[1, i] = key
-    agenda[2, i] = what
-
-
-@inlined
-def drop_first(state: State):
-    agenda, n = state.agenda, state.n
-    size = n[AGENDA] - 1
-    n[AGENDA] = size
-    time, key, what = agenda[0, size], agenda[1, size], agenda[2, size]
-    i = 0
-    while True:
-        down = 2 * i + 1
-        if down >= size:
-            break
-        if down + 1 < size and (
-            agenda[0, down + 1] < agenda[0, down]
-            or (agenda[0, down + 1] == agenda[0, down] and agenda[1, down + 1] < agenda[1, down])
-        ):
-            down += 1
-        if time < agenda[0, down] or (time == agenda[0, down] and key < agenda[1, down]):
-            break
-        agenda[0, i] = agenda[0, down]
-        agenda[1, i] = agenda[1, down]
-        agenda[2, i] = agenda[2, down]
-        i = down
-    agenda[0, i] = time
-    agenda[1, i] = key
-    agenda[2, i] = what
-
-
-# --- queues: a heap per step, ordered by (queue key, order of joining), with lazy removal ----------------------
-
-
-@inlined
-def join(state: State, step, key, order, slot):
-    base = state.queue_base[step]
-    i = state.queue_size[step]
-    state.queue_size[step] = i + 1
-    keys, orders, slots = state.queue_key, state.queue_order, state.queue_slot
-    while i > 0:
-        up = (i - 1) >> 1
-        if keys[base + up] < key or (keys[base + up] == key and orders[base + up] < order):
-            break
-        keys[base + i] = keys[base + up]
-        orders[base + i] = orders[base + up]
-        slots[base + i] = slots[base + up]
-        i = up
-    keys[base + i] = key
-    orders[base + i] = order
-    slots[base + i] = slot
-    state.waiting[step] += 1
-
-
-@inlined
-def drop_head(state: State, step):
-    base = state.queue_base[step]
-    size = state.queue_size[step] - 1
-    state.queue_size[step] = size
-    keys, orders, slots = state.queue_key, state.queue_order, state.queue_slot
-    key, order, slot = keys[base + size], orders[base + size], slots[base + size]
-    i = 0
-    while True:
-        down = 2 * i + 1
-        if down >= size:
-            break
-        if down + 1 < size and (
-            keys[base + down + 1] < keys[base + down]
-            or (keys[base + down + 1] == keys[base + down] and orders[base + down + 1] < orders[base + down])
-        ):
-            down += 1
-        if key < keys[base + down] or (key == keys[base + down] and order < orders[base + down]):
-            break
-        keys[base + i] = keys[base + down]
-        orders[base + i] = orders[base + down]
-        slots[base + i] = slots[base + down]
-        i = down
-    keys[base + i] = key
-    orders[base + i] = order
-    slots[base + i] = slot
-
-
-@inlined
-def head(state: State, step):
-    """The slot at the head of a queue that is not empty; entries of cases that left are dropped on the way."""
-    base = state.queue_base[step]
-    while state.case[state.queue_slot[base], ORDER] != state.queue_order[base]:
-        drop_head(state, step)
-    return state.queue_slot[base]
-
-
-# --- people ----------------------------------------------------------------------------------------------------
-
-
-@inlined
-def present(model: Model, state: State, team):
-    """Idle people of a team who are on duty."""
-    return state.idle_count[team] if state.duty[model.people.calendar[team]] != 0 else 0
-
-
-@inlined
-def take(model: Model, state: State, team):
-    """The person of a team who has been idle longest."""
-    first, size = model.people.first_person[team], model.people.size[team]
-    at = state.idle_head[team]
-    person = state.idle[first + at]
-    state.idle_head[team] = at + 1 if at + 1 < size else 0
-    state.idle_count[team] -= 1
-    return person
-
-
-@inlined
-def give(model: Model, state: State, person):
-    team = model.people.team_of[person]
-    first, size = model.people.first_person[team], model.people.size[team]
-    at = state.idle_head[team] + state.idle_count[team]
-    state.idle[first + (at - size if at >= size else at)] = person
-    state.idle_count[team] += 1
-
-
-@inlined
-def grant(model: Model, state: State, slot, step):
-    """Hand the people in `state.pick` (one entry per role) to a case."""
-    needs, case = model.needs, state.case
-    first = needs.first_role[step]
-    roles = needs.last_role[step] - first
-    combination = needs.first_combination[step]
-    for r in range(roles):
-        entry = state.pick[r]
-        case[slot, PERSON + r] = take(model, state, needs.team[needs.first_entry[first + r] + entry])
-        combination += entry * needs.stride[first + r]
-    case[slot, HELD] = case[slot, CREW] = roles
-    case[slot, COMBINATION] = combination
-    case[slot, LEAD] = needs.first_entry[first] + state.pick[0]
-    case[slot, ORDER] = 0
-    case[slot, PHASE] = BEGIN
-    end_waiting(model, state, slot, step, BEGUN)
-
-
-@inlined
-def end_waiting(model: Model, state: State, slot, step, how):
-    now, since, tally = state.n[NOW], state.case[slot, ENABLED], state.tally
-    state.case[slot, WAITED] = now - since
-    if now >= model.warm_up:
-        tally[step, how] += 1.0
-        tally[step, WAITED_SUM] += float(now - since)
-        tally[step, QUEUE_AREA] += float(now - max(since, model.warm_up))
-
-
-@inlined
-def call(state: State, slot):
-    """Put a case on the at-once list."""
-    n, room = state.n, state.ready.shape[0]
-    at = n[READY_HEAD] + n[READY_COUNT]
-    state.ready[at - room if at >= room else at] = slot
-    n[READY_COUNT] += 1
-
-
-@inlined
-def find_people(model: Model, state: State, step):
-    """Fill `state.pick` with the first combination in order of preference that is idle, on duty and not kept."""
-    needs, pick = model.needs, state.pick
-    first = needs.first_role[step]
-    roles = needs.last_role[step] - first
-    pick[0] = -1
-    r = 0
-    while r >= 0:
-        if r == roles:
-            return True
-        base, entry = needs.first_entry[first + r], pick[r] + 1
-        count = needs.last_entry[first + r] - base
-        while entry < count:
-            team, taken = needs.team[base + entry], 1
-            for q in range(r):
-                if needs.team[needs.first_entry[first + q] + pick[q]] == team:
-                    taken += 1
-            if present(model, state, team) - state.kept[team] >= taken:
-                break
-            entry += 1
-        if entry < count:
-            pick[r] = entry
-            r += 1
-            if r < roles:
-                pick[r] = -1
-        else:
-            r -= 1
-    return False
-
-
-@inlined
-def keep_people(model: Model, state: State, step):
-    """Keep those who are there for the head of a queue that has waited too long for a full set."""
-    needs = model.needs
-    for role in range(needs.first_role[step], needs.last_role[step]):
-        for entry in range(needs.first_entry[role], needs.last_entry[role]):
-            team = needs.team[entry]
-            if present(model, state, team) - state.kept[team] >= 1:
-                state.kept[team] += 1
-                break
-
-
-@compiled
-def settle(model: Model, state: State, area, asking):
-    """One pass over the queues of an area (-1: all), best head first, granting what can be granted.
-
-    The case that is `asking` goes on by itself when it is granted; others are called.
-    """
-    n, case, needs = state.n, state.case, model.needs
-    n[PASS] += 1
-    this = n[PASS]
-    for team in range(model.people.size.shape[0]):
-        state.kept[team] = 0
-    while True:
-        best, best_class, best_order = -1, 0, 0
-        for step in range(needs.area.shape[0]):
-            if state.waiting[step] == 0 or state.settled[step] == this or (area >= 0 and needs.area[step] != area):
-                continue
-            slot = head(state, step)
-            rank = state.queue_key[state.queue_base[step]] >> CLASS_BITS
-            order = case[slot, ORDER]
-            if best < 0 or rank < best_class or (rank == best_class and order < best_order):
-                best, best_class, best_order = step, rank, order
-        if best < 0:
-            return
-        slot = head(state, best)
-        if find_people(model, state, best):
-            drop_head(state, best)
-            state.waiting[best] -= 1
-            grant(model, state, slot, best)
-            if slot != asking:
-                call(state, slot)
-        else:
-            if needs.last_role[best] - needs.first_role[best] > 1 and n[NOW] - case[slot, ENABLED] >= needs.hold[best]:
-                keep_people(model, state, best)
-            state.settled[best] = this
-
-
-@inlined
-def serve_best(model: Model, state: State, team):
-    """A person of a team came free in an area where every step needs one person: the best head gets him or her."""
-    if present(model, state, team) == 0:
-        return
-    people, needs = model.people, model.needs
-    best, best_class, best_order = -1, 0, 0
-    for i in range(people.first_serves[team], people.last_serves[team]):
-        step = people.serves[i]
-        if state.waiting[step] == 0:
-            continue
-        slot = head(state, step)
-        rank = state.queue_key[state.queue_base[step]] >> CLASS_BITS
-        order = state.case[slot, ORDER]
-        if best < 0 or rank < best_class or (rank == best_class and order < best_order):
-            best, best_class, best_order = step, rank, order
-    if best < 0:
-        return
-    slot = head(state, best)
-    drop_head(state, best)
-    state.waiting[best] -= 1
-    first = needs.first_entry[needs.first_role[best]]
-    entry = 0
-    while needs.team[first + entry] != team:
-        entry += 1
-    state.pick[0] = entry
-    grant(model, state, slot, best)
-    call(state, slot)
-
-
 # --- cases -----------------------------------------------------------------------------------------------------
 
 
-@inlined
+@spliced
 def enter(model: Model, state: State, slot, step):
     """A visit begins: its random words, its place in the tallies."""
     case, n = state.case, state.n
@@ -411,7 +59,7 @@ def enter(model: Model, state: State, slot, step):
         state.tally[step, ENTERED] += 1.0
 
 
-@inlined
+@spliced
 def allot(state: State, key, goal, channel, segment, customer, value, cost):
     """A free slot for a new case; it is not born yet."""
     n, case = state.n, state.case
@@ -434,7 +82,7 @@ def allot(state: State, key, goal, channel, segment, customer, value, cost):
     return slot
 
 
-@inlined
+@spliced
 def bear(model: Model, state: State, slot):
     """A case arrives: it gets its number and goes to its first step."""
     n, case = state.n, state.case
@@ -444,10 +92,10 @@ def bear(model: Model, state: State, slot):
         case[slot, CUSTOMER] = n[CASES]
     n[CASES] += 1
     enter(model, state, slot, case[slot, STEP])
-    call(state, slot)
+    call(n, state.ready, slot)
 
 
-@inlined
+@spliced
 def plan_arrival(model: Model, state: State, s):
     """Put the next arrival of a channel on the agenda."""
     n, source = state.n, state.source
@@ -460,10 +108,10 @@ def plan_arrival(model: Model, state: State, s):
     source[s, 2] = 0
     source[s, 3] = size
     if time < model.horizon:
-        put(state, time, (ARRIVED << RANK_BITS) | s, s)
+        put(n, state.agenda, time, (ARRIVED << RANK_BITS) | s, s)
 
 
-@inlined
+@spliced
 def end_visit(model: Model, state: State, slot, step, goal, gave_up):
     """Write down a visit that ended."""
     n, case, now = state.n, state.case, state.n[NOW]
@@ -494,7 +142,7 @@ def end_visit(model: Model, state: State, slot, step, goal, gave_up):
     state.visits[slot, step] += 1
 
 
-@inlined
+@spliced
 def end_case(state: State, slot, goal):
     """Write down a case that left, and free its slot."""
     n, case = state.n, state.case
@@ -524,10 +172,10 @@ def end_case(state: State, slot, goal):
 # --- verbs -----------------------------------------------------------------------------------------------------
 
 
-@inlined
+@spliced
 def queue_key(model: Model, state: State, slot, step, order):
-    case = state.case
-    discipline = model.needs.discipline[step]
+    case, needs = state.case, model.needs
+    discipline = needs.discipline[step]
     rank = 0
     if discipline == NEWEST_FIRST:
         rank = CLASS_MASK - order
@@ -535,43 +183,42 @@ def queue_key(model: Model, state: State, slot, step, order):
         rank = (CLASS_MASK >> 1) - int(state.worth[slot, VALUE] * 100.0 + 0.5)
     elif discipline == LONGEST_IN_PROCESS:
         rank = case[slot, BORN]
-    return (model.needs.rank[step * model.rules.steps.segments + case[slot, SEGMENT]] << CLASS_BITS) | rank
+    return (needs.rank[step * model.rules.steps.segments + case[slot, SEGMENT]] << CLASS_BITS) | rank
 
 
-@inlined
+@spliced
 def ask(model: Model, state: State, slot, step, patience):
-    """Ask for people; true if the case goes on at once."""
-    n, case, needs = state.n, state.case, model.needs
+    """Ask for people; true if the case goes on at once, or may do so after the next pass over its area."""
+    n, case, queues, staff = state.n, state.case, state.queues, state.staff
+    needs, people = model.needs, model.people
     n[ORDERS] += 1
     order = n[ORDERS]
     area = needs.area[step]
     linked = needs.linked[area] != 0
-    if not linked and state.waiting[step] == 0:
+    if not linked and queues.waiting[step] == 0:
         first = needs.first_entry[needs.first_role[step]]
         for entry in range(needs.last_entry[needs.first_role[step]] - first):
-            if present(model, state, needs.team[first + entry]) > 0:
-                state.pick[0] = entry
-                grant(model, state, slot, step)
+            if present(people, staff, needs.team[first + entry]) > 0:
+                staff.pick[0] = entry
+                grant(needs, people, staff, n, case, state.tally, model.warm_up, slot, step)
                 return True
     case[slot, ORDER] = order
     case[slot, PHASE] = BEGIN
-    join(state, step, queue_key(model, state, slot, step, order), order, slot)
+    join(state.queues, step, queue_key(model, state, slot, step, order), order, slot)
     if linked:
-        settle(model, state, area, slot)
-        if case[slot, ORDER] == 0:
-            return True
+        n[AREA], n[ASKING] = area, slot
     if patience >= 0 and n[NOW] + patience < model.horizon:
-        put(state, n[NOW] + patience, (GAVE_UP << RANK_BITS) | case[slot, NUMBER], (order << 22) | slot)
-    return False
+        put(n, state.agenda, n[NOW] + patience, (GAVE_UP << RANK_BITS) | case[slot, NUMBER], (order << 22) | slot)
+    return linked
 
 
-@inlined
+@spliced
 def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
-    n, case, now, people, hours = state.n, state.case, state.n[NOW], model.people, model.hours
-    factor = model.needs.factor[case[slot, LEAD]]
+    n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
+    factor = needs.factor[case[slot, LEAD]]
     time = ticks if factor == 1.0 else int(ticks * factor + 0.5)
-    end = finish(hours, model.needs.calendar[case[slot, COMBINATION]], now, time)
+    end = finish(hours, needs.calendar[case[slot, COMBINATION]], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
         case[slot, RESPONDED] = now
@@ -593,30 +240,29 @@ def begin_work(model: Model, state: State, slot, step, ticks):
             else:
                 state.team_tally[team, BUSY] += float(busy_between(model, case[slot, COMBINATION], since, until))
     if end < model.horizon:
-        put(state, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
+        put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
 
 
-@inlined
+@spliced
 def busy_between(model: Model, combination, since, until):
     calendar = model.needs.calendar[combination]
     return worked(model.hours, calendar, until) - worked(model.hours, calendar, since)
 
 
-@inlined
+@spliced
 def free_people(model: Model, state: State, slot, step):
-    case = state.case
-    held = case[slot, HELD]
-    for r in range(held):
-        give(model, state, case[slot, PERSON + r])
+    n, case, staff, people, needs = state.n, state.case, state.staff, model.people, model.needs
+    for r in range(case[slot, HELD]):
+        give(people, staff, case[slot, PERSON + r])
     case[slot, HELD] = 0
-    area = model.needs.area[step]
-    if model.needs.linked[area] != 0:
-        settle(model, state, area, -1)
+    area = needs.area[step]
+    if needs.linked[area] != 0:
+        n[AREA] = area
     else:
-        serve_best(model, state, model.people.team_of[case[slot, PERSON]])
+        serve_best(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, people.team_of[case[slot, PERSON]])
 
 
-@inlined
+@spliced
 def spawn(model: Model, state: State, slot, which, delay):
     """A new case begins its own life after a delay."""
     n, case, spawns, rules = state.n, state.case, model.rules.spawns, model.rules
@@ -634,10 +280,10 @@ def spawn(model: Model, state: State, slot, which, delay):
     )  # fmt: skip
     customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
     child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
-    put(state, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
+    put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
 
 
-@inlined
+@spliced
 def next_event(model: Model, state: State):
     """Take the next event off the agenda; false at the horizon."""
     n, case, agenda = state.n, state.case, state.agenda
@@ -657,35 +303,35 @@ def next_event(model: Model, state: State):
         bear(model, state, allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s]))
         source[s, 2] += 1
         if source[s, 2] >= source[s, 3]:
-            drop_first(state)
+            drop_first(n, state.agenda)
             source[s, 0] += 1
             plan_arrival(model, state, s)
         return True
-    drop_first(state)
+    drop_first(n, state.agenda)
     if rank == FINISHED:
-        call(state, what)
+        call(n, state.ready, what)
     elif rank == GAVE_UP:
         slot = what & ((1 << 22) - 1)
         if case[slot, ORDER] == what >> 22:
             step = case[slot, STEP]
             case[slot, ORDER] = 0
             case[slot, PHASE] = BEGIN + 1
-            state.waiting[step] -= 1
-            end_waiting(model, state, slot, step, QUIT)
-            call(state, slot)
+            state.queues.waiting[step] -= 1
+            end_waiting(n, case, state.tally, model.warm_up, slot, step, QUIT)
+            call(n, state.ready, slot)
             area = model.needs.area[step]
             if model.needs.linked[area] != 0:
-                settle(model, state, area, -1)
+                n[AREA] = area
     elif rank == SHIFT:
         shifts = model.shifts
         i = n[EDGE]
         while i < shifts.time.shape[0] and shifts.time[i] == time:
-            state.duty[shifts.calendar[i]] = shifts.opens[i]
+            state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
             i += 1
         n[EDGE] = i
         if i < shifts.time.shape[0]:
-            put(state, shifts.time[i], SHIFT << RANK_BITS, 0)
-        settle(model, state, -1, -1)
+            put(n, state.agenda, shifts.time[i], SHIFT << RANK_BITS, 0)
+        n[AREA] = EVERYWHERE
     else:
         bear(model, state, what - SPAWNED)
     return True
@@ -706,7 +352,7 @@ def advance(model: Model, state: State):
             state.source[s, 1] = model.sources.first_slot[s]
             plan_arrival(model, state, s)
         if model.shifts.time.shape[0] > 0:
-            put(state, model.shifts.time[0], SHIFT << RANK_BITS, 0)
+            put(n, state.agenda, model.shifts.time[0], SHIFT << RANK_BITS, 0)
     while True:
         if n[AGENDA] > agenda_room:
             return AGENDA_FULL
@@ -716,6 +362,13 @@ def advance(model: Model, state: State):
             return LOG_FULL
         if n[KEEP_CASES] != 0 and n[CASE_ROWS] >= case_room:
             return CASES_FULL
+        if n[AREA] != NOWHERE:
+            settle(model.needs, model.people, state.staff, state.queues, n, case, state.ready, state.tally, model.warm_up)
+            n[AREA] = NOWHERE
+            if n[ASKING] >= 0:
+                if case[n[ASKING], ORDER] != 0:
+                    n[CURRENT] = -1  # it waits
+                n[ASKING] = -1
         breath += 1
         if breath > BREATH_STEPS:
             return BREATH
@@ -736,7 +389,7 @@ def advance(model: Model, state: State):
             (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
         )  # fmt: skip
         if verb == ASK:
-            if state.queue_size[step] >= state.queue_room[step]:
+            if state.queues.size[step] >= state.queues.room[step]:
                 n[FULL] = step
                 return QUEUE_FULL
             if not ask(model, state, slot, step, number):
@@ -755,7 +408,7 @@ def advance(model: Model, state: State):
                 case[slot, RESPONDED] = n[NOW]
             end = finish(model.hours, model.flow.calendar[step], n[NOW], number)
             if end < model.horizon:
-                put(state, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
+                put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
             n[CURRENT] = -1
         elif verb == SPAWN:
             case[slot, PHASE] = after

@@ -1,0 +1,363 @@
+"""The moving parts of the compiled engine: its state, the agenda, the queues and the people.
+
+Each helper is given only the arrays it uses: compiling a call with the whole state costs a second or two.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
+from salessim.jit import compiled, inlined
+from salessim.network import Needs, People
+from salessim.order import CLASS_BITS
+from salessim.stages.verbs import BEGIN
+
+# Scalars of a run, in `state.n`.
+(SEED, REPLICATION, CASES, SLOTS_FREE, AGENDA, READY_HEAD, READY_COUNT, ORDERS, SPAWNS, ROWS, CASE_ROWS, NOW,
+ CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, SCALARS) = range(21)  # fmt: skip
+
+# Columns of a case's record, in `state.case`.
+(NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
+ WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, PERSON) = range(20)  # fmt: skip
+FIELDS = PERSON + 4
+VALUE, COST = 0, 1
+
+EVERYWHERE, NOWHERE = -1, -2
+"""What n[AREA] says beside the number of an area: where hands are to be dealt out before anything else."""
+
+
+class Queues(NamedTuple):
+    """Who waits: a binary heap per step, one stretch of the arrays each."""
+
+    key: Any
+    order: Any
+    slot: Any
+    base: Any
+    room: Any
+    size: Any
+    """Entries of the heap, those of cases that left included."""
+    waiting: Any
+    """Cases that wait."""
+
+
+class Staff(NamedTuple):
+    """Who is idle: a ring per team, longest idle first; and the scratch of a dispatch."""
+
+    idle: Any
+    head: Any
+    count: Any
+    duty: Any
+    """1 for calendars that are open."""
+    settled: Any
+    kept: Any
+    pick: Any
+
+
+class State(NamedTuple):
+    """Everything that changes during a run."""
+
+    n: Any
+    queues: Queues
+    staff: Staff
+    source: Any
+    """[channel, (serial, slot, member, size)]"""
+    reached: Any
+    cumulative: Any
+    factor: Any
+    case: Any
+    worth: Any
+    words: Any
+    """[slot, (key, the four words of the visit)] uint64."""
+    visits: Any
+    free: Any
+    agenda: Any
+    """[(time, key, what), entry]: a binary heap."""
+    ready: Any
+    """The at-once list, a ring of slots."""
+    tally: Any
+    team_tally: Any
+    log_time: Any
+    log_what: Any
+    case_time: Any
+    case_money: Any
+
+
+# --- agenda: a binary heap ordered by (time, key) -------------------------------------------------------------
+
+
+@inlined
+def put(n, agenda, time, key, what):
+    i = n[AGENDA]
+    n[AGENDA] = i + 1
+    while i > 0:
+        up = (i - 1) >> 1
+        if agenda[0, up] < time or (agenda[0, up] == time and agenda[1, up] < key):
+            break
+        agenda[0, i] = agenda[0, up]
+        agenda[1, i] = agenda[1, up]
+        agenda[2, i] = agenda[2, up]
+        i = up
+    agenda[0, i] = time
+    agenda[1, i] = key
+    agenda[2, i] = what
+
+
+@inlined
+def drop_first(n, agenda):
+    size = n[AGENDA] - 1
+    n[AGENDA] = size
+    time, key, what = agenda[0, size], agenda[1, size], agenda[2, size]
+    i = 0
+    while True:
+        down = 2 * i + 1
+        if down >= size:
+            break
+        if down + 1 < size and (
+            agenda[0, down + 1] < agenda[0, down]
+            or (agenda[0, down + 1] == agenda[0, down] and agenda[1, down + 1] < agenda[1, down])
+        ):
+            down += 1
+        if time < agenda[0, down] or (time == agenda[0, down] and key < agenda[1, down]):
+            break
+        agenda[0, i] = agenda[0, down]
+        agenda[1, i] = agenda[1, down]
+        agenda[2, i] = agenda[2, down]
+        i = down
+    agenda[0, i] = time
+    agenda[1, i] = key
+    agenda[2, i] = what
+
+
+# --- queues: a heap per step, ordered by (queue key, order of joining), with lazy removal ----------------------
+
+
+@inlined
+def join(queues: Queues, step, key, order, slot):
+    base = queues.base[step]
+    i = queues.size[step]
+    queues.size[step] = i + 1
+    keys, orders, slots = queues.key, queues.order, queues.slot
+    while i > 0:
+        up = (i - 1) >> 1
+        if keys[base + up] < key or (keys[base + up] == key and orders[base + up] < order):
+            break
+        keys[base + i] = keys[base + up]
+        orders[base + i] = orders[base + up]
+        slots[base + i] = slots[base + up]
+        i = up
+    keys[base + i] = key
+    orders[base + i] = order
+    slots[base + i] = slot
+    queues.waiting[step] += 1
+
+
+@inlined
+def drop_head(queues: Queues, step):
+    base = queues.base[step]
+    size = queues.size[step] - 1
+    queues.size[step] = size
+    keys, orders, slots = queues.key, queues.order, queues.slot
+    key, order, slot = keys[base + size], orders[base + size], slots[base + size]
+    i = 0
+    while True:
+        down = 2 * i + 1
+        if down >= size:
+            break
+        if down + 1 < size and (
+            keys[base + down + 1] < keys[base + down]
+            or (keys[base + down + 1] == keys[base + down] and orders[base + down + 1] < orders[base + down])
+        ):
+            down += 1
+        if key < keys[base + down] or (key == keys[base + down] and order < orders[base + down]):
+            break
+        keys[base + i] = keys[base + down]
+        orders[base + i] = orders[base + down]
+        slots[base + i] = slots[base + down]
+        i = down
+    keys[base + i] = key
+    orders[base + i] = order
+    slots[base + i] = slot
+
+
+@inlined
+def head(queues: Queues, case, step):
+    """The slot at the head of a queue that is not empty; entries of cases that left are dropped on the way."""
+    base = queues.base[step]
+    while case[queues.slot[base], ORDER] != queues.order[base]:
+        drop_head(queues, step)
+    return queues.slot[base]
+
+
+# --- people ----------------------------------------------------------------------------------------------------
+
+
+@inlined
+def present(people: People, staff: Staff, team):
+    """Idle people of a team who are on duty."""
+    return staff.count[team] if staff.duty[people.calendar[team]] != 0 else 0
+
+
+@inlined
+def take(people: People, staff: Staff, team):
+    """The person of a team who has been idle longest."""
+    first, size = people.first_person[team], people.size[team]
+    at = staff.head[team]
+    person = staff.idle[first + at]
+    staff.head[team] = at + 1 if at + 1 < size else 0
+    staff.count[team] -= 1
+    return person
+
+
+@inlined
+def give(people: People, staff: Staff, person):
+    team = people.team_of[person]
+    first, size = people.first_person[team], people.size[team]
+    at = staff.head[team] + staff.count[team]
+    staff.idle[first + (at - size if at >= size else at)] = person
+    staff.count[team] += 1
+
+
+@inlined
+def grant(needs: Needs, people: People, staff: Staff, n, case, tally, warm_up, slot, step):
+    """Hand the people in `staff.pick` (one entry per role) to a case."""
+    first = needs.first_role[step]
+    roles = needs.last_role[step] - first
+    combination = needs.first_combination[step]
+    for r in range(roles):
+        entry = staff.pick[r]
+        case[slot, PERSON + r] = take(people, staff, needs.team[needs.first_entry[first + r] + entry])
+        combination += entry * needs.stride[first + r]
+    case[slot, HELD] = case[slot, CREW] = roles
+    case[slot, COMBINATION] = combination
+    case[slot, LEAD] = needs.first_entry[first] + staff.pick[0]
+    case[slot, ORDER] = 0
+    case[slot, PHASE] = BEGIN
+    end_waiting(n, case, tally, warm_up, slot, step, BEGUN)
+
+
+@inlined
+def end_waiting(n, case, tally, warm_up, slot, step, how):
+    now, since = n[NOW], case[slot, ENABLED]
+    case[slot, WAITED] = now - since
+    if now >= warm_up:
+        tally[step, how] += 1.0
+        tally[step, WAITED_SUM] += float(now - since)
+        tally[step, QUEUE_AREA] += float(now - max(since, warm_up))
+
+
+@inlined
+def call(n, ready, slot):
+    """Put a case on the at-once list."""
+    room = ready.shape[0]
+    at = n[READY_HEAD] + n[READY_COUNT]
+    ready[at - room if at >= room else at] = slot
+    n[READY_COUNT] += 1
+
+
+@inlined
+def find_people(needs: Needs, people: People, staff: Staff, step):
+    """Fill `staff.pick` with the first combination in order of preference that is idle, on duty and not kept."""
+    pick = staff.pick
+    first = needs.first_role[step]
+    roles = needs.last_role[step] - first
+    pick[0] = -1
+    r = 0
+    while r >= 0:
+        if r == roles:
+            return True
+        base, entry = needs.first_entry[first + r], pick[r] + 1
+        count = needs.last_entry[first + r] - base
+        while entry < count:
+            team, taken = needs.team[base + entry], 1
+            for q in range(r):
+                if needs.team[needs.first_entry[first + q] + pick[q]] == team:
+                    taken += 1
+            if present(people, staff, team) - staff.kept[team] >= taken:
+                break
+            entry += 1
+        if entry < count:
+            pick[r] = entry
+            r += 1
+            if r < roles:
+                pick[r] = -1
+        else:
+            r -= 1
+    return False
+
+
+@inlined
+def keep_people(needs: Needs, people: People, staff: Staff, step):
+    """Keep those who are there for the head of a queue that has waited too long for a full set."""
+    for role in range(needs.first_role[step], needs.last_role[step]):
+        for entry in range(needs.first_entry[role], needs.last_entry[role]):
+            team = needs.team[entry]
+            if present(people, staff, team) - staff.kept[team] >= 1:
+                staff.kept[team] += 1
+                break
+
+
+@compiled
+def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up):
+    """One pass over the queues of the area n[AREA] (-1: all), best head first, granting what can be granted.
+
+    The case in slot n[ASKING] goes on by itself when it is granted; others are called. (The two are scalars of the
+    state because every literal argument would be a specialisation of its own, at seven seconds of compiling each.)
+    """
+    area, asking = n[AREA], n[ASKING]
+    n[PASS] += 1
+    this = n[PASS]
+    for team in range(people.size.shape[0]):
+        staff.kept[team] = 0
+    while True:
+        best, best_class, best_order = -1, 0, 0
+        for step in range(needs.area.shape[0]):
+            if queues.waiting[step] == 0 or staff.settled[step] == this or (area >= 0 and needs.area[step] != area):
+                continue
+            slot = head(queues, case, step)
+            rank = queues.key[queues.base[step]] >> CLASS_BITS
+            order = case[slot, ORDER]
+            if best < 0 or rank < best_class or (rank == best_class and order < best_order):
+                best, best_class, best_order = step, rank, order
+        if best < 0:
+            return
+        slot = head(queues, case, best)
+        if find_people(needs, people, staff, best):
+            drop_head(queues, best)
+            queues.waiting[best] -= 1
+            grant(needs, people, staff, n, case, tally, warm_up, slot, best)
+            if slot != asking:
+                call(n, ready, slot)
+        else:
+            if needs.last_role[best] - needs.first_role[best] > 1 and n[NOW] - case[slot, ENABLED] >= needs.hold[best]:
+                keep_people(needs, people, staff, best)
+            staff.settled[best] = this
+
+
+@inlined
+def serve_best(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up, team):
+    """A person of a team came free in an area where every step needs one person: the best head gets him or her."""
+    if present(people, staff, team) == 0:
+        return
+    best, best_class, best_order = -1, 0, 0
+    for i in range(people.first_serves[team], people.last_serves[team]):
+        step = people.serves[i]
+        if queues.waiting[step] == 0:
+            continue
+        slot = head(queues, case, step)
+        rank = queues.key[queues.base[step]] >> CLASS_BITS
+        order = case[slot, ORDER]
+        if best < 0 or rank < best_class or (rank == best_class and order < best_order):
+            best, best_class, best_order = step, rank, order
+    if best < 0:
+        return
+    slot = head(queues, case, best)
+    drop_head(queues, best)
+    queues.waiting[best] -= 1
+    first = needs.first_entry[needs.first_role[best]]
+    entry = 0
+    while needs.team[first + entry] != team:
+        entry += 1
+    staff.pick[0] = entry
+    grant(needs, people, staff, n, case, tally, warm_up, slot, best)
+    call(n, ready, slot)
