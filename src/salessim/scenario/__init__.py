@@ -1,0 +1,1 @@
+"""The language in which a planner writes down a sales process."""

@@ -9,6 +9,8 @@ scenario into flat arrays once.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -426,6 +428,59 @@ class Scenario(Part):
     def stage_of(self, step: str) -> str:
         """The stage a step belongs to."""
         return next(name for name, stage in self.stages.items() if step in stage.steps)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Scenario:
+        """Read a scenario from a YAML file.
+
+        Raises:
+            ScenarioError: with file, line, value and remedy.
+        """
+        from salessim.scenario import loader
+
+        return loader.load(path)
+
+    @classmethod
+    def parse(cls, data: str | dict[str, Any]) -> Scenario:
+        """A scenario from YAML text or plain data.
+
+        Raises:
+            ScenarioError: with line or path, value and remedy.
+        """
+        from salessim.scenario import loader, yaml
+
+        if isinstance(data, str):
+            plain, positions = yaml.load_yaml(data, "scenario")
+            return loader.parse(plain, positions)
+        return loader.parse(data)
+
+    def save(self, path: str | Path) -> None:
+        """Write the scenario to a YAML file, whole or not at all."""
+        from salessim.scenario import loader
+
+        loader.save(self, path)
+
+    def change(self, changes: Mapping[str, Any], *, name: str | None = None) -> Scenario:
+        """The same scenario with some fields set; this one stays as it is.
+
+        Args:
+            changes: dotted paths and the values a file would have, such as {"teams.sdr.size": 4,
+                "steps.qualify.work": "20 min"}.
+            name: what to call the result.
+
+        Raises:
+            ScenarioError: a path that does not exist, or a value that does not fit.
+        """
+        from salessim.scenario import loader
+
+        return loader.change(self, changes, name)
+
+    @property
+    def hash(self) -> str:
+        """32 hexadecimal digits that stand for what the scenario says, whatever the order of its parts."""
+        from salessim.scenario import loader
+
+        return loader.scenario_hash(self)
 
 
 def _check_total(shares: Any, what: str) -> None:

@@ -1,0 +1,280 @@
+"""What needs two paragraphs of a scenario at once: names that exist, shares that add up, ways that end.
+
+Every finding has a path, so that the loader can say in which line it stands.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from salessim.scenario.model import ALWAYS, REST, share_in
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario, Step
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that does not fit: where, what, and what to do."""
+
+    path: Path
+    problem: str
+    remedy: str
+
+
+class Misfit(ValueError):
+    """A problem found while a scenario is put together; carries its path past pydantic."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.found = problem
+        super().__init__(f"{problem.problem}; {problem.remedy}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy for a name that does not exist."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, 1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"use one of {', '.join(names[:12])}" if names else "declare it first"
+
+
+def problems(scenario: Scenario) -> Iterator[Problem]:
+    """Everything in a scenario that would stop it from running."""
+    yield from _names(scenario)
+    yield from _shares(scenario)
+    yield from _ends(scenario)
+    yield from _people(scenario)
+    yield from _money(scenario)
+    yield from _levers(scenario)
+
+
+def _at(scenario: Scenario, step: str) -> Path:
+    return ("stages", scenario.stage_of(step), "steps", step)
+
+
+def _names(scenario: Scenario) -> Iterator[Problem]:
+    steps, teams, segments = scenario.steps, scenario.teams, scenario.segments
+    calendars = {*scenario.calendars, ALWAYS}
+    skills = {s for t in teams.values() for s in t.skills}
+
+    def known(path: Path, name: str | None, all_: Iterable[str], what: str) -> Iterator[Problem]:
+        if name is not None and name not in set(all_):
+            yield Problem(path, f"there is no {what} {name!r}", nearest(name, all_))
+
+    seen: dict[str, str] = {}
+    for stage, part in scenario.stages.items():
+        for step in part.steps:
+            if step in seen:
+                yield Problem(
+                    ("stages", stage, "steps", step),
+                    f"the step {step!r} is also in stage {seen[step]!r}", "give each step its own name",
+                )  # fmt: skip
+            seen[step] = stage
+    if ALWAYS in scenario.calendars:
+        yield Problem(("calendars", ALWAYS), f"{ALWAYS!r} is the calendar that is always open", "choose another name")
+    if REST in segments:
+        yield Problem(("segments", REST), f"{REST!r} stands for all segments not named", "choose another name")
+    for name, team in teams.items():
+        yield from known(("teams", name, "calendar"), team.calendar, calendars, "calendar")
+    for name, channel in scenario.channels.items():
+        yield from known(("channels", name, "enters"), channel.enters, steps, "step")
+        for segment in channel.segments:
+            yield from known(("channels", name, "segments", segment), segment, segments, "segment")
+        if channel.arrivals is not None:
+            yield from known(("channels", name, "arrivals", "calendar"), channel.arrivals.calendar, calendars, "calendar")
+            for span in channel.arrivals.hours or {}:
+                yield from _whole_hours(("channels", name, "arrivals", "hours", span), span)
+    for name, step in steps.items():
+        path = _at(scenario, name)
+        yield from known((*path, "calendar"), step.calendar, calendars, "calendar")
+        for r, role in enumerate([step, *step.together_with]):
+            where = path if r == 0 else (*path, "together_with", r - 1)
+            for i, team in enumerate(role.by):
+                yield from known((*where, "by", i) if len(role.by) > 1 else (*where, "by"), team, teams, "team")
+            if role.skill is not None:
+                yield from known((*where, "skill"), role.skill, skills, "skill")
+                lacking = [t for t in role.by if t in teams and role.skill not in teams[t].skills]
+                if lacking:
+                    yield Problem(
+                        (*where, "by"), f"team {lacking[0]!r} does not have the skill {role.skill!r}",
+                        "add the skill to the team or take the team out",
+                    )  # fmt: skip
+        for segment in (*step.time_by_segment, *step.patience_by_segment):
+            yield from known(path, segment, segments, "segment")
+        for i, route in enumerate(step.then):
+            yield from known((*path, "then", i, "to"), route.to, steps, "step")
+            if isinstance(route.share, dict):
+                for segment in route.share:
+                    yield from known((*path, "then", i, "share", segment), segment, {*segments, REST}, "segment")
+        if step.gives_up is not None:
+            yield from known((*path, "gives_up", "to"), step.gives_up.to, steps, "step")
+        for i, spawn in enumerate(step.spawns):
+            yield from known((*path, "spawns", i, "to"), spawn.to, steps, "step")
+            yield from known((*path, "spawns", i, "segment"), spawn.segment, segments, "segment")
+            if spawn.kind in scenario.channels:
+                yield Problem((*path, "spawns", i, "kind"), f"{spawn.kind!r} is also a channel", "choose another name")
+            if isinstance(spawn.probability, dict):
+                for segment in spawn.probability:
+                    yield from known((*path, "spawns", i, "probability", segment), segment, {*segments, REST}, "segment")
+
+
+def _whole_hours(path: Path, span: str) -> Iterator[Problem]:
+    from salessim.scenario.calendars import spans
+
+    try:
+        if all(minute % 60 == 0 for pair in spans(span) for minute in pair):
+            return
+        problem, remedy = f"{span!r} does not begin and end on the hour", "write whole hours such as '08:00-12:00'"
+    except ValueError as wrong:
+        problem, _, remedy = str(wrong).partition("; ")
+    yield Problem(path, problem, remedy)
+
+
+def _shares(scenario: Scenario) -> Iterator[Problem]:
+    for name, step in scenario.steps.items():
+        given = [r for r in step.then if r.share is not None]
+        for segment in scenario.segments:
+            total = sum(share_in(r.share, segment) for r in given)  # type: ignore[arg-type]
+            has_rest = len(given) < len(step.then)
+            if total > 1 + 1e-6 or (not has_rest and abs(total - 1) > 1e-6):
+                who = f" for segment {segment!r}" if any(isinstance(r.share, dict) for r in given) else ""
+                yield Problem(
+                    (*_at(scenario, name), "then"), f"the shares of the routes{who} sum to {100 * total:.4g} %",
+                    "make them sum to 100 %, or leave one share out to take the rest",
+                )  # fmt: skip
+                break
+
+
+def _ways(scenario: Scenario, step: Step) -> set[str]:
+    """Steps a case can go to next, by routes that some segment takes."""
+    ways = {r.to for r in step.then if r.to and any(step.share_of(r, g) > 0 or r.share is None for g in scenario.segments)}
+    return ways | ({step.gives_up.to} if step.gives_up and step.gives_up.to else set())
+
+
+def _ends(scenario: Scenario) -> Iterator[Problem]:
+    steps = scenario.steps
+    if any(r.to and r.to not in steps for s in steps.values() for r in s.then):
+        return  # named above
+    ways = {name: {w for w in _ways(scenario, step) if w in steps} for name, step in steps.items()}
+    ending = {n for n, s in steps.items() for r in s.then if r.to is None and any(s.share_of(r, g) > 0 for g in scenario.segments)}
+    while True:
+        more = {n for n in steps if n not in ending and ways[n] & ending}
+        if not more:
+            break
+        ending |= more
+    stuck = [n for n in steps if n not in ending]
+    if stuck:
+        yield Problem(
+            _at(scenario, stuck[0]), f"a case can never leave the process from here (steps {', '.join(sorted(stuck)[:6])})",
+            "add a route with 'lost' or 'done'",
+        )  # fmt: skip
+    # A cycle of steps that surely take no time is a loop without end at one instant.
+    timeless = {
+        n for n, s in steps.items()
+        if all(s.time_in(g).law == "constant" and s.time_in(g).mean == 0 for g in scenario.segments)
+    }  # fmt: skip
+    sure = {
+        n: {r.to for r in steps[n].then if r.to in timeless and r.limit is None and all(steps[n].share_of(r, g) >= 1 for g in scenario.segments)}
+        for n in timeless
+    }
+    for name in sorted(timeless):
+        seen, at = [], name
+        while sure[at] and at not in seen:
+            seen.append(at)
+            at = next(iter(sure[at]))
+        if at in seen:
+            yield Problem(
+                _at(scenario, name), f"the steps {' -> '.join([*seen[seen.index(at) :], at])} go round without taking time",
+                "give one of them some time, or the way back a share below 100 %",
+            )  # fmt: skip
+            return
+
+
+def _people(scenario: Scenario) -> Iterator[Problem]:
+    for name, step in scenario.steps.items():
+        if step.kind != "work":
+            continue
+        for role in (step, *step.together_with):
+            able = role.by or tuple(t for t, team in scenario.teams.items() if role.skill in team.skills)
+            if able and all(t in scenario.teams and scenario.teams[t].size == 0 for t in able):
+                yield Problem(_at(scenario, name), f"nobody is in {' or '.join(able)}", "give the team a size above 0")
+
+
+def _money(scenario: Scenario) -> Iterator[Problem]:
+    """One currency, times where times belong and money where money belongs."""
+    currency = scenario.currency
+
+    def same(path: Path, amount: object) -> Iterator[Problem]:
+        if amount is not None and getattr(amount, "currency", currency) != currency:
+            yield Problem(path, f"{amount} is not in {currency}", f"convert it, or set currency: {amount.currency}")  # type: ignore[attr-defined]
+
+    def kind(path: Path, law: object, wanted: str, example: str) -> Iterator[Problem]:
+        found = getattr(law, "dimension", wanted)
+        if found != wanted:
+            text = law.quantities[0].text  # type: ignore[attr-defined]
+            yield Problem(path, f"{text!r} is a {found if found != 'number' else 'bare number'} where {'a time' if wanted == 'time' else 'money'} belongs", f"write for example '{example}'")
+        if wanted == "money":
+            for q in getattr(law, "quantities", []):
+                if q.dimension == "money" and q.text.split()[-1].upper() != currency:
+                    yield Problem(path, f"{q.text} is not in {currency}", f"convert it, or set currency: {q.text.split()[-1].upper()}")
+
+    for name, team in scenario.teams.items():
+        yield from same(("teams", name, "cost"), team.cost)
+    for name, channel in scenario.channels.items():
+        yield from same(("channels", name, "cost"), channel.cost)
+    for name, segment in scenario.segments.items():
+        yield from kind(("segments", name, "value"), segment.value, "money", f"800 {currency}")
+        yield from kind(("segments", name, "patience"), segment.patience, "time", "3 days")
+    for name, step in scenario.steps.items():
+        path = _at(scenario, name)
+        yield from same((*path, "cost"), step.cost)
+        yield from kind((*path, step.kind), step.time, "time", "25 min")
+        for segment_name, law in step.time_by_segment.items():
+            yield from kind((*path, "time_by_segment", segment_name), law, "time", "25 min")
+        yield from kind((*path, "patience"), step.patience, "time", "3 days")
+        for segment_name, patience in step.patience_by_segment.items():
+            yield from kind((*path, "patience_by_segment", segment_name), patience, "time", "3 days")
+        if step.automation is not None:
+            yield from kind((*path, "automation", "time"), step.automation.time, "time", "2 min")
+        for i, spawn in enumerate(step.spawns):
+            yield from kind((*path, "spawns", i, "after"), spawn.after, "time", "90 days")
+    for name, cost in scenario.costs.items():
+        yield from same(("costs", name, "running"), cost.running)
+        yield from same(("costs", name, "one_off"), cost.one_off)
+    for name, lever in scenario.levers.items():
+        yield from same(("levers", name, "running_cost"), lever.running_cost)
+        yield from same(("levers", name, "one_off_cost"), lever.one_off_cost)
+
+
+def _levers(scenario: Scenario) -> Iterator[Problem]:
+    from salessim.scenario.paths import find
+
+    steps = scenario.steps
+    for name, lever in scenario.levers.items():
+        path: Path = ("levers", name)
+        for field in ("automate", "remove", "then_to"):
+            step = getattr(lever, field)
+            if step is not None and step not in steps:
+                yield Problem((*path, field), f"there is no step {step!r}", nearest(step, steps))
+            elif step is not None and field != "then_to" and steps[step].core:
+                yield Problem((*path, field), f"{step!r} is a core step, which no lever may touch", "choose a flexible step")
+        if lever.automate in steps and steps[lever.automate].kind != "work":
+            yield Problem((*path, "automate"), f"nobody works at {lever.automate!r}", "automate a step with 'work'")
+        for step in lever.merge or ():
+            if step not in steps:
+                yield Problem((*path, "merge"), f"there is no step {step!r}", nearest(step, steps))
+            elif steps[step].core:
+                yield Problem((*path, "merge"), f"{step!r} is a core step, which no lever may touch", "choose flexible steps")
+        if lever.add_staff is not None and lever.add_staff not in scenario.teams:
+            yield Problem((*path, "add_staff"), f"there is no team {lever.add_staff!r}", nearest(lever.add_staff, scenario.teams))
+        if lever.field is not None:
+            try:
+                find(scenario, lever.field)
+            except KeyError as wrong:
+                yield Problem((*path, "field"), str(wrong.args[0]), str(wrong.args[1]))

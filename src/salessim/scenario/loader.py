@@ -1,0 +1,267 @@
+"""Scenarios in and out: files, changes, hashes, and what pydantic finds told in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from salessim.errors import ScenarioError
+from salessim.scenario.checks import Misfit, Problem, nearest
+from salessim.scenario.paths import find, put, split
+from salessim.scenario.yaml import Positions, dump_yaml, load_yaml, read_text
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+_PROSE = ("title", "description", "source", "assumption", "provenance", "name")
+_REMEDIES = {
+    "missing": "add it",
+    "int_parsing": "write a whole number",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_parsing": "write a number",
+    "float_type": "write a number",
+    "string_type": "write a word",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "dict_type": "write 'name: ...' lines below it",
+    "model_type": "write 'field: value' lines below it",
+    "tuple_type": "write a list",
+    "date_from_datetime_parsing": "write a date such as 2026-01-31",
+    "date_parsing": "write a date such as 2026-01-31",
+    "too_short": "add at least one",
+}
+
+
+def load(path: str | Path) -> Scenario:
+    """The scenario in a YAML file.
+
+    Raises:
+        ScenarioError: with file, line, value and remedy.
+    """
+    from salessim.errors import InputError
+
+    try:
+        data, positions = load_yaml(read_text(path, "scenario"), str(path))
+    except InputError as wrong:
+        raise ScenarioError(wrong.place, wrong.problem, wrong.remedy) from None
+    return parse(data, positions, base=Path(path).parent)
+
+
+def parse(data: Any, positions: Positions | None = None, base: Path | None = None) -> Scenario:
+    """A scenario from plain data.
+
+    Raises:
+        ScenarioError: the first problem, in one line.
+    """
+    found = examine(data, base)
+    if isinstance(found, list):
+        first = found[0]
+        raise ScenarioError(_place(first.path, positions), first.problem, first.remedy)
+    return found
+
+
+def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
+    """The scenario, or everything that is wrong with the data."""
+    from salessim.scenario.checks import problems
+    from salessim.scenario.model import Scenario
+
+    if not isinstance(data, dict):
+        return [Problem((), "this is not a scenario", "begin with 'name:', 'clock:', 'stages:' as in the examples")]
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as wrong:
+        return [_explain(error, data) for error in wrong.errors()]
+    found = list(problems(scenario))
+    return found or scenario
+
+
+def _place(path: tuple[str | int, ...], positions: Positions | None) -> str:
+    dotted = ".".join(map(str, path))
+    if positions is None:
+        return dotted or "scenario"
+    return f"{positions.place(path)}: {dotted}" if dotted else positions.place(path)
+
+
+def _explain(error: Any, data: Any) -> Problem:
+    """One of pydantic's findings as problem and remedy, at the path of the file."""
+    path = _in_file(error["loc"], data)
+    kind, message = error["type"], error["msg"]
+    context = error.get("ctx") or {}
+    if isinstance(context.get("error"), Misfit):
+        return context["error"].found  # type: ignore[no-any-return]
+    if kind == "value_error":
+        problem, _, remedy = str(context.get("error", message)).partition("; ")
+        return Problem(path, problem, remedy or "see the documentation of this field")
+    if kind == "extra_forbidden":
+        return Problem(path, f"there is no field {str(path[-1])!r} here", nearest(str(path[-1]), _fields_beside(error, data)))
+    if kind == "missing":
+        return Problem(path[:-1] if len(path) > 1 else (), f"{str(path[-1])!r} is missing", "add it")
+    if kind == "literal_error":
+        options = str(context.get("expected", "")).replace(" or ", ", ").replace("'", "").split(", ")
+        return Problem(path, f"{error['input']!r} is not known here", nearest(str(error["input"]), options))
+    if kind == "union_tag_invalid":
+        from salessim.durations import LAWS
+
+        return Problem(path, f"there is no law {str(context.get('tag'))!r}", nearest(str(context.get("tag")), LAWS))
+    if kind == "string_pattern_mismatch":
+        return Problem(path, f"{error['input']!r} is not a name", "use letters, digits, spaces, - and _; at most 80")
+    value = repr(error.get("input"))
+    said = message[0].lower() + message[1:]
+    return Problem(path, f"{value[:60]}: {said}", _REMEDIES.get(kind, "correct the value"))
+
+
+def _in_file(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
+    """Pydantic's location without the tags of unions, which the file does not have."""
+    path: list[str | int] = []
+    here = data
+    for i, key in enumerate(loc):
+        if isinstance(here, dict) and (key in here or str(key) in here):
+            key = key if key in here else str(key)
+            path.append(key)
+            here = here[key]
+        elif isinstance(here, list) and isinstance(key, int) and key < len(here):
+            path.append(key)
+            here = here[key]
+        elif key == "[key]" or (i < len(loc) - 1 and not isinstance(here, dict)):
+            continue
+        elif isinstance(here, dict) and i == len(loc) - 1:
+            path.append(key)
+    return tuple(path)
+
+
+def _fields_beside(error: Any, data: Any) -> list[str]:
+    """The fields that the record of a misspelt one has."""
+    from salessim.durations import LAWS
+    from salessim.scenario import model
+
+    loc = [k for k in error["loc"][:-1] if isinstance(k, str)]
+    if loc and loc[-1] in LAWS:
+        return [f.alias or n for n, f in LAWS[loc[-1]].model_fields.items()]
+    part: Any = model.Scenario
+    for key in error["loc"][:-1]:
+        part = _below(part, key)
+    fields = getattr(part, "model_fields", {})
+    return [f.alias or n for n, f in fields.items()]
+
+
+def _below(part: Any, key: Any) -> Any:
+    """The record class that a key leads to, through mappings, tuples and options."""
+    import typing
+
+    if hasattr(part, "model_fields"):
+        field = part.model_fields.get(key)
+        return _record(field.annotation) if field is not None else part
+    origin = typing.get_origin(part)
+    if origin is dict:
+        return _record(typing.get_args(part)[1])
+    if origin is tuple:
+        return _record(typing.get_args(part)[0])
+    return part
+
+
+def _record(annotation: Any) -> Any:
+    import types
+    import typing
+
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _record(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        options = [a for a in typing.get_args(annotation) if a is not type(None)]
+        records = [a for a in map(_record, options) if hasattr(a, "model_fields") or typing.get_origin(a) in (dict, tuple)]
+        return records[0] if records else options[0]
+    return annotation
+
+
+def to_data(scenario: Scenario) -> dict[str, Any]:
+    """Plain data that `parse` reads back to the same scenario; what was left to its default is left out."""
+    data: dict[str, Any] = scenario.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    return {"salessim": 1, **{k: v for k, v in data.items() if k != "salessim"}}
+
+
+def to_yaml(scenario: Scenario) -> str:
+    """The scenario as a file."""
+    return dump_yaml(to_data(scenario))
+
+
+def save(scenario: Scenario, path: str | Path) -> None:
+    """Write the scenario to a file, whole or not at all."""
+    write_whole(path, to_yaml(scenario))
+
+
+def write_whole(path: str | Path, text: str | bytes) -> None:
+    """Write a file by way of a temporary one beside it, so that a crash leaves the old one.
+
+    Raises:
+        ScenarioError: the folder does not exist or cannot be written.
+    """
+    target = Path(path)
+    data = text.encode() if isinstance(text, str) else text
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent or Path("."), prefix=f".{target.name}.")
+    except OSError as wrong:
+        raise ScenarioError(str(path), f"it cannot be written ({wrong.strerror})", "give a folder that exists and is writable") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except OSError as wrong:
+        Path(temporary).unlink(missing_ok=True)
+        raise ScenarioError(str(path), f"it cannot be written ({wrong.strerror})", "check the path and the space left") from None
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def change(scenario: Scenario, changes: Mapping[str, Any], name: str | None = None) -> Scenario:
+    """The scenario with some fields set; see `Scenario.change`."""
+    data = to_data(scenario)
+    for path, value in changes.items():
+        try:
+            keys = split(scenario, path)
+            if len(keys) > 1:
+                find(scenario, ".".join(keys[:-1]))
+            put(data, keys, value)
+        except (KeyError, IndexError, ValueError) as wrong:
+            problem, remedy = (*wrong.args, "check the path")[:2]
+            raise ScenarioError(f"change {path}", str(problem), str(remedy)) from None
+    if name is not None:
+        data["name"] = name
+    return parse(data)
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """32 hexadecimal digits that stand for what a scenario says, whatever the order, titles and sources of the file."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: bare(v) for k, v in value.items() if k not in _PROSE or isinstance(v, dict)}
+        return [bare(v) for v in value] if isinstance(value, list) else value
+
+    data = bare(scenario.model_dump(mode="json"))
+    data.pop("levers", None)
+    for stage in data["stages"].values():
+        for step in stage["steps"].values():
+            step["then"].sort(key=lambda r: json.dumps(r, sort_keys=True))
+            step["spawns"].sort(key=lambda r: json.dumps(r, sort_keys=True))
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The language as JSON Schema, for editors."""
+    from salessim.scenario.model import Scenario
+
+    schema = Scenario.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,69 @@
+"""Fields of a scenario by dotted path: `teams.sdr.size`, `steps.qualify.work.mean`.
+
+`steps.NAME` is short for `stages.STAGE.steps.NAME`, since step names are unique.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+
+def split(scenario: Scenario, path: str) -> list[str]:
+    """The keys of a path, with the short form written out.
+
+    Raises:
+        KeyError: with problem and remedy, where the step does not exist.
+    """
+    from salessim.scenario.checks import nearest
+
+    keys = path.split(".")
+    if keys[0] == "steps" and len(keys) > 1:
+        if keys[1] not in scenario.steps:
+            raise KeyError(f"there is no step {keys[1]!r} in {path!r}", nearest(keys[1], scenario.steps))
+        keys = ["stages", scenario.stage_of(keys[1]), *keys]
+    return keys
+
+
+def find(scenario: Scenario, path: str) -> Any:
+    """The value at a path: a record, a mapping or a plain value.
+
+    Raises:
+        KeyError: with problem and remedy.
+    """
+    from salessim.scenario.checks import nearest
+
+    here: Any = scenario
+    for key in split(scenario, path):
+        fields = fields_of(here)
+        if key not in fields:
+            raise KeyError(f"there is no field {key!r} in {path!r}", nearest(key, fields))
+        here = fields[key]
+    return here
+
+
+def fields_of(part: Any) -> dict[str, Any]:
+    """What can follow in a path, by the names of the file."""
+    if isinstance(part, dict):
+        return {str(k): v for k, v in part.items()}
+    if isinstance(part, tuple | list):
+        return {str(i): v for i, v in enumerate(part)}
+    model_fields = getattr(type(part), "model_fields", None)
+    if model_fields is None:
+        return {}
+    return {(f.alias or name): getattr(part, name) for name, f in model_fields.items()}
+
+
+def put(data: Any, keys: list[str], value: Any) -> None:
+    """Set a value in plain data; a law written short ("25 min") becomes a mapping when one of its fields is set."""
+    for i, key in enumerate(keys[:-1]):
+        data = data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
+        if isinstance(data, dict) or isinstance(data, list):
+            continue
+        raise KeyError(f"there is nothing below {'.'.join(keys[: i + 1])!r}", "set the whole field instead")
+    if isinstance(data, list):
+        data[int(keys[-1])] = value
+    else:
+        data[keys[-1]] = value

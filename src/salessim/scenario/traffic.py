@@ -1,0 +1,229 @@
+"""The traffic equations: how often a case comes to each step, and how much work that gives each team.
+
+Exact for the routing as written, limits of loops included (the chain is unrolled over the visits that count against
+a limit). Nobody is taken to wait: give-ups and fading are left out, so a load is an upper bound where they occur.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from salessim.units import WEEK
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario, Step
+
+MOST_STATES = 20_000
+"""Beyond so many combinations of limited visits, limits are left out (and the load is an upper bound)."""
+
+
+@dataclass(frozen=True)
+class TeamLoad:
+    """How much of a team's time the process asks for."""
+
+    team: str
+    load: float
+    """Work demanded / time on duty; 1 and above cannot be kept up."""
+    demanded: float
+    """Person-hours of work a week."""
+    available: float
+    """Person-hours on duty a week."""
+
+    @property
+    def unstable(self) -> bool:
+        """Whether queues grow without end."""
+        return self.load >= 1.0
+
+
+def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
+    """Expected visits to each step of a case of a segment that enters at a step, its own journey only.
+
+    Raises:
+        numpy.linalg.LinAlgError: a case never leaves (refused when a scenario is loaded).
+    """
+    limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
+    most = {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
+    result = _visits(scenario, entry, segment, most)
+    return _visits(scenario, entry, segment, {}) if result is None else result
+
+
+def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> dict[str, float] | None:
+    place = {n: i for i, n in enumerate(most)}
+    first = (entry, (0,) * len(most))
+    number = {first: 0}
+    rows: list[int] = []
+    columns: list[int] = []
+    weights: list[float] = []
+    todo = [first]
+    while todo:
+        state = todo.pop()
+        name, counts = state
+        step = scenario.steps[name]
+        seen = counts[place[name]] if name in place else 0
+        if name in place:
+            counts = tuple(min(c + (i == place[name]), most[n]) for i, (n, c) in enumerate(zip(most, counts, strict=True)))
+        for target, share in _onward(step, segment, seen, bool(most)):
+            after = (target, counts)
+            if after not in number:
+                number[after] = len(number)
+                todo.append(after)
+                if len(number) > MOST_STATES:
+                    return None
+            rows.append(number[after])
+            columns.append(number[state])
+            weights.append(share)
+    from scipy.sparse import coo_array, eye_array
+    from scipy.sparse.linalg import spsolve
+
+    n = len(number)
+    start = np.zeros(n)
+    start[0] = 1.0
+    matrix = eye_array(n, format="csc") - coo_array((weights, (rows, columns)), shape=(n, n)).tocsc()
+    solution = np.atleast_1d(spsolve(matrix.tocsc(), start))
+    result = dict.fromkeys(scenario.steps, 0.0)
+    for (name, _), i in number.items():
+        result[name] += float(solution[i])
+    return result
+
+
+def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str, float]]:
+    """Steps that follow and their shares, those of closed routes dealt out to the others."""
+    shares = [
+        (route, step.share_of(route, segment))
+        for route in step.then
+        if route.limit is None or not limits or seen < route.limit
+    ]
+    total = sum(share for _, share in shares)
+    return [(r.to, share / total) for r, share in shares if r.to is not None and share > 0] if total > 0 else []
+
+
+def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:
+    """Mean arrivals per tick over the horizon for each (step entered, segment), from channels alone."""
+    from salessim.network import replay_ticks, slots
+
+    result: dict[tuple[str, str], float] = {}
+    horizon = scenario.clock.horizon
+    for channel in scenario.channels.values():
+        if channel.arrivals is not None:
+            stretches = slots(scenario, channel.arrivals)
+            ends = [s[0] for s in stretches[1:]] + [horizon]
+            count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
+            batch = channel.arrivals.batch or {1: 1.0}
+            count *= sum(size * share for size, share in batch.items())
+        else:
+            count = float(len(replay_ticks(scenario, channel.replay)))
+        for segment, share in channel.segments.items():
+            key = (channel.enters, segment)
+            result[key] = result.get(key, 0.0) + share * count / horizon
+    return result
+
+
+def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
+    """Mean visits per tick for each (step, segment), spawned cases included.
+
+    Spawned cases that would come after the horizon are counted too: the long-run rate.
+    """
+    from salessim.scenario.model import share_in
+
+    entries = arrival_rates(scenario)
+    keys = sorted({(step, g) for step in scenario.steps for g in scenario.segments})
+    index = {key: i for i, key in enumerate(keys)}
+    per_entry: dict[tuple[str, str], dict[str, float]] = {}
+
+    def journey(key: tuple[str, str]) -> dict[str, float]:
+        if key not in per_entry:
+            per_entry[key] = visits(scenario, *key)
+        return per_entry[key]
+
+    # e = external + S e, where S counts the cases spawned at an entry per case that entered elsewhere.
+    spawners = [(name, s) for name, step in scenario.steps.items() for s in step.spawns]
+    matrix = np.eye(len(keys))
+    relevant = set(entries)
+    todo = list(entries)
+    while todo:
+        key = todo.pop()
+        for name, spawn in spawners:
+            mean = journey(key)[name] * share_in(spawn.probability, key[1])
+            child = (spawn.to, spawn.segment or key[1])
+            if mean > 0:
+                matrix[index[child], index[key]] -= mean
+                if child not in relevant:
+                    relevant.add(child)
+                    todo.append(child)
+    external = np.zeros(len(keys))
+    for key, rate in entries.items():
+        external[index[key]] = rate
+    entering = np.linalg.solve(matrix, external)
+    if (entering < -1e-12).any():
+        entering = np.full(len(keys), np.inf)  # each case brings one or more on average: growth without end
+    result = dict.fromkeys(keys, 0.0)
+    for key in relevant:
+        for name, mean in journey(key).items():
+            if mean > 0:
+                result[name, key[1]] += mean * float(entering[index[key]])
+    return result
+
+
+def loads(scenario: Scenario) -> list[TeamLoad]:
+    """The load of every team; work that several teams can do is dealt out so that the highest load is lowest."""
+    from salessim.network import roles_of
+
+    clock = scenario.clock
+    flow = throughput(scenario)
+    teams = sorted(scenario.teams)
+    available = {}
+    for name in teams:
+        team = scenario.teams[name]
+        hours = (
+            clock.horizon
+            if team.calendar == "always"
+            else sum(b - a for a, b in scenario.calendars[team.calendar].intervals(clock.start, clock.time_zone, clock.horizon))
+        )
+        available[name] = team.size * hours / clock.horizon
+    fixed = dict.fromkeys(teams, 0.0)
+    shared: list[list[tuple[str, float]]] = []
+    for name, step in scenario.steps.items():
+        if step.kind != "work":
+            continue
+        by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
+        work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments) * by_hand
+        roles = roles_of(scenario, step)
+        for r, role in enumerate(roles):
+            # The pace is the first person's; with a choice of first persons, that of the one who is asked.
+            pace = [1 / e for _, e in role] if r == 0 else [1 / roles[0][0][1]] * len(role)
+            if len(role) == 1:
+                fixed[role[0][0]] += work * pace[0]
+            elif work > 0:
+                shared.append([(team, work * p) for (team, _), p in zip(role, pace, strict=True)])
+    if shared:
+        _deal_out(fixed, shared, available)
+    return [
+        TeamLoad(t, fixed[t] / available[t] if available[t] > 0 else (float("inf") if fixed[t] > 0 else 0.0),
+                 fixed[t] * WEEK / 3.6e9, available[t] * WEEK / 3.6e9)
+        for t in teams
+    ]  # fmt: skip
+
+
+def _deal_out(fixed: dict[str, float], shared: list[list[tuple[str, float]]], available: dict[str, float]) -> None:
+    """Add shared work to the teams: minimise the highest load (a linear programme), preferring earlier teams."""
+    from scipy.optimize import linprog
+
+    teams = [t for t in fixed if available[t] > 0]
+    row = {t: i for i, t in enumerate(teams)}
+    columns = [(j, t, w, place) for j, options in enumerate(shared) for place, (t, w) in enumerate(options) if t in row]
+    cost = np.array([1.0, *(1e-6 * place for *_, place in columns)])
+    upper = np.zeros((len(teams), 1 + len(columns)))
+    upper[:, 0] = -1.0
+    equal = np.zeros((len(shared), 1 + len(columns)))
+    for k, (j, t, w, _) in enumerate(columns):
+        upper[row[t], 1 + k] = w / available[t]
+        equal[j, 1 + k] = 1.0
+    limits: Any = [-fixed[t] / available[t] for t in teams]
+    answer = linprog(cost, upper, limits, equal, np.ones(len(shared)))
+    if answer.x is None:
+        return
+    for k, (_, t, w, _) in enumerate(columns):
+        fixed[t] += float(answer.x[1 + k]) * w
