@@ -100,5 +100,7 @@ class Replication:
     """Pay of each team over the measured window, overtime included, in the currency."""
     fixed_cost: float
     """Running and one-off cost of levers over the measured window, in the currency."""
+    flow_cost: float
+    """The steps' own cost of visits and the channels' cost of cases in the measured window, in the currency."""
     number: int = 0
     log: EventLog | None = None

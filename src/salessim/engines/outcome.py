@@ -87,9 +87,18 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         totals=totals,
         team_cost=network.pay_on_duty + totals.overtime * network.overtime_pay,
         fixed_cost=network.fixed_cost,
+        flow_cost=_flow_cost(network, cases, totals),
         number=number,
         log=event_log(network, raw, cases) if log else None,
     )
+
+
+def _flow_cost(network: Network, cases: Cases, totals: Totals) -> float:
+    """What visits and arrivals of the measured window cost beside their people's time."""
+    model = network.model
+    channel = np.append(model.sources.cost, np.zeros(len(network.labels.channels) - len(model.sources.cost)))
+    arrived = channel[cases.channel[cases.born >= model.warm_up]]
+    return float(np.sum(totals.finished * model.flow.cost) + np.sum(arrived))
 
 
 def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:

@@ -1,0 +1,309 @@
+"""Replications: run them side by side, measure them, stop when it is precise enough, compare scenarios in pairs.
+
+Replication r of any scenario uses the same named draws, so scenarios meet the same customers and are compared pair
+by pair. Results never depend on the number of workers: a replication depends on its number alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from salessim import engines
+from salessim.engines import Engine
+from salessim.errors import InputError
+from salessim.measures import about, measure, value
+from salessim.network import Network, build
+from salessim.records import Replication
+from salessim.scenario.traffic import loads, throughput
+from salessim.statistics import Difference, Estimate, enough, mean_interval, mser5, paired_difference, ratio_interval
+
+if TYPE_CHECKING:
+    from salessim.log import EventLog
+    from salessim.scenario.model import Scenario
+
+Progress = Callable[[int, int], None]
+"""Told (done, planned) after each replication."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the replications of one scenario gave."""
+
+    scenario: Scenario
+    seed: int
+    numbers: tuple[int, ...]
+    """Which replications."""
+    pairs: dict[str, Any]
+    """measure -> array [replications, 2] of numerators and denominators."""
+    wip: Any = None
+    """Cases in process at equal steps of time, averaged over replications, from the very start."""
+    level: float = field(default=0.95)
+
+    def values(self, name: str) -> Any:
+        """One figure per replication; NaN where it does not exist."""
+        a = self.pairs[name]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(a[:, 1] != 0, a[:, 0] / np.where(a[:, 1] == 0, 1, a[:, 1]), math.nan)
+
+    def estimate(self, name: str) -> Estimate:
+        """A measure with its interval over replications."""
+        if about(name).ratio:
+            return ratio_interval(self.pairs[name][:, 0], self.pairs[name][:, 1], self.level)
+        return mean_interval(self.values(name), self.level)
+
+    @property
+    def names(self) -> list[str]:
+        """Every measure there is."""
+        return list(self.pairs)
+
+
+def check_seed(seed: int) -> int:
+    """A seed that fits.
+
+    Raises:
+        InputError: negative or 2^64 and above.
+    """
+    if not 0 <= seed < 2**63:
+        raise InputError("seed", f"{seed} is out of range", "give a whole number from 0 to 2^63 - 1")
+    return seed
+
+
+def workers_of(workers: int | None) -> int:
+    """How many to use: given, or the processors this process may use."""
+    if workers is not None:
+        if not 1 <= workers <= 4096:
+            raise InputError("workers", f"{workers} is out of range", "give a whole number from 1 to 4096")
+        return workers
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def expected_visits(scenario: Scenario) -> float:
+    """Visits to expect in one replication, from the traffic equations."""
+    total = sum(throughput(scenario).values()) * scenario.clock.horizon
+    return total if math.isfinite(total) else 1e9
+
+
+def choose_engine(engine: Engine, visits: float, replications: int) -> Engine:
+    """What "auto" means for so much work."""
+    if engine != "auto":
+        return engine
+    return "reference" if visits * replications < engines.SMALL else "compiled"
+
+
+WIP_POINTS = 200
+
+
+def _one(network: Network, seed: int, number: int, engine: Engine) -> tuple[dict[str, tuple[float, float]], Any]:
+    replication = engines.run(network, seed=seed, number=number, engine=engine)
+    return measure(replication), open_cases(replication, WIP_POINTS)
+
+
+def open_cases(replication: Replication, points: int) -> Any:
+    """Cases in process at the middle of equal stretches from time 0 to the horizon, shape [points]."""
+    cases, horizon = replication.cases, replication.labels.horizon
+    at = (np.arange(points) + 0.5) * horizon / points
+    ended = np.sort(np.where(cases.ended < 0, 2**62, cases.ended))
+    return np.searchsorted(np.sort(cases.born), at, side="right") - np.searchsorted(ended, at, side="right")
+
+
+def _pool(engine: Engine, workers: int) -> Executor:
+    # The compiled engine lets go of the interpreter's lock; the reference engine needs processes.
+    if engine == "compiled":
+        return ThreadPoolExecutor(workers)
+    import multiprocessing
+
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def replicate(
+    scenario: Scenario, replications: int | Sequence[int] = 30, *, seed: int = 0, engine: Engine = "auto",
+    workers: int | None = None, progress: Progress | None = None,
+) -> Results:  # fmt: skip
+    """Run replications of a scenario and measure them.
+
+    Args:
+        scenario: what to run.
+        replications: how many (numbers 0, 1, ...), or which.
+        seed: the seed of all draws.
+        engine: "auto", "reference" or "compiled": the figures are the same.
+        workers: threads or processes; the figures are the same.
+        progress: told (done, planned).
+
+    Returns:
+        Results: every measure of every replication.
+
+    Raises:
+        InputError: a seed or count out of range.
+        LimitReached: a run would not end.
+    """
+    check_seed(seed)
+    numbers = tuple(range(replications)) if isinstance(replications, int) else tuple(replications)
+    if not numbers or len(numbers) > 1_000_000:
+        raise InputError("replications", f"{len(numbers)} is out of range", "give a number from 1 to 1,000,000")
+    network = build(scenario)
+    engine = choose_engine(engine, expected_visits(scenario), len(numbers))
+    rows = list(_run(network, seed, numbers, engine, workers_of(workers), progress))
+    return _collect(scenario, seed, numbers, rows)
+
+
+def _run(
+    network: Network, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
+) -> Iterator[Any]:
+    if workers == 1 or len(numbers) == 1:
+        for done, number in enumerate(numbers):
+            yield _one(network, seed, number, engine)
+            if progress:
+                progress(done + 1, len(numbers))
+        return
+    with _pool(engine, min(workers, len(numbers))) as pool:
+        try:
+            for done, row in enumerate(pool.map(_one, *zip(*[(network, seed, n, engine) for n in numbers], strict=True))):
+                yield row
+                if progress:
+                    progress(done + 1, len(numbers))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _collect(scenario: Scenario, seed: int, numbers: tuple[int, ...], rows: Iterable[Any]) -> Results:
+    rows = list(rows)
+    pairs = {name: np.array([row[0].get(name, (0.0, 0.0)) for row in rows]) for name in dict.fromkeys(k for r in rows for k in r[0])}
+    return Results(scenario, seed, numbers, pairs, np.mean([row[1] for row in rows], axis=0))
+
+
+def merge(a: Results, b: Results) -> Results:
+    """The replications of both; same scenario and seed, different numbers."""
+    names = dict.fromkeys([*a.pairs, *b.pairs])
+    empty_a, empty_b = np.zeros((len(a.numbers), 2)), np.zeros((len(b.numbers), 2))
+    pairs = {n: np.concatenate([a.pairs.get(n, empty_a), b.pairs.get(n, empty_b)]) for n in names}
+    weight = len(a.numbers) / (len(a.numbers) + len(b.numbers))
+    return Results(a.scenario, a.seed, a.numbers + b.numbers, pairs, a.wip * weight + b.wip * (1 - weight))
+
+
+def replicate_until(
+    scenario: Scenario, name: str, half_width: float, *, relative: bool = False, most: int = 1000, batch: int = 10,
+    seed: int = 0, engine: Engine = "auto", workers: int | None = None, progress: Progress | None = None,
+) -> Results:  # fmt: skip
+    """Replicate until a measure is as precise as wanted, or `most` is reached.
+
+    Args:
+        name: the measure.
+        half_width: wanted half-width of its interval, in its unit or, if `relative`, as a share of its mean.
+    """
+    results = replicate(scenario, 20, seed=seed, engine=engine, workers=workers)
+    while not enough(results.values(name), half_width, relative=relative) and len(results.numbers) < most:
+        first = len(results.numbers)
+        more = range(first, min(first + batch, most))
+        results = merge(results, replicate(scenario, more, seed=seed, engine=engine, workers=workers))
+        if progress:
+            progress(len(results.numbers), most)
+    return results
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two or more scenarios side by side; the first is the one the others are compared with."""
+
+    results: tuple[Results, ...]
+
+    @property
+    def base(self) -> Results:
+        """The scenario the others are compared with."""
+        return self.results[0]
+
+    def difference(self, name: str, other: int = 1) -> Difference:
+        """Other minus base, pair by pair."""
+        a, b = self.base, self.results[other]
+        if name not in a.pairs or name not in b.pairs:
+            return paired_difference([], [])
+        return paired_difference(a.values(name), b.values(name))
+
+    def word(self, name: str, other: int = 1) -> str:
+        """better, worse, the same, unclear -- or higher and lower where neither is better."""
+        verdict, direction = self.difference(name, other).verdict, about(name).direction
+        if verdict in ("the same", "unclear") or direction == "neither":
+            return verdict
+        return "better" if (verdict == "lower") == (direction == "lower is better") else "worse"
+
+
+def compare(
+    *scenarios: Scenario, replications: int = 30, seed: int = 0, engine: Engine = "auto", workers: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:  # fmt: skip
+    """Run scenarios under common random numbers and pair them.
+
+    Example:
+        >>> from salessim.experiment import compare  # doctest: +SKIP
+        >>> gain = compare(today, hire, replications=200, seed=7)  # doctest: +SKIP
+        >>> gain.difference("cycle_time").change  # doctest: +SKIP
+    """
+    if len(scenarios) < 2:
+        raise InputError("compare", "there is only one scenario", "give at least two")
+    planned = replications * len(scenarios)
+
+    def told(i: int) -> Progress | None:
+        return (lambda done, _: progress(i * replications + done, planned)) if progress else None
+
+    return Comparison(
+        tuple(
+            replicate(s, replications, seed=seed, engine=engine, workers=workers, progress=told(i))
+            for i, s in enumerate(scenarios)
+        )
+    )
+
+
+def simulate(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: Engine = "auto") -> EventLog:
+    """One replication as an event log.
+
+    Args:
+        scenario: what to run.
+        seed: the seed of all draws.
+        replication: which replication.
+        engine: the log is the same whichever runs.
+    """
+    log = run_one(scenario, seed=seed, replication=replication, engine=engine).log
+    assert log is not None
+    return log
+
+
+def run_one(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: Engine = "auto") -> Replication:
+    """One replication with its log."""
+    check_seed(seed)
+    engine = choose_engine(engine, expected_visits(scenario), 1)
+    return engines.run(build(scenario), seed=seed, number=replication, engine=engine, log=True)
+
+
+def cautions(results: Results) -> list[str]:
+    """What a sceptic should know: unstable teams, a warm-up that is too short, few replications."""
+    scenario, found = results.scenario, []
+    for load in loads(scenario):
+        if load.unstable:
+            found.append(
+                f"Team {load.team} is asked for {100 * load.load:.0f} % of its time "
+                f"({load.demanded:.1f} of {load.available:.1f} h a week): its queue grows for as long as the run lasts."
+            )
+    cut = mser5(results.wip)
+    proposed = cut.cut / len(results.wip) * scenario.clock.horizon
+    if cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
+        from salessim.units import DAY
+
+        found.append(
+            f"MSER-5 would delete the first {proposed / DAY:.0f} days, the scenario deletes {scenario.clock.warm_up / DAY:.0f}: "
+            "figures may still carry the empty start."
+        )
+    elif not cut.valid:
+        found.append("MSER-5 finds no steady state before half of the run: demand changes, or the run is short.")
+    if len(results.numbers) < 10:
+        found.append(f"Only {len(results.numbers)} replications: intervals are wide.")
+    return found
+
+
+__all__ = ["Comparison", "Results", "cautions", "compare", "replicate", "replicate_until", "run_one", "simulate", "value"]

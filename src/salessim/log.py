@@ -1,0 +1,188 @@
+"""The event log: what an engine produces and what calibration reads, in the columns process mining knows.
+
+One row per visit of a case to a step. Frames carry real dates in the process's time zone; files carry them as
+ISO 8601 with offset. Text that a spreadsheet would run as a formula is defused in files and restored on reading.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape, quoteattr
+
+from salessim.errors import LogError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("case", "customer", "stage", "step", "visit", "team", "person", "enabled", "started", "ended", "outcome",
+           "channel", "segment", "value", "cost")  # fmt: skip
+DATES = ("enabled", "started", "ended")
+FILE_NAMES = {"case": "case_id", "step": "activity", "person": "resource", "enabled": "enabled_time",
+              "started": "start_time", "ended": "end_time"}  # fmt: skip
+"""What columns are called in files."""
+OUTCOMES = ("next", "gave up", "completed", "open")
+"""Beside these, "lost: REASON"."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
+
+
+@dataclass(frozen=True)
+class LogAbout:
+    """What a log is of: the window observed, the clock, the money, the meaning of its steps."""
+
+    start: dt.datetime
+    end: dt.datetime
+    time_zone: str
+    currency: str
+    stages: tuple[str, ...] = ()
+    milestones: dict[str, str] = field(default_factory=dict)
+    """step -> "response", "won" or "delivered"."""
+    source: str = ""
+
+
+class EventLog:
+    """Visits of cases to steps, simulated or real.
+
+    Args:
+        frame: one row per visit with the columns of `COLUMNS`; dates are time-zone aware (`about.time_zone`).
+        about: what the log is of.
+
+    Raises:
+        LogError: a column is missing or of the wrong kind.
+    """
+
+    def __init__(self, frame: pd.DataFrame, about: LogAbout) -> None:
+        missing = [c for c in COLUMNS if c not in frame.columns]
+        if missing:
+            raise LogError("event log", f"the column {missing[0]!r} is missing", "add it or map it")
+        for column in DATES:
+            if getattr(frame[column].dtype, "tz", None) is None:
+                raise LogError("event log", f"the column {column!r} has no time zone", f"localise it to {about.time_zone}")
+        self.frame, self.about = frame[list(COLUMNS)], about
+
+    def __len__(self) -> int:
+        """Visits in the log."""
+        return len(self.frame)
+
+    def problems(self) -> Iterator[str]:
+        """What contradicts itself in the log; nothing for a log an engine made."""
+        f = self.frame
+        for a, b in (("enabled", "started"), ("started", "ended"), ("enabled", "ended")):
+            count = int((f[a] > f[b]).sum())
+            if count:
+                yield f"{count} visits are {b} before they are {a}"
+        count = int((f["ended"].isna() != (f["outcome"] == "open")).sum())
+        if count:
+            yield f"{count} visits are open with an end, or ended without one"
+        order = f.groupby(["case", "step"], sort=False)["visit"]
+        count = int((order.cumcount() != f["visit"]).sum())
+        if count:
+            yield f"{count} visits are not numbered 0, 1, 2 ... by case and step"
+        leaving = f["outcome"].str.startswith(("lost", "completed", "open"))
+        count = int((leaving.groupby(f["case"]).sum() > 1).sum())
+        if count:
+            yield f"{count} cases end more than once"
+
+    def to_csv(self, path: str | Path | None = None) -> str | None:
+        """Write the log as CSV, or return it as text; the same log gives the same bytes."""
+        frame = self.frame.rename(columns=FILE_NAMES)
+        for column in DATES:
+            frame[FILE_NAMES[column]] = _iso(self.frame[column])
+        for column in frame.columns:
+            if column not in ("visit", "value", "cost") and column not in FILE_NAMES.values() or column in ("case_id", "activity", "resource"):
+                frame[column] = [_defused(v) for v in frame[column]]
+        text = frame.to_csv(index=False, lineterminator="\n")
+        if path is None:
+            return str(text)
+        from salessim.scenario.loader import write_whole
+
+        write_whole(path, text)
+        return None
+
+    @classmethod
+    def read_csv(cls, path: str | Path, about: LogAbout) -> EventLog:
+        """Read a file that `to_csv` wrote.
+
+        Raises:
+            LogError: the file is not such a log.
+        """
+        import pandas as pd
+
+        names = {v: k for k, v in FILE_NAMES.items()}
+        try:
+            frame = pd.read_csv(path, keep_default_na=False, dtype=str, encoding="utf-8").rename(columns=names)
+            for column in DATES:
+                stamps = pd.to_datetime(frame[column].replace("", None), format="ISO8601", utc=True)
+                frame[column] = stamps.dt.tz_convert(about.time_zone).dt.as_unit("us")
+            frame = frame.assign(
+                visit=frame["visit"].astype("int64"), value=frame["value"].astype(float), cost=frame["cost"].astype(float)
+            )
+        except (OSError, ValueError, KeyError) as wrong:
+            raise LogError(str(path), f"this is not a salessim log ({wrong})", "import it with a mapping") from None
+        for column in ("case", "customer", "stage", "step", "team", "person", "outcome", "channel", "segment"):
+            frame[column] = [v[1:] if v[:1] == "'" else v for v in frame[column]]
+        for column in ("case", "customer"):
+            if frame[column].str.fullmatch(r"\d{1,18}").all():
+                frame[column] = frame[column].astype("int64")
+        return cls(frame, about)
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the log as Parquet (needs the extra `parquet`)."""
+        try:
+            import pyarrow  # noqa: F401  (only to say clearly what is missing)
+        except ImportError:
+            raise LogError(str(path), "Parquet needs pyarrow", "install it with: pip install 'salessim[parquet]'") from None
+        buffer = io.BytesIO()
+        self.frame.to_parquet(buffer, index=False)
+        from salessim.scenario.loader import write_whole
+
+        write_whole(path, buffer.getvalue())
+
+    def to_xes(self, path: str | Path) -> None:
+        """Write the log as XES (IEEE 1849): a start and a complete event per visit."""
+        lines = [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            '<log xes.version="1849.2016" xmlns="http://www.xes-standard.org/">',
+            *(
+                f'  <extension name="{n}" prefix="{p}" uri="http://www.xes-standard.org/{u}.xesext"/>'
+                for n, p, u in (("Concept", "concept", "concept"), ("Time", "time", "time"), ("Lifecycle", "lifecycle", "lifecycle"),
+                                ("Organizational", "org", "org"), ("Cost", "cost", "cost"))
+            ),
+        ]  # fmt: skip
+        frame = self.frame.assign(**{c: _iso(self.frame[c]) for c in DATES})
+        for case, visits in frame.groupby("case", sort=True):
+            first = visits.iloc[0]
+            lines.append("  <trace>")
+            for key, value in (("concept:name", case), ("customer", first["customer"]), ("channel", first["channel"]), ("segment", first["segment"])):
+                lines.append(f"    <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
+            lines.append(f'    <float key="value" value="{first["value"]!r}"/>')
+            for row in visits.to_dict("records"):
+                for moment, transition in (("started", "start"), ("ended", "complete")):
+                    if row[moment]:
+                        lines.append("    <event>")
+                        for key, value in (("concept:name", row["step"]), ("lifecycle:transition", transition), ("org:resource", row["person"]),
+                                           ("org:role", row["team"]), ("outcome", row["outcome"])):  # fmt: skip
+                            lines.append(f"      <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
+                        lines.append(f'      <date key="time:timestamp" value="{escape(row[moment])}"/>')
+                        lines.append("    </event>")
+            lines.append("  </trace>")
+        lines.append("</log>\n")
+        from salessim.scenario.loader import write_whole
+
+        write_whole(path, "\n".join(lines))
+
+
+def _iso(dates: pd.Series) -> list[str]:
+    """ISO 8601 with offset and microseconds; nothing for a date that is not."""
+    import pandas as pd
+
+    return ["" if pd.isna(d) else d.isoformat(timespec="microseconds") for d in dates]
+
+
+def _defused(value: Any) -> Any:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(_FORMULA) else value

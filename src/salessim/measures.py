@@ -1,0 +1,278 @@
+"""From what happened to numbers with a unit and a direction: one function and one line each.
+
+The same functions measure a simulated replication and a real history. A measure over cases looks at those that
+arrived after the warm-up; what is still open at the end is censored (Aalen-Johansen), never dropped, because
+leaving it out makes every cycle time too good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from salessim.records import COMPLETED, LOST, NEVER, Replication
+from salessim.statistics import Incidence, incidence
+from salessim.units import DAY, HOUR, MONTH, WEEK
+
+Direction = Literal["lower is better", "higher is better", "neither"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a number is called, its unit, which way is better, and how replications combine."""
+
+    name: str
+    title: str
+    unit: str
+    """"days", "h", "%", "per week", "people", "cases", or "money", "money/month" (in the scenario's currency)."""
+    direction: Direction
+    explain: str
+    ratio: bool = False
+    """Combined over replications as sum of numerators over sum of denominators."""
+
+
+Pair = tuple[float, float]
+"""(numerator, denominator) of a ratio; (value, 1) of a plain figure; (nan, 1) where it does not exist."""
+
+
+class View:
+    """The parts of a replication that several measures look at, worked out once."""
+
+    def __init__(self, replication: Replication) -> None:
+        self.replication = replication
+        labels, cases = replication.labels, replication.cases
+        self.labels, self.cases, self.totals = labels, cases, replication.totals
+        self.window = labels.horizon - labels.warm_up
+        self.cohort = cases.born >= labels.warm_up
+
+    @cached_property
+    def won_at(self) -> Any:
+        """When each case was won, or NEVER."""
+        if self.labels.has_won:
+            return self.cases.won
+        return np.where(self.cases.outcome == COMPLETED, self.cases.ended, NEVER)
+
+    @cached_property
+    def lost(self) -> Any:
+        """Cases lost before they were won."""
+        return (self.cases.outcome == LOST) & (self.won_at == NEVER)
+
+    @cached_property
+    def to_win(self) -> Incidence:
+        """Time from arrival to winning, against losing or leaving otherwise."""
+        return self._incidence(self.won_at, 1)
+
+    @cached_property
+    def to_delivery(self) -> Incidence:
+        """Time from arrival to delivery, against leaving before."""
+        return self._incidence(self.cases.delivered, 1)
+
+    @cached_property
+    def to_response(self) -> Incidence:
+        """Time from arrival to the first response."""
+        return self._incidence(self.cases.responded, 1)
+
+    @cached_property
+    def to_end(self) -> Incidence:
+        """Time from arrival to the end of the case, however it ends."""
+        return self._incidence(self.cases.ended, 1)
+
+    def _incidence(self, at: Any, code: int) -> Incidence:
+        cases, keep = self.cases, self.cohort
+        ended = np.where(cases.ended == NEVER, self.labels.horizon, cases.ended)
+        time = np.where(at != NEVER, at, ended) - cases.born
+        ending = np.where(at != NEVER, code, np.where(cases.ended == NEVER, 0, 2))
+        return incidence(time[keep], ending[keep], code)
+
+    def in_window(self, at: Any) -> Any:
+        """Whether something happened in the measured window."""
+        return at >= self.labels.warm_up
+
+
+Function = Callable[[View], Pair]
+
+
+def _plain(value: float) -> Pair:
+    return value, 1.0
+
+
+def _cycle_mean(v: View) -> Pair:
+    return _plain(v.to_win.mean / DAY)
+
+
+def _cycle_p50(v: View) -> Pair:
+    return _plain(v.to_win.quantile(0.5) / DAY)
+
+
+def _cycle_p90(v: View) -> Pair:
+    return _plain(v.to_win.quantile(0.9) / DAY)
+
+
+def _delivery_mean(v: View) -> Pair:
+    return _plain(v.to_delivery.mean / DAY)
+
+
+def _delivery_p90(v: View) -> Pair:
+    return _plain(v.to_delivery.quantile(0.9) / DAY)
+
+
+def _throughput_time(v: View) -> Pair:
+    return _plain(v.to_end.mean / DAY)
+
+
+def _response_p50(v: View) -> Pair:
+    return _plain(v.to_response.quantile(0.5) / HOUR)
+
+
+def _response_mean(v: View) -> Pair:
+    return _plain(v.to_response.mean / HOUR)
+
+
+def _win_rate(v: View) -> Pair:
+    return _plain(100 * v.to_win.final)
+
+
+def _lost(v: View) -> Pair:
+    return _plain(float(np.sum(v.lost & v.in_window(v.cases.ended))) / (v.window / WEEK))
+
+
+def _lost_share(v: View) -> Pair:
+    ended = np.where(v.cases.ended == NEVER, v.labels.horizon, v.cases.ended)
+    stop = np.where(v.won_at != NEVER, v.won_at, ended)
+    ending = np.where(v.lost, 1, np.where((v.won_at != NEVER) | (v.cases.ended != NEVER), 2, 0))
+    return _plain(100 * incidence((stop - v.cases.born)[v.cohort], ending[v.cohort], 1).final)
+
+
+def _won(v: View) -> Pair:
+    return _plain(float(np.sum((v.won_at != NEVER) & v.in_window(v.won_at))) / (v.window / WEEK))
+
+
+def _arrived(v: View) -> Pair:
+    return _plain(float(np.sum(v.cohort)) / (v.window / WEEK))
+
+
+def _revenue(v: View) -> Pair:
+    won = (v.won_at != NEVER) & v.in_window(v.won_at)
+    return _plain(float(np.sum(v.cases.value[won])) / (v.window / MONTH))
+
+
+def total_cost(v: View) -> float:
+    """Everything spent in the measured window: pay, the steps' and channels' own cost, standing costs."""
+    return float(np.sum(v.replication.team_cost)) + v.replication.flow_cost + v.replication.fixed_cost
+
+
+def _cost(v: View) -> Pair:
+    return _plain(total_cost(v) / (v.window / MONTH))
+
+
+def _cost_per_win(v: View) -> Pair:
+    return total_cost(v), float(np.sum((v.won_at != NEVER) & v.in_window(v.won_at)))
+
+
+def _wip(v: View) -> Pair:
+    return _plain(float(np.sum(v.totals.present_area)) / v.window)
+
+
+def _queue(v: View) -> Pair:
+    return _plain(float(np.sum(v.totals.queue_area)) / v.window)
+
+
+def _waiting(v: View) -> Pair:
+    waits = float(np.sum(v.totals.begun + v.totals.gave_up))
+    return float(np.sum(v.totals.waited)) / HOUR, waits
+
+
+def _gave_up(v: View) -> Pair:
+    return _plain(float(np.sum(v.totals.gave_up)) / (v.window / WEEK))
+
+
+def _utilisation(v: View) -> Pair:
+    return 100 * float(np.sum(v.totals.busy - v.totals.overtime)), float(np.sum(v.totals.on_duty))
+
+
+MEASURES: dict[str, tuple[Measure, Function]] = {
+    m.name: (m, f)
+    for m, f in (
+        (Measure("cycle_time", "Cycle time to win, mean", "days", "lower is better", "arrival to won, of the cases that are won"), _cycle_mean),
+        (Measure("cycle_time_p50", "Cycle time to win, median", "days", "lower is better", "half of the won cases take less"), _cycle_p50),
+        (Measure("cycle_time_p90", "Cycle time to win, 90 %", "days", "lower is better", "nine of ten won cases take less"), _cycle_p90),
+        (Measure("delivery_time", "Time to delivery, mean", "days", "lower is better", "arrival to delivered, of the cases delivered"), _delivery_mean),
+        (Measure("delivery_time_p90", "Time to delivery, 90 %", "days", "lower is better", "nine of ten deliveries take less"), _delivery_p90),
+        (Measure("time_in_process", "Time in process, mean", "days", "lower is better", "arrival to the end of the case, won or lost"), _throughput_time),
+        (Measure("response_time", "First response, mean", "h", "lower is better", "arrival to the first response, in elapsed hours"), _response_mean),
+        (Measure("response_time_p50", "First response, median", "h", "lower is better", "half of those answered wait less, in elapsed hours"), _response_p50),
+        (Measure("win_rate", "Win rate", "%", "higher is better", "share of arriving cases that are won"), _win_rate),
+        (Measure("lost_customers", "Lost customers", "per week", "lower is better", "cases lost before they were won, as they leave"), _lost),
+        (Measure("lost_share", "Lost share", "%", "lower is better", "share of arriving cases that are lost"), _lost_share),
+        (Measure("won", "Won deals", "per week", "higher is better", "deals won"), _won),
+        (Measure("arrived", "Arrivals", "per week", "neither", "cases that came in, repeat business included"), _arrived),
+        (Measure("revenue", "Revenue", "money/month", "higher is better", "value of the deals won"), _revenue),
+        (Measure("cost", "Cost", "money/month", "lower is better", "pay, the steps' and channels' own cost, standing costs"), _cost),
+        (Measure("cost_per_win", "Cost per won deal", "money", "lower is better", "all cost over all deals won", ratio=True), _cost_per_win),
+        (Measure("wip", "Work in progress", "cases", "lower is better", "open cases, on average over time"), _wip),
+        (Measure("queue", "Cases waiting for people", "cases", "lower is better", "on average over time, all steps"), _queue),
+        (Measure("waiting", "Wait for people, per visit", "h", "lower is better", "elapsed hours, of all visits to staffed steps", ratio=True), _waiting),
+        (Measure("gave_up", "Customers who gave up waiting", "per week", "lower is better", "patience ended in a queue"), _gave_up),
+        (Measure("utilisation", "Utilisation", "%", "neither", "time worked over time on duty, all teams", ratio=True), _utilisation),
+    )
+}  # fmt: skip
+"""THE list: a new measure is a function above and a line here."""
+
+
+def measure(replication: Replication) -> dict[str, Pair]:
+    """Every measure of a replication, by name, as (numerator, denominator).
+
+    Steps and teams have measures of their own: `waiting @ STEP` (h), `queue @ STEP` (cases), `lost @ STAGE` and
+    `lost because REASON` (per week), `utilisation of TEAM` (%).
+    """
+    view = View(replication)
+    result = {name: function(view) for name, (_, function) in MEASURES.items()}
+    labels, totals = view.labels, view.totals
+    window = float(view.window)
+    for i, step in enumerate(labels.steps):
+        waits = float(totals.begun[i] + totals.gave_up[i])
+        if waits or totals.queue_area[i]:
+            result[f"waiting @ {step}"] = (float(totals.waited[i]) / HOUR, waits)
+            result[f"queue @ {step}"] = _plain(float(totals.queue_area[i]) / window)
+    leaving = view.lost & view.in_window(view.cases.ended)
+    at = np.array(labels.stage_of)[view.cases.step]
+    for i, stage in enumerate(labels.stages):
+        result[f"lost @ {stage}"] = _plain(float(np.sum(leaving & (at == i))) / (window / WEEK))
+    for i, reason in enumerate(labels.reasons):
+        result[f"lost because {reason}"] = _plain(float(np.sum(leaving & (view.cases.reason == i))) / (window / WEEK))
+    for i, team in enumerate(labels.teams):
+        result[f"utilisation of {team}"] = (100 * float(totals.busy[i] - totals.overtime[i]), float(totals.on_duty[i]))
+    return result
+
+
+def about(name: str) -> Measure:
+    """Title, unit and direction of any measure `measure` returns."""
+    if name in MEASURES:
+        return MEASURES[name][0]
+    kind, _, what = name.partition(" @ ")
+    if kind == "waiting":
+        return Measure(name, f"Wait for people at {what}", "h", "lower is better", "elapsed hours per visit", ratio=True)
+    if kind == "queue":
+        return Measure(name, f"Cases waiting at {what}", "cases", "lower is better", "on average over time")
+    if kind == "lost":
+        return Measure(name, f"Lost at stage {what}", "per week", "lower is better", "by the stage the case was in")
+    if name.startswith("lost because "):
+        return Measure(name, f"Lost: {name[13:]}", "per week", "lower is better", "by reason")
+    if name.startswith("utilisation of "):
+        return Measure(name, f"Utilisation of {name[15:]}", "%", "neither", "time worked over time on duty", ratio=True)
+    raise KeyError(name)
+
+
+def unit(name: str, currency: str) -> str:
+    """The unit of a measure in words, with the currency."""
+    return about(name).unit.replace("money", currency)
+
+
+def value(pair: Pair) -> float:
+    """The figure of one replication; NaN where it does not exist."""
+    return pair[0] / pair[1] if pair[1] else math.nan
