@@ -370,6 +370,7 @@ def _add_routes(routes: dict[str, list[Any]], step: Step, segments: list[str], g
     for route in sorted(step.then, key=order):
         routes["goal"].append(goal(route.to, route.lost))
         routes["share"] += [step.share_of(route, g) for g in segments]
+        routes["rest"].append(int(route.share is None))
         routes["limit"].append(route.limit if route.limit is not None else -1)
         _add_fade(routes, route.fades)
 

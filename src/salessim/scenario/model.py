@@ -184,7 +184,8 @@ class Fade(Part):
 class Route(Part):
     """One way on from a step. Exactly one of `to`, `lost`, `done`; the route without a share takes the rest.
 
-    `limit`: the way is closed once the case has left the step so many times before; the others then share its part.
+    `limit`: the way is closed once the case has left the step so many times before; its share then goes to the
+    route that takes the rest or, where there is none, to the others in proportion.
     `fades`: the share shrinks with waiting and what it loses goes to the route that takes the rest.
     """
 

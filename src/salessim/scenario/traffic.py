@@ -90,14 +90,18 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
 
 
 def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str, float]]:
-    """Steps that follow and their shares, those of closed routes dealt out to the others."""
-    shares = [
-        (route, step.share_of(route, segment))
-        for route in step.then
-        if route.limit is None or not limits or seen < route.limit
-    ]
-    total = sum(share for _, share in shares)
-    return [(r.to, share / total) for r, share in shares if r.to is not None and share > 0] if total > 0 else []
+    """Steps that follow and their shares; those of closed routes go to the rest, or to the others in proportion."""
+    open_, closed = [], 0.0
+    for route in step.then:
+        share = step.share_of(route, segment)
+        if route.limit is None or not limits or seen < route.limit:
+            open_.append((route, share))
+        else:
+            closed += share
+    if any(route.share is None for route, _ in open_):
+        open_ = [(r, s + closed if r.share is None else s) for r, s in open_]
+    total = sum(share for _, share in open_)
+    return [(r.to, share / total) for r, share in open_ if r.to is not None and share > 0] if total > 0 else []
 
 
 def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:

@@ -41,22 +41,28 @@ def route(
     """The goal of the route that the uniform `u` picks among those still open.
 
     The order of the routes is that of their goals (see `network`), not that of the file; the route that takes the
-    rest comes last. A route that fades keeps its place and hands the faded part to the rest.
+    rest comes last. What a closed or fading route does not take falls to the rest; without a rest the open routes
+    share it in proportion.
     """
+    has_rest = routes.rest[last - 1] == 1
     total = 0.0
     for r in range(first, last):
-        if routes.limit[r] < 0 or visit < routes.limit[r]:
+        if has_rest or routes.limit[r] < 0 or visit < routes.limit[r]:
             total += routes.share[r * segments + segment]
     mark = u * total
     goal = routes.goal[last - 1]
     for r in range(first, last):
+        share = routes.share[r * segments + segment]
         if routes.limit[r] < 0 or visit < routes.limit[r]:
-            share = routes.share[r * segments + segment]
             goal = routes.goal[r]
             if mark < share:
                 if routes.fade[r] > 0 and mark >= share * kept(routes, r, waited, age):
                     return routes.goal[last - 1]
                 return goal
+            mark -= share
+        elif has_rest:
+            if mark < share:
+                return routes.goal[last - 1]
             mark -= share
     return goal  # rounding left `mark` at the upper end: the last open route
 

@@ -41,7 +41,9 @@ class Routes(NamedTuple):
 
     goal: Table
     share: Table
-    """[route, segment] share before fading. The route that takes the rest is the step's last."""
+    """[route, segment] share before fading."""
+    rest: Table
+    """1 for the route that takes the rest; it is the last of its step."""
     limit: Table
     """The route is open while the visit index is below; -1 always."""
     fade: Table
