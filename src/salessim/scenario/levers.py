@@ -42,6 +42,8 @@ def today(scenario: Scenario, lever: Lever) -> Setting:
     if lever.kind == "field":
         assert lever.field is not None
         value = find(scenario, lever.field)
+        if lever.range is not None:
+            return float(getattr(value, "value", value))
         return value if isinstance(value, int | float | str | bool) else str(value)
     return 0 if lever.kind == "add_staff" else False
 
@@ -213,8 +215,8 @@ def in_words(scenario: Scenario, settings: Mapping[str, Setting]) -> list[str]:
         if setting == now:
             continue
         if lever.title:
-            detail = f" ({setting})" if not isinstance(setting, bool) else ""
-            result.append(lever.title + detail)
+            shown = _in_words(find(scenario, str(lever.field)), setting, lever) if lever.range is not None else setting
+            result.append(lever.title + (f": {shown}" if not isinstance(setting, bool) else ""))
         elif lever.add_staff is not None:
             team = scenario.teams[lever.add_staff]
             result.append(f"{team.title or lever.add_staff}: {team.size} → {team.size + int(setting)} people")

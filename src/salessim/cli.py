@@ -1,0 +1,588 @@
+"""The command line: files in, files out; results on stdout, progress and messages on stderr.
+
+Exit codes: 0 fine, 1 a regression, 2 unusable input, 3 inconclusive, 130 interrupted. Nothing heavy is imported
+until a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from salessim import __version__
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+EXIT_FINE, EXIT_REGRESSION, EXIT_INPUT, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all draws.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress.")
+workers_option = click.option("--workers", type=click.IntRange(1, 4096), help="Threads or processes (default: all processors).")
+replications_option = click.option("--replications", "-n", type=click.IntRange(1, 1_000_000), default=30, show_default=True)
+engine_option = click.option(
+    "--engine", type=click.Choice(["auto", "reference", "compiled"]), default="auto", show_default=True,
+    help="The figures are the same; only the speed differs.",
+)  # fmt: skip
+
+
+class _Group(click.Group):
+    """Turns our errors into one line and an exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        from salessim.errors import InputError, SalesSimError
+
+        try:
+            result = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except InputError as wrong:
+            _say(f"salessim: {wrong}")
+            _leave(EXIT_INPUT)
+        except SalesSimError as wrong:
+            _say(f"salessim: {wrong}")
+            _leave(EXIT_INPUT)
+        except click.exceptions.Abort:
+            _leave(EXIT_INTERRUPTED)
+        except KeyboardInterrupt:
+            _say("salessim: interrupted; finished work is kept")
+            _leave(EXIT_INTERRUPTED)
+        except click.ClickException as wrong:
+            wrong.show()
+            _leave(EXIT_INPUT)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave(EXIT_FINE)
+        except OSError as wrong:
+            _say(f"salessim: {wrong.filename or 'file'}: {wrong.strerror}; check the path and the space left")
+            _leave(EXIT_INPUT)
+        except MemoryError:
+            _say("salessim: memory: there is not enough; use fewer workers, a shorter horizon or no --log")
+            _leave(EXIT_INPUT)
+        sys.exit(result if isinstance(result, int) else EXIT_FINE)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == EXIT_INTERRUPTED:
+        os._exit(code)  # worker threads may be deep in compiled code; everything finished is already on disk
+    sys.exit(code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="salessim")
+def main() -> None:
+    """Try changes to a sales process before rolling them out."""
+
+
+# --- shared ----------------------------------------------------------------------------------------------------
+
+
+def _load(path: str) -> Scenario:
+    from salessim.scenario.model import Scenario
+
+    return Scenario.load(path)
+
+
+class _Progress:
+    """A bar on stderr for what takes longer than two seconds; nothing when quiet or piped."""
+
+    def __init__(self, what: str, quiet: bool) -> None:
+        import time
+
+        self.what, self.quiet, self.begun, self.bar = what, quiet or not sys.stderr.isatty(), time.monotonic(), None
+        self.clock: Callable[[], float] = time.monotonic
+        self.task: Any = None
+
+    def __call__(self, done: int, planned: int) -> None:
+        if self.quiet or (self.bar is None and self.clock() - self.begun < 1):
+            return
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self.bar: Any = Progress(console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task(self.what, total=planned)
+        self.bar.update(self.task, completed=done)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def _print_json(data: Any) -> None:
+    import json
+
+    click.echo(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def _estimate_json(estimate: Any, unit: str) -> dict[str, Any]:
+    import math
+
+    finite = {k: (v if math.isfinite(v) else None) for k, v in (("mean", estimate.value), ("low", estimate.low), ("high", estimate.high))}
+    return {**finite, "level": estimate.level, "replications": estimate.n, "missing": estimate.missing, "unit": unit}
+
+
+def _number(value: float) -> str:
+    import math
+
+    if not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or size == 0 else f"{value:.3g}"
+
+
+def _table(head: list[str], rows: list[list[str]], right: int = 1) -> None:
+    """Columns aligned; plain text, so that it can be piped."""
+    from unicodedata import east_asian_width
+
+    def width(text: str) -> int:
+        return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+    widths = [max(width(r[i]) for r in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        cells = [
+            (t + " " * (widths[i] - width(t))) if i < right or i == len(row) - 1 else (" " * (widths[i] - width(t)) + t)
+            for i, t in enumerate(row)
+        ]
+        click.echo("  ".join(cells).rstrip())
+
+
+# --- commands --------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("scenario")
+@json_option
+def validate(scenario: str, as_json: bool) -> int:
+    """Check a scenario and compute the load of every team.
+
+    Names file, line, value and remedy of everything that is wrong. A team asked for 100 % of its time or more is a
+    warning: the run is possible, but its queue never settles.
+    """
+    from salessim.scenario.loader import examine
+    from salessim.scenario.traffic import loads
+    from salessim.scenario.yaml import load_yaml, read_text
+
+    data, positions = load_yaml(read_text(scenario, "scenario"), scenario)
+    found = examine(data)
+    if isinstance(found, list):
+        for problem in found:
+            dotted = ".".join(map(str, problem.path))
+            _say(f"{positions.place(problem.path)}: {dotted}: {problem.problem}; {problem.remedy}")
+        return EXIT_INPUT
+    from salessim.network import build
+
+    build(found)
+    rows = loads(found)
+    if as_json:
+        _print_json(
+            {"scenario": found.name, "hash": found.hash, "steps": len(found.steps),
+             "teams": {r.team: {"load": r.load if r.load < 1e9 else None, "demanded_hours_per_week": r.demanded,
+                                "available_hours_per_week": r.available, "unstable": r.unstable} for r in rows}}
+        )  # fmt: skip
+        return EXIT_FINE
+    click.echo(f"{scenario}: {found.name}: {len(found.stages)} stages, {len(found.steps)} steps, {len(found.teams)} teams; hash {found.hash[:12]}")
+    click.echo("Load of the teams from the traffic equations (upper bound: as if nobody gave up waiting):")
+    _table(
+        ["team", "load", "h/week asked", "h/week on duty", ""],
+        [[r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}",
+          "cannot keep up" if r.unstable else ""] for r in rows],
+    )  # fmt: skip
+    for r in rows:
+        if r.unstable:
+            _say(
+                f"{scenario}: team {r.team!r} is asked for {100 * r.load:.0f} % of its time ({r.demanded:.1f} of {r.available:.1f} h a week);"
+                " add people or take work away, or its queue grows without end"
+            )
+    return EXIT_FINE
+
+
+@main.command()
+@click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
+def schema(out: str | None) -> None:
+    """Print the JSON Schema of the scenario language, for editors."""
+    import json
+
+    from salessim.scenario.loader import scenario_schema, write_whole
+
+    text = json.dumps(scenario_schema(), indent=1, ensure_ascii=False) + "\n"
+    if out:
+        write_whole(out, text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _headline(scenario: Scenario, names: list[str]) -> list[str]:
+    """The measures that say something about this scenario."""
+    from salessim.measures import MEASURES
+
+    has = {m for step in scenario.steps.values() if (m := step.milestone)}
+    skip = set() if "delivered" in has else {"delivery_time", "delivery_time_p90"}
+    if not any(s.value for s in scenario.segments.values()):
+        skip |= {"revenue"}
+    if not any(t.cost for t in scenario.teams.values()):
+        skip |= {"cost", "cost_per_win"}
+    return [n for n in names if n in MEASURES and n not in skip]
+
+
+@main.command()
+@click.argument("scenario")
+@replications_option
+@seed_option
+@engine_option
+@click.option("--start", help="First day, such as 2026-01-05, instead of the scenario's.")
+@click.option("--horizon", help="Length, such as '26 weeks', instead of the scenario's.")
+@click.option("--log", type=click.Path(dir_okay=False), help="Write the event log of replication 0 (.csv, .xes or .parquet).")
+@click.option("--precision", help="Replicate until a measure is this precise, such as 'cycle_time=2 %'.")
+@click.option("--all", "everything", is_flag=True, help="Also steps, stages, reasons and teams.")
+@workers_option
+@json_option
+@quiet_option
+def run(
+    scenario: str, replications: int, seed: int, engine: Any, start: str | None, horizon: str | None, log: str | None,
+    precision: str | None, everything: bool, workers: int | None, as_json: bool, quiet: bool,
+) -> int:  # fmt: skip
+    """Simulate a scenario and print its measures with 95 % intervals."""
+    from salessim import experiment
+    from salessim.measures import about, unit
+
+    loaded = _load(scenario)
+    changes = {k: v for k, v in (("clock.start", start), ("clock.horizon", horizon)) if v is not None}
+    if changes:
+        loaded = loaded.change(changes)
+    writer = _log_writer(log) if log else None
+    with _Progress("replications", quiet) as progress:
+        if precision:
+            name, width, relative = _precision(precision)
+            results = experiment.replicate_until(
+                loaded, name, width, relative=relative, seed=seed, engine=engine, workers=workers, progress=progress
+            )
+        else:
+            results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
+    if writer and log:
+        writer(experiment.simulate(loaded, seed=seed, engine=engine), log)
+    names = list(results.names) if everything or as_json else _headline(loaded, results.names)
+    cautions = experiment.cautions(results)
+    if as_json:
+        _print_json(
+            {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__,
+             "measures": {n: _estimate_json(results.estimate(n), unit(n, loaded.currency)) for n in names}, "cautions": cautions}
+        )  # fmt: skip
+        return EXIT_FINE
+    click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
+    rows = []
+    for name in names:
+        e = results.estimate(name)
+        note = f"in {e.missing} replications there was none" if e.missing else ""
+        rows.append([about(name).title, _number(e.value), f"{_number(e.low)} to {_number(e.high)}", unit(name, loaded.currency), note])
+    _table(["", "mean", "interval", "unit", ""], rows)
+    for text in cautions:
+        _say(f"note: {text}")
+    return EXIT_FINE
+
+
+def _log_writer(path: str) -> Callable[[Any, str], None]:
+    from salessim.errors import InputError
+
+    writers = {".csv": "to_csv", ".xes": "to_xes", ".parquet": "to_parquet"}
+    kind = Path(path).suffix.lower()
+    if kind not in writers:
+        raise InputError(path, f"logs are not written as {kind or 'a file without ending'}", "use .csv, .xes or .parquet")
+    if not (Path(path).parent or Path(".")).is_dir():
+        raise InputError(path, "its folder does not exist", "make the folder first")
+    return lambda log, to: getattr(log, writers[kind])(to)
+
+
+def _precision(text: str) -> tuple[str, float, bool]:
+    from salessim.errors import InputError
+    from salessim.measures import MEASURES
+    from salessim.scenario.checks import nearest
+
+    name, _, width = text.partition("=")
+    if name not in MEASURES:
+        raise InputError("--precision", f"there is no measure {name!r}", nearest(name, MEASURES))
+    try:
+        number = float(width.replace("%", "").split()[0])
+        if not number > 0:
+            raise ValueError
+    except (ValueError, IndexError):
+        raise InputError("--precision", f"{width!r} is not a width", "write for example 'cycle_time=2 %' or 'cycle_time=1.5'") from None
+    return (name, number / 100, True) if "%" in width else (name, number, False)
+
+
+@main.command()
+@click.argument("scenarios", nargs=-1, required=True)
+@replications_option
+@seed_option
+@engine_option
+@workers_option
+@json_option
+@quiet_option
+def compare(
+    scenarios: tuple[str, ...], replications: int, seed: int, engine: Any, workers: int | None, as_json: bool, quiet: bool
+) -> int:
+    """Compare scenarios with the first one, pair by pair under common random numbers."""
+    from salessim import experiment
+    from salessim.measures import MEASURES, about, unit
+
+    loaded = [_load(path) for path in scenarios]
+    with _Progress("replications", quiet) as progress:
+        comparison = experiment.compare(
+            *loaded, replications=replications, seed=seed, engine=engine, workers=workers, progress=progress
+        )
+    base = comparison.base
+    names = [n for n in base.names if n in MEASURES]
+    if as_json:
+        _print_json(
+            {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__,
+             "scenarios": [
+                 {"scenario": r.scenario.name, "hash": r.scenario.hash,
+                  "measures": {n: _estimate_json(r.estimate(n), unit(n, r.scenario.currency)) for n in names},
+                  "differences": {n: _difference_json(comparison, n, i, r.scenario.currency) for n in names} if i else {}}
+                 for i, r in enumerate(comparison.results)]}
+        )  # fmt: skip
+        return EXIT_FINE
+    for i, other in enumerate(comparison.results[1:], start=1):
+        click.echo(f"{other.scenario.name} compared with {loaded[0].name}: {replications} pairs, seed {seed}; 95 % intervals")
+        rows = []
+        for name in _headline(loaded[0], names):
+            d = comparison.difference(name, i)
+            rows.append(
+                [about(name).title, _number(base.estimate(name).value), _number(other.estimate(name).value),
+                 f"{d.change.value:+.3g}", f"{d.change.low:+.3g} to {d.change.high:+.3g}", unit(name, loaded[0].currency),
+                 f"{d.variance_reduction:.1f}x" if d.variance_reduction < 1e6 else "–", comparison.word(name, i)]
+            )  # fmt: skip
+        _table(["", "before", "after", "change", "interval", "unit", "saved*", ""], rows)
+        click.echo("* how many times fewer replications the common random numbers need")
+    return EXIT_FINE
+
+
+def _difference_json(comparison: Any, name: str, i: int, currency: str) -> dict[str, Any]:
+    import math
+
+    from salessim.measures import unit
+
+    d = comparison.difference(name, i)
+    reduction = d.variance_reduction if math.isfinite(d.variance_reduction) else None
+    return {**_estimate_json(d.change, unit(name, currency)), "verdict": comparison.word(name, i), "variance_reduction": reduction}
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--baseline", type=click.Path(dir_okay=False), required=True, help="The committed baseline (JSON).")
+@click.option("--update", is_flag=True, help="Make the baseline anew from this scenario.")
+@click.option("--replications", "-n", type=click.IntRange(2, 100_000), default=40, show_default=True, help="For --update.")
+@seed_option
+@json_option
+@quiet_option
+def check(scenario: str, baseline: str, update: bool, replications: int, seed: int, as_json: bool, quiet: bool) -> int:
+    """Gate for CI: exit 0 passed, 1 regression, 3 inconclusive."""
+    from salessim import gate
+    from salessim.measures import about, unit
+
+    loaded = _load(scenario)
+    if update:
+        with _Progress("baseline", quiet) as progress:
+            gate.save_baseline(gate.make_baseline(loaded, replications=replications, seed=seed, progress=progress), baseline)
+        _say(f"{baseline}: made from {loaded.name} ({replications} replications, seed {seed})")
+        return EXIT_FINE
+    kept = gate.load_baseline(baseline)
+    with _Progress("replications", quiet) as progress:
+        answer = gate.check(loaded, kept, progress=progress)
+    if as_json:
+        _print_json(
+            {"verdict": answer.verdict, "same_scenario": answer.same_scenario, "scenario_hash": loaded.hash,
+             "findings": {f.measure: {"verdict": f.verdict, "max_worsening": f.threshold,
+                                      **_estimate_json(f.difference.change, unit(f.measure, loaded.currency))} for f in answer.findings}}
+        )  # fmt: skip
+    else:
+        click.echo(f"{answer.verdict}: {loaded.name} against {baseline}" + (" (unchanged)" if answer.same_scenario else ""))
+        _table(
+            ["", "change", "interval", "may worsen by", "unit", ""],
+            [[about(f.measure).title, f"{f.difference.change.value:+.3g}", f"{f.difference.change.low:+.3g} to {f.difference.change.high:+.3g}",
+              _number(f.threshold), unit(f.measure, loaded.currency), f.verdict] for f in answer.findings],
+        )  # fmt: skip
+    return {"passed": EXIT_FINE, "regression": EXIT_REGRESSION, "inconclusive": EXIT_INCONCLUSIVE}[answer.verdict]
+
+
+def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+    from salessim.errors import InputError
+
+    result = {}
+    for text in given:
+        name, found, value = text.partition("<=")
+        if not found:
+            raise InputError(option, f"{text!r} is not a limit", "write for example 'cost <= 90000/month'")
+        result[name.strip()] = f"<= {value.strip()}"
+    return result
+
+
+@main.command()
+@click.argument("scenario")
+@seed_option
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the design, the trials and the report.")
+@click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
+@click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
+@click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
+@click.option("--objective", "objectives", multiple=True, help="A measure; may be given several times [cycle_time, lost_customers].")
+@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month'.")
+@click.option("--lever", "levers", multiple=True, help="Only these levers.")
+@workers_option
+@json_option
+@quiet_option
+def optimise(
+    scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
+    limits: tuple[str, ...], levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+) -> int:  # fmt: skip
+    """Search staffing, automation and simplification for a better design."""
+    import json
+
+    from salessim.optimise import optimise as search
+    from salessim.scenario.loader import write_whole
+
+    loaded = _load(scenario)
+    folder = _folder(out)
+    journal = folder / "trials.jsonl"
+    journal.unlink(missing_ok=True)
+    with _Progress("designs", quiet) as progress:
+        best = search(
+            loaded, levers=list(levers) or None, objectives=objectives or ("cycle_time", "lost_customers"), limits=_pairs(limits, "--limit"),
+            trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
+        )  # fmt: skip
+    best.scenario.save(folder / "best.yaml")
+    answer = _best_json(best)
+    write_whole(folder / "best.json", json.dumps(answer, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    from salessim.report import report_best
+
+    report_best(best, folder / "report.html")
+    if as_json:
+        _print_json(answer)
+    else:
+        for sentence in best.sentences():
+            click.echo(sentence)
+        click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
+    return EXIT_FINE
+
+
+def _best_json(best: Any) -> dict[str, Any]:
+    from salessim.measures import MEASURES
+
+    return {
+        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(),
+        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "designs": best.designs,
+        "refused": sum(t.refused is not None for t in best.trials), "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "differences": {n: _difference_json(best.final, n, 1, best.today.currency) for n in best.final.base.names if n in MEASURES},
+    }  # fmt: skip
+
+
+def _folder(path: str) -> Path:
+    from salessim.errors import InputError
+
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise InputError(path, f"the folder cannot be made ({wrong.strerror})", "give a folder that is writable") from None
+    return folder
+
+
+@main.command()
+@click.argument("scenarios", nargs=-1, required=True)
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="The HTML file.")
+@replications_option
+@seed_option
+@workers_option
+@quiet_option
+def report(scenarios: tuple[str, ...], out: str, replications: int, seed: int, workers: int | None, quiet: bool) -> int:
+    """Write one offline HTML file that compares scenarios with the first one."""
+    from salessim.report import report as write
+
+    loaded = [_load(path) for path in scenarios]
+    with _Progress("replications", quiet) as progress:
+        write(loaded, to=out, replications=replications, seed=seed, workers=workers, progress=progress)
+    click.echo(out)
+    return EXIT_FINE
+
+
+@main.group("import")
+def import_() -> None:
+    """Read event logs of real systems."""
+
+
+@import_.command()
+@click.argument("log")
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="Where to write the mapping, to be looked over.")
+@json_option
+def inspect(log: str, out: str, as_json: bool) -> int:
+    """Guess what the columns of a log mean and write a mapping for a person to correct."""
+    from salessim.importers import inspect_log
+    from salessim.scenario.loader import write_whole
+
+    proposal = inspect_log(log)
+    write_whole(out, proposal.to_yaml())
+    if as_json:
+        _print_json(proposal.to_json())
+    else:
+        for line in proposal.lines():
+            click.echo(line)
+        click.echo(f"Mapping: {out} -- look it over, then: salessim calibrate {log} --mapping {out} --out scenario.yaml")
+    return EXIT_FINE
+
+
+@main.command()
+@click.argument("log")
+@click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
+@click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
+@seed_option
+@workers_option
+@json_option
+@quiet_option
+def calibrate(
+    log: str, mapping: str, out: str, holdout: float, seed: int, workers: int | None, as_json: bool, quiet: bool
+) -> int:
+    """Learn a scenario from a log, and say how far it misses the part that was held out."""
+    from salessim.calibrate import calibrate as learn
+    from salessim.importers import read_log
+
+    with _Progress("calibration", quiet) as progress:
+        events, quality = read_log(log, mapping)
+        calibration = learn(events, holdout=holdout, seed=seed, workers=workers, progress=progress)
+    calibration.scenario.save(out)
+    if as_json:
+        _print_json({**calibration.to_json(), "quality": quality.to_json()})
+    else:
+        for line in (*quality.lines(), *calibration.lines()):
+            click.echo(line)
+        click.echo(f"Scenario: {out}")
+    return EXIT_FINE
+
+
+@main.command()
+@click.option("--out", type=click.Path(file_okay=False), default="salessim-demo", show_default=True, help="Folder for everything it makes.")
+@seed_option
+@quiet_option
+def demo(out: str, seed: int, quiet: bool) -> int:
+    """Make a CRM log from a known truth, calibrate, simulate, optimise and report."""
+    from salessim.demo import run_demo
+
+    run_demo(_folder(out), seed=seed, say=click.echo, progress=lambda what: _Progress(what, quiet))
+    return EXIT_FINE
+
+
+if __name__ == "__main__":
+    main()

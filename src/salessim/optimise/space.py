@@ -1,0 +1,82 @@
+"""The designs to choose from: levers as a flat, fixed space, guarded before anything is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from salessim.errors import InputError
+from salessim.scenario.levers import apply, domain, today
+from salessim.scenario.traffic import loads
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+Settings = dict[str, Any]
+RANGE_STEPS = 11
+"""Points to which a range is rounded: finer differences drown in noise and would never be pooled."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The levers of a scenario as the search sees them."""
+
+    scenario: Scenario
+    options: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def today(self) -> Settings:
+        """Do nothing."""
+        return {name: today(self.scenario, self.scenario.levers[name]) for name in self.options}
+
+    @property
+    def size(self) -> int:
+        """How many designs there are."""
+        result = 1
+        for options in self.options.values():
+            result *= len(options)
+        return result
+
+    def design(self, settings: Mapping[str, Any], name: str | None = None) -> Scenario:
+        """The scenario with these settings."""
+        return apply(self.scenario, settings, name)
+
+    def key(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What tells designs apart."""
+        return tuple(repr(settings[name]) for name in self.options)
+
+
+def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
+    """The space of a scenario's levers, or of some of them.
+
+    Raises:
+        InputError: there is nothing to choose.
+    """
+    names = sorted(scenario.levers) if levers is None else sorted(levers)
+    for name in names:
+        if name not in scenario.levers:
+            from salessim.scenario.checks import nearest
+
+            raise InputError(f"lever {name!r}", "there is no such lever", nearest(name, scenario.levers))
+    if not names:
+        raise InputError(scenario.name, "the scenario declares no levers", "add 'levers:' or use `salessim optimise --propose`")
+    options: dict[str, tuple[Any, ...]] = {}
+    for name in names:
+        lever = scenario.levers[name]
+        choices = domain(scenario, lever)
+        if lever.range is not None:
+            low, high = choices
+            choices = tuple(low + (high - low) * i / (RANGE_STEPS - 1) for i in range(RANGE_STEPS))
+        now = today(scenario, lever)
+        options[name] = choices if now in choices else (now, *choices)
+    return Space(scenario, options)
+
+
+def refused(scenario: Scenario) -> str | None:
+    """Why a design need not be simulated: a team that cannot keep up, with the numbers."""
+    unstable = [load for load in loads(scenario) if load.unstable]
+    if not unstable:
+        return None
+    worst = max(unstable, key=lambda load: load.load)
+    return f"team {worst.team} would need {100 * worst.load:.0f} % of its time ({worst.demanded:.1f} of {worst.available:.1f} h a week)"
