@@ -26,7 +26,7 @@ FILE_NAMES = {"case": "case_id", "step": "activity", "person": "resource", "enab
               "started": "start_time", "ended": "end_time"}  # fmt: skip
 """What columns are called in files."""
 OUTCOMES = ("next", "gave up", "completed", "open")
-"""Beside these, "lost: REASON"."""
+"""What a case did after the visit; beside these, "lost: REASON". "open": it was still open when the log ended."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
 
 
@@ -75,9 +75,9 @@ class EventLog:
             count = int((f[a] > f[b]).sum())
             if count:
                 yield f"{count} visits are {b} before they are {a}"
-        count = int((f["ended"].isna() != (f["outcome"] == "open")).sum())
+        count = int((f["ended"].isna() & (f["outcome"] != "open")).sum())
         if count:
-            yield f"{count} visits are open with an end, or ended without one"
+            yield f"{count} visits have no end, though the case went on or ended"
         order = f.groupby(["case", "step"], sort=False)["visit"]
         count = int((order.cumcount() != f["visit"]).sum())
         if count:

@@ -1,0 +1,229 @@
+"""A first guess at what a log means, from names and contents, for a person to correct."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salessim.errors import LogError
+from salessim.importers.mapping import Mapping, parse_mapping
+from salessim.importers.tables import read_table
+from salessim.scenario.yaml import dump_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROLES: dict[str, tuple[str, ...]] = {
+    "case": ("case_id", "case id", "caseid", "case", "case:concept:name", "mql_id", "opportunity_id", "opportunityid", "deal_id", "ticket", "案例", "客户编号", "单号"),
+    "activity": ("activity", "concept:name", "event", "stage", "stagename", "status", "task", "step", "活动", "阶段"),
+    "start": ("start_time", "start", "start_timestamp", "started", "begin", "开始时间"),
+    "end": ("end_time", "end", "complete_timestamp", "completed", "ended", "finish", "结束时间"),
+    "time": ("time:timestamp", "timestamp", "ts", "time", "date", "datetime", "event_time", "completion_time", "createddate", "时间"),
+    "enabled": ("enabled_time", "enable_time", "enabled"),
+    "resource": ("resource", "org:resource", "user", "owner", "person", "agent", "employee", "createdbyid", "资源", "负责人"),
+    "lifecycle": ("lifecycle", "lifecycle:transition", "transition", "event_type"),
+    "value": ("amount", "amount_req", "value", "deal_value", "close_value", "net_value", "金额"),
+    "segment": ("segment", "customer_segment", "业务类型"),
+    "channel": ("channel", "origin", "lead_source", "source", "渠道"),
+    "customer": ("customer", "customer_id", "account", "accountid", "客户"),
+}
+_STAGE_WORDS: tuple[tuple[str, str], ...] = (
+    ("service", r"ticket|support|service|resolve|close[d]?$|assign seriousness|take in charge|wait|售后|服务|工单|nazorg"),
+    ("order", r"order|deliver|ship|goods|invoice|billing|picking|block|订单|发货|开票|levering"),
+    ("contract", r"contract|negotiat|approv|sign|validat|valider|beoordelen|fraude|legal|合同|谈判|审批|签"),
+    ("quote", r"quote|offer|offert|proposal|demo|present|报价|方案|演示"),
+    ("nurture", r"nurtur|follow|nabellen|e-?mail|campaign|remind|培育|跟进"),
+    ("lead", r"lead|afhandelen|first|contact|inquiry|线索|询盘|初次"),
+    ("opportunity", r"opportun|qualif|completeren|discover|need|商机|资格|需求"),
+)
+_WON = r"activated|approved|registered|\bwon\b|accepted$|赢单|成交|signed|closed won"
+_LOST: tuple[tuple[str, str], ...] = (
+    (r"declin|reject|refus|拒绝", "declined"),
+    (r"cancel|取消", "cancelled"),
+    (r"\blost\b|closed lost|输单|丢单", "lost"),
+)
+_LIFECYCLE = {"schedule": ("schedule", "scheduled", "assign"), "start": ("start", "started", "resume"), "complete": ("complete", "completed", "end", "finish")}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A mapping with the reasons to doubt it."""
+
+    mapping: dict[str, Any]
+    confidence: dict[str, float]
+    """role -> between 0 and 1."""
+    warnings: list[str]
+    sample: list[dict[str, str]]
+    source: str
+
+    def parsed(self) -> Mapping:
+        """The mapping, ready to use as it is."""
+        return parse_mapping(self.mapping)
+
+    def to_yaml(self) -> str:
+        """The mapping file, doubts as comments at its head."""
+        lines = [f"# Proposed for {Path(self.source).name}. Look it over: what the columns mean, which activities are work, how cases end."]
+        lines += [f"# {role}: {100 * c:.0f} % sure" for role, c in self.confidence.items() if c < 0.9]
+        lines += [f"# {text}" for text in self.warnings]
+        return "\n".join(lines) + "\n" + dump_yaml(self.mapping)
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"mapping": self.mapping, "confidence": self.confidence, "warnings": self.warnings, "sample": self.sample}
+
+    def lines(self) -> list[str]:
+        """For people."""
+        found = [f"  {role:10} {column!r} ({100 * self.confidence.get(role, 0):.0f} % sure)" for role, column in self.mapping["columns"].items()]
+        work = [a for a, m in self.mapping["activities"].items() if m.get("kind", "work") == "work"]
+        ends = [f"{a} = {m['ends']}" for a, m in self.mapping["activities"].items() if "ends" in m]
+        return [f"{self.source}:", *found, f"  work       {', '.join(work)}", f"  cases end  {', '.join(ends) or 'never by an activity'}", *(f"  note: {w}" for w in self.warnings)]
+
+
+def inspect_log(path: str | Path) -> Proposal:
+    """Guess the mapping of a log.
+
+    Args:
+        path: CSV, TSV or either in gzip.
+
+    Raises:
+        LogError: not a table, or no column that could be the case, the activity or a date.
+    """
+    table = read_table(path)
+    columns, confidence = _columns(table, str(path))
+    warnings: list[str] = []
+    stamps = columns.get("end") or columns.get("time")
+    assert stamps is not None
+    mapping: dict[str, Any] = {"columns": columns, **_time(table[stamps], str(path), stamps, warnings)}
+    if "lifecycle" in columns:
+        words = {w.strip().lower(): w.strip() for w in table[columns["lifecycle"]].unique()}
+        mapping["lifecycle"] = {k: [words[w] for w in v if w in words] for k, v in _LIFECYCLE.items()}
+    mapping["activities"], systems, complete = _activities(table, columns, mapping, warnings)
+    if systems:
+        mapping["system_resources"] = systems
+    if complete:
+        mapping["complete_cases_only"] = True
+        warnings.append("No activity ends a case by name, so every case counts as ended with its last row; correct 'ends' and 'complete_cases_only' if cases can be open.")
+    return Proposal(mapping, confidence, warnings, table.head(3).to_dict("records"), str(path))
+
+
+def _columns(table: pd.DataFrame, source: str) -> tuple[dict[str, str], dict[str, float]]:
+    names = {re.sub(r"[\s_]+", "_", c.strip().lower()): c for c in table.columns}
+    columns: dict[str, str] = {}
+    confidence: dict[str, float] = {}
+    for role, words in _ROLES.items():
+        for rank, word in enumerate(words):
+            key = re.sub(r"[\s_]+", "_", word)
+            hits = [n for n in names if n == key] or [n for n in names if len(key) > 4 and key in n]
+            hits = [n for n in hits if names[n] not in columns.values()]
+            if hits:
+                columns[role] = names[hits[0]]
+                confidence[role] = (1.0 if hits[0] == key else 0.7) - 0.03 * rank
+                break
+    if "end" in columns and "start" in columns:
+        columns.pop("time", None)
+        confidence.pop("time", None)
+    else:
+        for role in ("start", "end"):
+            if role in columns and "time" not in columns and role == "end":
+                continue
+            columns.pop(role, None)
+            confidence.pop(role, None)
+    missing = [r for r in ("case", "activity") if r not in columns]
+    if not columns.get("time") and not columns.get("end"):
+        missing.append("time")
+    if missing:
+        have = ", ".join(map(repr, table.columns[:10]))
+        raise LogError(f"{source}:1", f"no column looks like the {missing[0]} (there are {have})", f"write a mapping with 'columns: {{{missing[0]}: ...}}'")
+    return columns, confidence
+
+
+_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M",
+            "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日")  # fmt: skip
+
+
+def _time(stamps: pd.Series, source: str, column: str, warnings: list[str]) -> dict[str, Any]:
+    """The one format that fits the whole column, and the time zone."""
+    import pandas as pd
+
+    text = stamps[stamps.str.strip() != ""].str.strip()
+    if text.empty:
+        raise LogError(source, f"the column {column!r} has no dates", "choose another column in a mapping")
+    found: dict[str, Any] = {}
+    try:
+        parsed = pd.to_datetime(text, format="ISO8601", utc=True)
+        aware = bool(re.search(r"(Z|[+-]\d\d:?\d\d)$", text.iloc[0]))
+    except (ValueError, TypeError, OverflowError):
+        fits = []
+        for kind in _FORMATS:
+            try:
+                pd.to_datetime(text, format=kind)
+                fits.append(kind)
+            except (ValueError, TypeError, OverflowError):
+                continue
+        if not fits:
+            raise LogError(source, f"{text.iloc[0]!r} in column {column!r} is not a date in one known format", "set time_format in a mapping, such as '%d.%m.%Y %H:%M'") from None
+        found["time_format"], aware = fits[0], False
+        if len(fits) > 1 and fits[0][:5] != fits[1][:5]:
+            warnings.append(f"Dates fit both {fits[0]} and {fits[1]}; day first was taken: check.")
+        parsed = pd.to_datetime(text, format=fits[0]).dt.tz_localize("UTC")
+    found["stamps_in"] = "UTC"
+    found["office_in"] = "UTC"
+    hours = parsed.dt.hour.value_counts(normalize=True)
+    midnight = float((parsed.dt.normalize() == parsed).mean())
+    if midnight > 0.9:
+        warnings.append("Dates have no time of day: hours and waits below a day cannot be learnt.")
+    else:
+        middle = _middle(hours)
+        if aware and not 10.5 <= middle <= 15.5:
+            warnings.append(f"Half of the day's activity lies around {middle:.0f}:00 UTC: set office_in to the office's time zone.")
+        else:
+            warnings.append("The office's time zone is taken to be UTC: set office_in if it is another, such as Europe/Amsterdam.")
+    return found
+
+
+def _middle(hours: pd.Series) -> float:
+    import numpy as np
+
+    angle = np.asarray(hours.index, float) / 24 * 2 * np.pi
+    return float(np.angle(np.sum(hours.to_numpy() * np.exp(1j * angle))) / (2 * np.pi) * 24 % 24)
+
+
+def _activities(table: pd.DataFrame, columns: dict[str, str], mapping: dict[str, Any], warnings: list[str]) -> tuple[dict[str, Any], list[str], bool]:
+    names = table[columns["activity"]].str.strip()
+    started: set[str] = set(names[names != ""])
+    if "lifecycle" in columns and mapping.get("lifecycle", {}).get("start"):
+        word = table[columns["lifecycle"]].str.strip().isin(mapping["lifecycle"]["start"])
+        started = set(names[word])
+    order = table.assign(_n=range(len(table)))
+    last = names[order.groupby(columns["case"])["_n"].max()].value_counts()
+    result: dict[str, Any] = {}
+    ended = False
+    for name in sorted(set(names) - {""}):
+        lower = name.lower().replace("_", " ")
+        stage = next((s for s, pattern in _STAGE_WORDS if re.search(pattern, lower)), "opportunity")
+        entry: dict[str, Any] = {"kind": "work" if name in started else "event", "stage": stage}
+        if re.search(_WON, lower) and (name not in started or last.get(name, 0) > 0) and not lower.startswith("o "):
+            entry["ends"] = "won"
+        for pattern, reason in _LOST:
+            if re.search(pattern, lower) and not lower.startswith("o "):
+                entry["ends"] = f"lost: {reason}"
+        if entry["kind"] == "event" and "ends" not in entry:
+            entry = {"kind": "event"}
+        if entry.get("ends") == "won" and lower.endswith("accepted"):
+            del entry["ends"]  # accepted is a state on the way in most systems
+        ended |= "ends" in entry
+        result[name] = entry
+    if any("ends" in e for e in result.values()):
+        warnings.append("Endings were guessed from names: " + ", ".join(f"{n} = {e['ends']}" for n, e in result.items() if "ends" in e) + ".")
+    systems: list[str] = []
+    if "resource" in columns and "lifecycle" in columns:
+        who = table[columns["resource"]].str.strip()
+        counts = who[who != ""].value_counts()
+        for person, count in counts.items():
+            mine = table[who == person]
+            if count > 0.05 * len(table) and not set(mine[columns["activity"]].str.strip()) & started:
+                systems.append(str(person))
+                warnings.append(f"Resource {person!r} only stamps events ({count:,} of them): taken for a machine.")
+    return result, systems, not ended
