@@ -239,7 +239,8 @@ def kaplan_meier(times: ArrayLike, observed: ArrayLike) -> tuple[Floats, Floats,
     survival = np.cumprod(1 - deaths / risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(deaths / (risk * (risk - deaths)))
-    return at, survival, survival * np.sqrt(greenwood)
+        error = np.where(survival > 0, survival * np.sqrt(greenwood), 0.0)
+    return at, survival, error
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def to_event_log(table: pd.DataFrame, mapping: Mapping, source: str) -> tuple[Ev
         stages=tuple(dict.fromkeys(_stages(mapping))),
         milestones=milestones,
         source=source,
+        enabled_known=columns.enabled is not None,
     )
     log = EventLog(frame, about)
     open_cases = int((frame["outcome"] == "open").sum())

@@ -1,0 +1,61 @@
+"""A log as calibration needs it: cut off at a date, its cases as sequences of visits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from salessim.log import EventLog
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+END = {"completed": "completed"}
+
+
+def cut(log: EventLog, at: dt.datetime) -> EventLog:
+    """The log as it would have been exported at a date: nothing later is known, cases may be open."""
+    frame = log.frame
+    begun = frame["started"].fillna(frame["ended"]).fillna(frame["enabled"])
+    unstaffed = (frame["person"] == "") & (frame["started"] == frame["enabled"])
+    keep = (begun < at) & ~((frame["ended"] >= at) & (frame["step"] == "waiting"))
+    # A customer's wait that began before the cut is known to be under way; a visit to people only once it has begun.
+    keep |= unstaffed & (frame["enabled"] < at) & (frame["step"] != "waiting")
+    if log.about.enabled_known:
+        keep |= frame["enabled"] < at
+    kept = frame[keep].copy()
+    late = ~(kept["ended"] < at)
+    kept.loc[~(kept["started"] < at), "started"] = pd.NaT
+    kept.loc[late, "ended"] = pd.NaT
+    last = ~kept.duplicated("case", keep="last")
+    over = ~kept["outcome"].isin(["next", "gave up"])
+    kept.loc[last & (late | ~over), "outcome"] = "open"
+    return EventLog(kept.reset_index(drop=True), replace(log.about, end=at))
+
+
+def born(log: EventLog) -> pd.Series:
+    """When each case came in."""
+    return log.frame.groupby("case", sort=False)["enabled"].min()
+
+
+def ends(log: EventLog) -> pd.DataFrame:
+    """The last visit of each case: when and how it ended; NaT and "open" where it has not."""
+    last = log.frame.drop_duplicates("case", keep="last").set_index("case")
+    closed = last["outcome"] != "open"
+    return pd.DataFrame({"ended": last["ended"].where(closed), "outcome": last["outcome"], "stage": last["stage"]})
+
+
+def between(log: EventLog, since: pd.Timestamp, until: pd.Timestamp) -> pd.Series:
+    """Which visits ended in a window."""
+    return (log.frame["ended"] >= since) & (log.frame["ended"] < until)
+
+
+def seconds(dates: pd.Series) -> np.ndarray:
+    """Dates as float seconds since 1970; NaN where there is none."""
+    values = dates.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+    result = values.astype("int64") / 1e6
+    result[np.isnat(values)] = np.nan
+    return result
