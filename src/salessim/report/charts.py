@@ -1,0 +1,110 @@
+"""The charts: Altair specifications, drawn to SVG here so that the page needs no script and no network."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+COLOURS = ["#64748b", "#0f766e", "#b45309", "#7c3aed", "#be123c"]
+"""Today first; told apart without red against green."""
+FONT = "DejaVu Sans, Noto Sans CJK SC, sans-serif"
+
+
+def svg(chart: Any) -> str:
+    """The chart as an SVG element without scripts."""
+    return _draw(chart.to_json(indent=None))
+
+
+@lru_cache(maxsize=64)
+def _draw(spec: str) -> str:
+    import vl_convert
+
+    text = str(vl_convert.vegalite_to_svg(spec))
+    return re.sub(r"^<\?xml[^>]*>\s*", "", text)
+
+
+def _styled(chart: Any, width: int = 620) -> Any:
+    return (
+        chart.properties(width=width)
+        .configure(font=FONT, background="white")
+        .configure_view(stroke=None)
+        .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", grid=True, gridColor="#e2e8f0", domainColor="#94a3b8")
+        .configure_legend(labelFontSize=12, title=None, orient="top", labelLimit=400)
+        .configure_header(labelFontSize=12, title=None)
+    )
+
+
+def _colour(names: list[str]) -> Any:
+    return alt.Color("scenario:N", scale=alt.Scale(domain=names, range=COLOURS[: len(names)]), legend=alt.Legend() if len(names) > 1 else None)
+
+
+def funnel(table: pd.DataFrame, names: list[str]) -> Any:
+    """Bars by stage with intervals."""
+    stages = list(dict.fromkeys(table["stage"]))
+    base = alt.Chart(table).encode(y=alt.Y("stage:N", sort=stages, title=None, axis=alt.Axis(labelLimit=220)), yOffset=alt.YOffset("scenario:N", sort=names))
+    bars = base.mark_bar(height=alt.RelativeBandSize(0.8)).encode(x=alt.X("reached:Q", title="of 100 cases that arrive, so many reach the stage"), color=_colour(names))
+    rule = base.mark_rule(color="#0f172a").encode(x="low:Q", x2="high:Q")
+    return _styled((bars + rule).properties(height=max(120, 34 * len(stages) * max(1, len(names) / 1.6))))
+
+
+def cycle(table: pd.DataFrame, names: list[str]) -> Any:
+    """Distribution functions."""
+    chart = alt.Chart(table).mark_line(interpolate="step-after", strokeWidth=2).encode(
+        x=alt.X("days:Q", title="days from arrival to win", scale=alt.Scale(nice=True)),
+        y=alt.Y("share:Q", title="% of the won cases", scale=alt.Scale(domain=[0, 100])), color=_colour(names), strokeDash=alt.StrokeDash("scenario:N", sort=names, legend=None),
+    )  # fmt: skip
+    return _styled(chart.properties(height=260))
+
+
+def _styled_facet(chart: Any) -> Any:
+    return chart.configure(font=FONT, background="white").configure_view(stroke=None).configure_axis(labelFontSize=11, titleFontSize=11, grid=False).configure_header(labelFontSize=12)
+
+
+def heat(table: pd.DataFrame) -> Any:
+    """A heat map of how busy each team is."""
+    chart = (
+        alt.Chart(table)
+        .mark_rect(stroke="white")
+        .encode(
+            x=alt.X("hour:O", title="hour of the day"),
+            y=alt.Y("weekday:N", sort=["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], title=None),
+            color=alt.Color("utilisation:Q", scale=alt.Scale(scheme="tealblues", domain=[0, 100], clamp=True), legend=alt.Legend(title="% busy", orient="right")),
+        )
+        .properties(height=105, width=290)
+        .facet(facet=alt.Facet("team:N", title=None), columns=2)
+    )
+    return _styled_facet(chart)
+
+
+def bars(table: pd.DataFrame, what: str, value: str, title: str, names: list[str]) -> Any:
+    """Horizontal bars with intervals, largest first."""
+    order = list(table.groupby(what)[value].max().sort_values(ascending=False).index)
+    base = alt.Chart(table).encode(y=alt.Y(f"{what}:N", sort=order, title=None, axis=alt.Axis(labelLimit=240)), yOffset=alt.YOffset("scenario:N", sort=names))
+    bar = base.mark_bar(height=alt.RelativeBandSize(0.8)).encode(x=alt.X(f"{value}:Q", title=title), color=_colour(names))
+    rule = base.mark_rule(color="#0f172a").encode(x="low:Q", x2="high:Q")
+    return _styled((bar + rule).properties(height=max(80, 24 * len(order) * max(1, len(names) / 1.5))))
+
+
+def in_process(table: pd.DataFrame, names: list[str], warm_up: float) -> Any:
+    """Open cases over time with the warm-up marked."""
+    line = alt.Chart(table).mark_line(strokeWidth=2).encode(x=alt.X("week:Q", title="week of the run"), y=alt.Y("cases:Q", title="open cases"), color=_colour(names))
+    cut = alt.Chart(pd.DataFrame({"week": [warm_up], "text": ["measured from here"]}))
+    rule = cut.mark_rule(strokeDash=[4, 4], color="#475569").encode(x="week:Q")
+    text = cut.mark_text(align="left", dx=4, dy=-4, baseline="top", y=2, color="#475569").encode(x="week:Q", text="text:N")
+    return _styled((line + rule + text).properties(height=220))
+
+
+def front(table: pd.DataFrame, x: str, y: str, x_title: str, y_title: str) -> Any:
+    """Designs by two objectives."""
+    kinds = ["today", "recommended", "front", "other", "over a limit"]
+    chart = alt.Chart(table).mark_point(filled=True, opacity=0.9).encode(
+        x=alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, nice=True)), y=alt.Y(f"{y}:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
+        color=alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["#be123c", "#0f766e", "#0ea5e9", "#cbd5e1", "#e7c59a"])),
+        shape=alt.Shape("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["diamond", "square", "circle", "circle", "triangle-up"])),
+        size=alt.Size("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=[170, 170, 70, 40, 40]), legend=None),
+    )  # fmt: skip
+    return _styled(chart.properties(height=320))

@@ -1,0 +1,213 @@
+"""The tables behind the charts: computed once, drawn by `charts`, printed below each chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from salessim import engines
+from salessim.measures import View
+from salessim.network import build
+from salessim.scenario.calendars import DAYS
+from salessim.statistics import incidence, mean_interval
+from salessim.units import DAY
+
+if TYPE_CHECKING:
+    from salessim.experiment import Comparison, Results
+    from salessim.optimise import Best
+    from salessim.scenario.model import Scenario
+
+LOGGED = 5
+"""Replications whose logs feed the funnel, the cycle times and the hours."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What only logs can tell, of one scenario."""
+
+    name: str
+    funnel: pd.DataFrame
+    """stage, cases per 100 arriving (mean, low, high)."""
+    cycle: pd.DataFrame
+    """days, share of the won cases that took no longer."""
+    hours: pd.DataFrame
+    """team, weekday, hour, utilisation in %."""
+
+
+def detail(results: Results) -> Detail:
+    """Run a few replications again with their logs."""
+    scenario = results.scenario
+    network = build(scenario)
+    runs = [
+        engines.run(network, seed=results.seed, number=n, engine="compiled", log=True) for n in results.numbers[:LOGGED]
+    ]
+    return Detail(scenario.name, _funnel(scenario, runs), _cycle(runs), _hours(scenario, network, runs))
+
+
+def _funnel(scenario: Scenario, runs: list[Any]) -> pd.DataFrame:
+    """Of 100 cases that arrive through a channel, how many reach each stage."""
+    stages = list(scenario.stages)
+    shares: dict[str, list[float]] = {s: [] for s in stages}
+    for run in runs:
+        cases, labels = run.cases, run.labels
+        late = labels.horizon - (labels.horizon - labels.warm_up) // 4  # those after this had no time to get on
+        cohort = (cases.born >= labels.warm_up) & (cases.born < late) & (cases.channel < len(scenario.channels))
+        numbers = np.flatnonzero(cohort)
+        frame = run.log.frame
+        reached = frame[frame["case"].isin(numbers)].groupby("stage")["case"].nunique()
+        for stage in stages:
+            shares[stage].append(100 * float(reached.get(stage, 0)) / max(1, len(numbers)))
+    rows = []
+    for stage in stages:
+        e = mean_interval(shares[stage])
+        rows.append({"stage": scenario.stages[stage].title or stage, "reached": e.value, "low": max(0.0, e.low), "high": e.high})
+    return pd.DataFrame(rows)
+
+
+def _cycle(runs: list[Any]) -> pd.DataFrame:
+    """Distribution of the time to win, open cases censored, over all logged replications."""
+    times, ending = [], []
+    for run in runs:
+        view = View(run)
+        ended = np.where(view.cases.ended < 0, view.labels.horizon, view.cases.ended)
+        stop = np.where(view.won_at >= 0, view.won_at, ended) - view.cases.born
+        code = np.where(view.won_at >= 0, 1, np.where(view.cases.ended < 0, 0, 2))
+        times.append(stop[view.cohort])
+        ending.append(code[view.cohort])
+    curve = incidence(np.concatenate(times), np.concatenate(ending), 1)
+    if curve.final <= 0:
+        return pd.DataFrame({"days": [], "share": []})
+    at = np.linspace(0.01, 1, 100)
+    return pd.DataFrame({"days": [curve.quantile(p) / DAY for p in at], "share": 100 * at})
+
+
+def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
+    """How busy each team is by weekday and hour, on a grid of quarter hours while it is on duty."""
+    clock, labels = scenario.clock, network.labels
+    start = pd.Timestamp(network.origin)
+    grid = pd.date_range(start + pd.Timedelta(microseconds=clock.warm_up), start + pd.Timedelta(microseconds=clock.horizon), freq="15min", inclusive="left")
+    local = grid.tz_convert(clock.time_zone)
+    ticks = ((grid - start) // pd.Timedelta(microseconds=1)).to_numpy()
+    moments = grid.as_unit("us").asi8
+    rows = []
+    for team in sorted(scenario.teams):
+        size = scenario.teams[team].size
+        if not size:
+            continue
+        calendar = network.model.people.calendar[labels.teams.index(team)]
+        duty = np.ones(len(grid), bool)
+        if calendar:
+            first, last = network.model.hours.first[calendar], network.model.hours.last[calendar]
+            i = np.searchsorted(network.model.hours.opens[first:last], ticks, side="right") - 1
+            duty = (i >= 0) & (ticks < network.model.hours.closes[first:last][np.maximum(i, 0)])
+        busy = np.zeros(len(grid))
+        for run in runs:
+            frame = run.log.frame
+            frame = frame[frame["started"].notna()]
+            crews = frame["team"].str.split(" + ", regex=False)
+            for k in range(int(crews.str.len().max()) if len(crews) else 0):
+                mine = frame[crews.str[k] == team]
+                begun = np.sort(mine["started"].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy())
+                done = np.sort(mine["ended"].dropna().dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy())
+                busy += np.searchsorted(begun, moments, side="right") - np.searchsorted(done, moments, side="right")
+        table = pd.DataFrame({"weekday": local.weekday, "hour": local.hour, "busy": busy / len(runs) / size})[duty]
+        for (day, hour), share in table.groupby(["weekday", "hour"])["busy"].mean().items():
+            rows.append({"team": scenario.teams[team].title or team, "weekday": DAYS[day], "hour": int(hour), "utilisation": 100 * float(share)})
+    return pd.DataFrame(rows, columns=["team", "weekday", "hour", "utilisation"])
+
+
+def losses(comparison: Comparison, kind: str) -> pd.DataFrame:
+    """Lost customers per week with intervals, by "stage" or "reason"."""
+    start = "lost @ " if kind == "stage" else "lost because "
+    rows = []
+    for results in comparison.results:
+        for name in results.names:
+            if name.startswith(start):
+                e = results.estimate(name)
+                what = name.removeprefix(start)
+                if kind == "stage":
+                    what = results.scenario.stages[what].title or what
+                if e.value > 0:
+                    rows.append({"what": what, "scenario": results.scenario.name, "per_week": e.value, "low": max(0.0, e.low), "high": e.high})
+    return pd.DataFrame(rows, columns=["what", "scenario", "per_week", "low", "high"])
+
+
+def load_of_teams(comparison: Comparison) -> pd.DataFrame:
+    """Utilisation of every team with its interval."""
+    rows = []
+    for results in comparison.results:
+        for team, part in results.scenario.teams.items():
+            e = results.estimate(f"utilisation of {team}") if f"utilisation of {team}" in results.pairs else None
+            if e is not None and np.isfinite(e.value):
+                rows.append({"team": part.title or team, "people": part.size, "scenario": results.scenario.name, "utilisation": e.value, "low": e.low, "high": e.high})
+    return pd.DataFrame(rows, columns=["team", "people", "scenario", "utilisation", "low", "high"])
+
+
+def waits(comparison: Comparison) -> pd.DataFrame:
+    """Mean wait for people at each step with its interval."""
+    rows = []
+    for results in comparison.results:
+        for name in results.names:
+            if name.startswith("waiting @ "):
+                e = results.estimate(name)
+                if np.isfinite(e.value):
+                    rows.append({"step": name[10:], "scenario": results.scenario.name, "hours": e.value, "low": e.low, "high": e.high})
+    return pd.DataFrame(rows, columns=["step", "scenario", "hours", "low", "high"])
+
+
+def in_process(comparison: Comparison) -> pd.DataFrame:
+    """Open cases over the whole run, warm-up included, averaged over replications."""
+    rows = []
+    for results in comparison.results:
+        weeks = (np.arange(len(results.wip)) + 0.5) * results.scenario.clock.horizon / len(results.wip) / (7 * DAY)
+        rows.append(pd.DataFrame({"week": weeks, "cases": results.wip, "scenario": results.scenario.name}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def designs(best: Best) -> pd.DataFrame:
+    """Every design the search looked at, with its objectives."""
+    rows = []
+    seen = set()
+    for trial in best.trials:
+        key = repr(sorted(trial.settings.items(), key=lambda kv: kv[0]))
+        if trial.values is None or key in seen:
+            continue
+        seen.add(key)
+        kind = "today" if not trial.words else "recommended" if best.changed and trial.settings == best.settings else "front" if trial.number in best.front else "other" if trial.feasible else "over a limit"
+        rows.append({"design": "; ".join(trial.words) or "today", "kind": kind, "cost": trial.values["cost"], **{n: trial.values[n] for n in best.objectives}})
+    return pd.DataFrame(rows)
+
+
+def provenance(scenario: Scenario) -> pd.DataFrame:
+    """Every figure of a scenario that says where it comes from, and those that do not."""
+    from salessim.scenario.loader import to_data
+
+    rows: list[dict[str, str]] = []
+
+    def walk(value: Any, path: list[str]) -> None:
+        if isinstance(value, dict):
+            if "source" in value or "assumption" in value:
+                said = "assumption" if value.get("assumption") is True else str(value.get("assumption") or "")
+                rows.append({"where": " › ".join(path), "kind": "assumption" if said else ("data" if str(value.get("source", "")).startswith("data") else "source"),
+                             "said": "; ".join(x for x in (str(value.get("source") or ""), f"assumption: {said}" if said else "") if x)})
+            for k, v in value.items():
+                walk(v, [*path, str(k)])
+        elif isinstance(value, list):
+            for i, v in enumerate(value):
+                walk(v, [*path, _label(v, i)])
+
+    data = to_data(scenario)
+    for part in ("calendars", "teams", "segments", "channels", "stages", "costs", "levers"):
+        walk(data.get(part, {}), [part])
+    return pd.DataFrame(rows, columns=["where", "kind", "said"])
+
+
+def _label(value: Any, i: int) -> str:
+    if isinstance(value, dict):
+        for key in ("to", "lost", "kind", "days"):
+            if key in value:
+                return f"{key} {value[key]}"
+    return str(i + 1)

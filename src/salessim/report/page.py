@@ -1,0 +1,201 @@
+"""The page: tables and charts put into one HTML file that opens anywhere, offline, and prints."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from salessim import __version__
+from salessim.experiment import cautions
+from salessim.measures import MEASURES, about, unit
+from salessim.report import charts, figures
+from salessim.units import WEEK
+
+if TYPE_CHECKING:
+    from salessim.calibrate import Calibration
+    from salessim.experiment import Comparison
+    from salessim.optimise import Best
+
+_ICONS = {"better": "▲", "worse": "▼", "unclear": "?", "the same": "=", "higher": "↑", "lower": "↓"}
+_HEADLINES = ("cycle_time", "lost_customers", "won", "cost")
+
+
+def number(value: float) -> str:
+    """A figure with three significant digits or whole thousands."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
+
+
+def render(comparison: Comparison, best: Best | None = None, calibration: Calibration | None = None) -> str:
+    """The whole page as text."""
+    import jinja2
+
+    template = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    base = comparison.base
+    names = _distinct([r.scenario.name for r in comparison.results])
+    if len(names) > 1:
+        title = f"{names[0]}, compared with {names[1] if len(names) == 2 else f'{len(names) - 1} others'}"
+    else:
+        title = names[0]
+    details = [figures.detail(r) for r in comparison.results]
+    notes = [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r)]
+    return environment.from_string(template).render(
+        title=title,
+        subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "
+        f"{base.scenario.clock.warm_up / WEEK:.0f} are not measured; seed {base.seed}; all intervals hold 95 %.",
+        sentences=_sentences(comparison, best),
+        cautions=list(dict.fromkeys(notes)),
+        comparisons=_tables(comparison, names),
+        sections=_sections(comparison, names, details, best),
+        validation=_validation(calibration),
+        provenance=_provenance(comparison),
+        facts=list(calibration.facts.items()) if calibration else [],
+        assumptions=calibration.assumptions if calibration else [],
+        footer=_footer(comparison),
+    )
+
+
+def _distinct(names: list[str]) -> list[str]:
+    return [n if names.index(n) == i else f"{n} ({i + 1})" for i, n in enumerate(names)]
+
+
+def _sentences(comparison: Comparison, best: Best | None) -> list[str]:
+    if best is not None:
+        return best.sentences()
+    if len(comparison.results) == 1:
+        r = comparison.base
+        said = []
+        for name in _HEADLINES:
+            e = r.estimate(name)
+            if math.isfinite(e.value):
+                said.append(f"{about(name).title}: {number(e.value)} {unit(name, r.scenario.currency)} ({number(e.low)} to {number(e.high)})")
+        return ["The process as it stands.", "; ".join(said) + "."]
+    result = []
+    for i, other in enumerate(comparison.results[1:], start=1):
+        said = []
+        for name in _HEADLINES:
+            d = comparison.difference(name, i)
+            word = comparison.word(name, i)
+            if math.isfinite(d.change.value) and word not in ("unclear", "the same"):
+                said.append(f"{about(name).title.lower()} {d.change.value:+.3g} {unit(name, other.scenario.currency)} ({d.change.low:+.3g} to {d.change.high:+.3g})")
+        result.append(f"{other.scenario.name}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
+    return result
+
+
+def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
+    base = comparison.base
+    currency = base.scenario.currency
+    shown = [n for n in base.names if n in MEASURES and math.isfinite(base.estimate(n).value) and (base.estimate(n).value != 0 or n in _HEADLINES)]
+    if len(comparison.results) == 1:
+        rows = []
+        for n in shown:
+            e = base.estimate(n)
+            rows.append({"explain": about(n).explain, "word": "", "icon": "", "cells": [about(n).title, number(e.value), f"{number(e.low)} to {number(e.high)}", unit(n, currency)]})
+        return [{"title": "The figures", "caption": "Mean over replications with its interval.", "head": ["", "mean", "interval", "unit", ""], "rows": rows}]
+    tables = []
+    for i in range(1, len(comparison.results)):
+        rows = []
+        for n in shown:
+            d, a, b = comparison.difference(n, i), base.estimate(n), comparison.results[i].estimate(n)
+            word = comparison.word(n, i)
+            percent = "–" if not math.isfinite(d.relative.value) else f"{100 * d.relative.value:+.1f} %"
+            cells = [about(n).title, number(a.value), number(b.value), f"{d.change.value:+.3g}", f"{d.change.low:+.3g} to {d.change.high:+.3g}", percent, unit(n, currency),
+                     f"{d.variance_reduction:.0f}×" if math.isfinite(d.variance_reduction) else "–"]  # fmt: skip
+            rows.append({"explain": about(n).explain, "word": word, "icon": _ICONS[word], "cells": cells})
+        tables.append(
+            {"title": f"Before and after: {names[i]}",
+             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs.",
+             "head": ["", "before", "after", "change", "interval of the change", "in %", "unit", "saved", "verdict"], "rows": rows}
+        )  # fmt: skip
+    return tables
+
+
+def _figure(chart: Any, table: pd.DataFrame, alt_text: str, caption: str) -> dict[str, Any]:
+    rows = [[number(x) if isinstance(x, float | np.floating) else str(x) for x in row] for row in table.head(400).itertuples(index=False)]
+    return {"svg": charts.svg(chart), "alt": alt_text, "caption": caption, "head": [c.replace("_", " ") for c in table.columns], "rows": rows}
+
+
+def _sections(comparison: Comparison, names: list[str], details: list[figures.Detail], best: Best | None) -> list[dict[str, Any]]:
+    sections: list[dict[str, Any]] = []
+
+    def stacked(field: str) -> pd.DataFrame:
+        return pd.concat([getattr(d, field).assign(scenario=n) for d, n in zip(details, names, strict=True)], ignore_index=True)
+
+    def renamed(table: pd.DataFrame) -> pd.DataFrame:
+        original = [r.scenario.name for r in comparison.results]
+        return table.assign(scenario=table["scenario"].map(dict(zip(original, names, strict=True)))) if len(set(original)) == len(original) else table
+
+    if best is not None:
+        table = figures.designs(best)
+        if len(table) > 1 and len(best.objectives) >= 2:
+            x, y = best.objectives[:2]
+            titles = [f"{about(n).title} ({unit(n, best.today.currency)})" for n in (x, y)]
+            limits = "; ".join(f"{about(n).title.lower()} at most {number(b)} {unit(n, best.today.currency)}" for n, b in best.limits.items()) or "none"
+            flattery = "; ".join(f"{about(n).title.lower()} {v:+.3g}" for n, v in best.flattery.items())
+            refused = sum(t.refused is not None for t in best.trials)
+            sections.append(
+                {"title": "The designs that were tried", "text": f"{len(best.trials)} looked at of {best.designs:,} possible; {refused} refused before simulation because a team could not keep up or levers exclude each other. "
+                 f"Limits: {limits}. The search estimate of the recommended design differs from its estimate on fresh seeds by: {flattery} (search minus fresh).",
+                 "figures": [_figure(charts.front(table, x, y, *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places.")]}
+            )  # fmt: skip
+    funnel = stacked("funnel")
+    sections.append({"title": "How far cases get", "text": "Cases that arrive through a channel, followed from their arrival; those of the last quarter are left out because they had no time to get on.",
+                     "figures": [_figure(charts.funnel(funnel, names), funnel, "Funnel by stage", f"Mean of {figures.LOGGED} replications; the line is the 95 % interval.")]})  # fmt: skip
+    cycle = stacked("cycle")
+    if len(cycle):
+        sections.append({"title": "How long a deal takes", "text": "Time from arrival to winning. Cases still open at the end count as censored, so that the slow ones are not forgotten.",
+                         "figures": [_figure(charts.cycle(cycle, names), cycle[cycle["share"].round(0) % 10 == 0], "Distribution of the time to win", "Read: at 50 % half of the won cases took no longer.")]})  # fmt: skip
+    stage, reason = renamed(figures.losses(comparison, "stage")), renamed(figures.losses(comparison, "reason"))
+    if len(stage):
+        sections.append({"title": "Where customers are lost", "text": "Cases lost before they were won, per week.",
+                         "figures": [_figure(charts.bars(stage, "what", "per_week", "lost per week", names), stage, "Lost customers by stage", "By the stage they were in."),
+                                     _figure(charts.bars(reason, "what", "per_week", "lost per week", names), reason, "Lost customers by reason", "By reason.")]})  # fmt: skip
+    load, wait = renamed(figures.load_of_teams(comparison)), renamed(figures.waits(comparison))
+    heat = details[-1].hours
+    shown = []
+    if len(load):
+        shown.append(_figure(charts.bars(load.assign(team=load["team"]), "team", "utilisation", "% of the time on duty", names), load, "Utilisation by team", "Time worked over time on duty, overtime left out."))
+    if len(wait):
+        shown.append(_figure(charts.bars(wait, "step", "hours", "hours waited per visit, nights and weekends included", names), wait, "Wait for people by step", "Elapsed hours between asking for people and getting them."))
+    if len(heat):
+        shown.append(_figure(charts.heat(heat), heat, "Utilisation by weekday and hour", f"{names[-1]}: how busy each team is while on duty, mean of {figures.LOGGED} replications."))
+    sections.append({"title": "Who is busy when, and where cases wait", "text": "A team above some 85 % leaves customers waiting; one far below has time for other work that this model does not see.", "figures": shown})
+    process = renamed(figures.in_process(comparison))
+    sections.append({"title": "Open cases over time", "text": "The run begins empty; what comes before the dashed line is not measured.",
+                     "figures": [_figure(charts.in_process(process, names, comparison.base.scenario.clock.warm_up / WEEK), process[::10], "Open cases over time", "Mean over replications.")]})  # fmt: skip
+    return sections
+
+
+def _validation(calibration: Calibration | None) -> dict[str, Any] | None:
+    if calibration is None or calibration.validation is None:
+        return None
+    v = calibration.validation
+    rows = [[f"{r.what} ({r.unit})", number(r.real), number(r.simulated), f"{number(r.low)} to {number(r.high)}", number(r.before), "" if r.inside else "outside"] for r in v.rows]
+    distances = [
+        f"{what}: held out {getattr(v.forecast, k):.3g}, period learnt from {getattr(v.fit, k):.3g}, real against real {getattr(v.floor, k):.3g}"
+        for what, k in (("Cycle times, Wasserstein distance in hours", "cycle_time"), ("Activity pairs, share that differs", "bigrams"))
+    ]
+    inside = sum(r.inside for r in v.rows)
+    return {"text": f"Learnt from the log before {v.split:%Y-%m-%d}, simulated {v.replications} times until {v.end:%Y-%m-%d}: {inside} of {len(v.rows)} figures lie inside the interval a single real period should fall into.",
+            "rows": rows, "distances": distances}  # fmt: skip
+
+
+def _provenance(comparison: Comparison) -> dict[str, Any]:
+    table = figures.provenance(comparison.results[-1].scenario)
+    counts = table["kind"].value_counts()
+    text = ", ".join(f"{n} from {'data' if k == 'data' else 'a named source'}" if k != "assumption" else f"{n} resting on an assumption" for k, n in counts.items())
+    return {"text": f"Of the entries that name their origin: {text or 'none'}. Assumptions are somebody's guess: replace those that matter by data.", "rows": table.to_numpy().tolist()}
+
+
+def _footer(comparison: Comparison) -> str:
+    hashes = "; ".join(f"{r.scenario.name} {r.scenario.hash}" for r in comparison.results)
+    return f"salessim {__version__}; seed {comparison.base.seed}; replications {comparison.base.numbers[0]} to {comparison.base.numbers[-1]}; scenario hashes: {hashes}."
