@@ -145,6 +145,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or size == 0 else f"{value:.3g}"
 
 
+def _signed(value: float) -> str:
+    return ("-" if value < 0 else "+") + _number(abs(value))
+
+
 def _table(head: list[str], rows: list[list[str]], right: int = 1) -> None:
     """Columns aligned; plain text, so that it can be piped."""
     from unicodedata import east_asian_width
@@ -363,7 +367,7 @@ def compare(
             d = comparison.difference(name, i)
             rows.append(
                 [about(name).title, _number(base.estimate(name).value), _number(other.estimate(name).value),
-                 f"{d.change.value:+.3g}", f"{d.change.low:+.3g} to {d.change.high:+.3g}", unit(name, loaded[0].currency),
+                 _signed(d.change.value), f"{_signed(d.change.low)} to {_signed(d.change.high)}", unit(name, loaded[0].currency),
                  f"{d.variance_reduction:.1f}x" if d.variance_reduction < 1e6 else "–", comparison.word(name, i)]
             )  # fmt: skip
         _table(["", "before", "after", "change", "interval", "unit", "saved*", ""], rows)
@@ -413,7 +417,7 @@ def check(scenario: str, baseline: str, update: bool, replications: int, seed: i
         click.echo(f"{answer.verdict}: {loaded.name} against {baseline}" + (" (unchanged)" if answer.same_scenario else ""))
         _table(
             ["", "change", "interval", "may worsen by", "unit", ""],
-            [[about(f.measure).title, f"{f.difference.change.value:+.3g}", f"{f.difference.change.low:+.3g} to {f.difference.change.high:+.3g}",
+            [[about(f.measure).title, _signed(f.difference.change.value), f"{_signed(f.difference.change.low)} to {_signed(f.difference.change.high)}",
               _number(f.threshold), unit(f.measure, loaded.currency), f.verdict] for f in answer.findings],
         )  # fmt: skip
     return {"passed": EXIT_FINE, "regression": EXIT_REGRESSION, "inconclusive": EXIT_INCONCLUSIVE}[answer.verdict]

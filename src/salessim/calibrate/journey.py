@@ -84,11 +84,14 @@ Clock = Callable[[float], float]
 """Working seconds that have passed by a time."""
 
 
-def sequences(log: EventLog) -> list[_Sequence]:
+def sequences(log: EventLog, staffed: set[str]) -> list[_Sequence]:
     """The cases of a log, in order of the log."""
     frame = log.frame
+    gave_up = (frame["started"].isna() & frame["ended"].notna() & frame["step"].isin(staffed)).to_numpy()
     reach = frame["enabled"] if log.about.enabled_known else frame["started"].fillna(frame["enabled"])
-    reached, left = seconds(reach), seconds(frame["ended"])
+    reached, left, closed = seconds(reach), seconds(frame["ended"]), seconds(frame["ended"])
+    if log.about.enabled_known:
+        left[gave_up] = np.nan
     born = seconds(frame["enabled"])
     steps, outcomes, channels = frame["step"].tolist(), frame["outcome"].tolist(), frame["channel"].tolist()
     result = []
@@ -96,7 +99,7 @@ def sequences(log: EventLog) -> list[_Sequence]:
     bounds = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1], [True]]))
     for a, b in zip(bounds[:-1], bounds[1:], strict=True):
         last = b - 1
-        ending, ended = outcomes[last], left[last]
+        ending, ended = outcomes[last], closed[last]
         real = [i for i in range(a, b) if steps[i] not in (WAITING, SYSTEM)]
         result.append(
             _Sequence(
@@ -120,15 +123,16 @@ def _states(steps: list[str], memory: int) -> list[State]:
     return states
 
 
-def learn(log: EventLog, clock: Clock, on_clock: set[str]) -> Moves:
+def learn(log: EventLog, clock: Clock, on_clock: set[str], staffed: set[str]) -> Moves:
     """The moves of a log.
 
     Args:
         log: cut off where knowledge ends.
         clock: working time of the office.
         on_clock: steps that are reached only in working time: the wait for them is measured on the clock.
+        staffed: steps with queues; where customers gave up in one, patience explains it and no move is counted.
     """
-    cases = sequences(log)
+    cases = sequences(log, staffed)
     memory = _memory(cases)
     now = log.about.end.timestamp()
     channels = sorted({c.channel for c in cases})

@@ -15,7 +15,7 @@ from salessim.calibrate import laws
 from salessim.calibrate.history import born, cut, ends, seconds
 from salessim.calibrate.journey import Moves, State
 from salessim.calibrate.journey import learn as learn_moves
-from salessim.calibrate.people import Crew, calendar, crews
+from salessim.calibrate.people import calendar, crews, crews_of
 from salessim.calibrate.validate import Validation, validate
 from salessim.errors import LogError
 from salessim.log import EventLog
@@ -159,7 +159,7 @@ class _Learner:
 
     def _build(self) -> dict[str, Any]:
         on_clock = set() if self.log.about.enabled_known or not self.calendars else self.staffed
-        self.moves = learn_moves(self.log, self.clock, on_clock)
+        self.moves = learn_moves(self.log, self.clock, on_clock, self.staffed)
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
             f"{self.moves.memory} state{'s' if self.moves.memory > 1 else ''} per repeated activity; {self.moves.dropped} rare moves left out"
@@ -189,12 +189,23 @@ class _Learner:
     def _teams(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         calendar_name = OFFICE if self.calendars else "always"
         work = self.real[self.real["step"].isin(self.staffed) & self.real["started"].notna()]
-        named = work[(work["person"] != "") & ~work["person"].str.contains(r" \+ ")]
+        people = work["person"].str.split(" + ", regex=False)
+        named = work[work["person"] != ""].assign(person=people.str[0])
+        # Where most visits have a second person, one of that person's team is needed at the same time.
+        others = work[people.str.len() > 1].assign(person=people.str[1])
+        alone = others["step"].value_counts() / work["step"].value_counts()
+        others = others[others["step"].map(alone) > 0.5]
+        self._together: dict[str, str] = {}
         if named.empty:
             size = _at_once(work)
+            self._together = {}
             self.assumptions.append(f"No people are named: one team of {size}, as many as were at work at once (95th percentile).")
             return {"staff": {"size": size, "calendar": calendar_name, "assumption": "size from visits at the same time"}}, dict.fromkeys(self.staffed, ["staff"])
-        found, does = crews(named)
+        found = crews(pd.concat([named, others.assign(step=others["step"] + " (second)")]))
+        of_person = {person: clean(crew.name) for crew in found for person in crew.people}
+        for step, rows in others.groupby("step"):
+            self._together[str(step)] = rows["person"].map(of_person).mode().iloc[0]
+        does = {str(step): crews_of(rows["person"], of_person) for step, rows in named.groupby("step")}
         teams: dict[str, Any] = {}
         for crew in found:
             teams[clean(crew.name)] = {
@@ -210,8 +221,7 @@ class _Learner:
                 "When a case became ready for work is not logged: the time between visits holds the customer's own time and waiting for people together, "
                 "so more staff shows an effect only where teams are overloaded."
             )
-        self._crews: list[Crew] = found
-        return teams, {step: [clean(t) for t in names] for step, names in does.items()}
+        return teams, does
 
     def _segments(self) -> dict[str, Any]:
         values = self.frame.groupby("case").agg(segment=("segment", "first"), value=("value", "first"))
@@ -249,6 +259,8 @@ class _Learner:
                 step: dict[str, Any] = {"automatic": "0 min"}
             elif state[0] in self.staffed:
                 step = {"work": lawful[state[0]], "by": does[state[0]]}
+                if state[0] in self._together:
+                    step["together_with"] = [self._together[state[0]]]
                 step |= self._patience(work[state[0]])
                 if not step.get("patience"):
                     step["patience"] = "none"

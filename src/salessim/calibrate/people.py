@@ -16,11 +16,13 @@ COVERED = 0.97
 LEAST_STARTS = 60
 """Fewer starts than this teach no calendar."""
 MOST_TEAMS_PER_STEP = 4
+ALIKE = 0.7
+"""Groups of people whose shares of activities have this cosine or more are one team."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """A team as it was seen in the log."""
+    """A team as it was seen in the log: people who mostly do the same."""
 
     name: str
     people: tuple[str, ...]
@@ -75,8 +77,11 @@ def calendar(starts: pd.Series, holidays: str | None = None) -> dict[str, Any] |
     return result
 
 
-def crews(frame: pd.DataFrame) -> tuple[list[Crew], dict[str, list[str]]]:
-    """Teams by what people mostly do, and for each step the teams that do it, most visits first.
+def crews(frame: pd.DataFrame) -> list[Crew]:
+    """Teams of people who do the same things.
+
+    People begin in the group of what they mostly do; groups whose activities are alike (cosine of the shares of
+    visits at least 0.7) are merged, the most alike first.
 
     Args:
         frame: visits that name a single person.
@@ -84,23 +89,41 @@ def crews(frame: pd.DataFrame) -> tuple[list[Crew], dict[str, list[str]]]:
     counts: dict[str, Counter[str]] = {}
     for person, step in zip(frame["person"], frame["step"], strict=True):
         counts.setdefault(person, Counter())[step] += 1
-    main = {p: max(sorted(c), key=lambda s: c[s]) for p, c in counts.items()}  # noqa: B023 (used at once)
+    steps = sorted(set(frame["step"]))
     groups: dict[str, list[str]] = {}
-    for person, step in sorted(main.items()):
-        groups.setdefault(step, []).append(person)
-    found = []
-    days = frame.assign(date=frame["started"].dt.date, group=frame["person"].map(main))
+    for person in sorted(counts):
+        groups.setdefault(_favourite(counts[person]), []).append(person)
+
+    def profile(people: list[str]) -> Any:
+        total = np.array([float(sum(counts[p][s] for p in people)) for s in steps])
+        return total / np.linalg.norm(total)
+
+    while len(groups) > 1:
+        names = sorted(groups)
+        alike = [(float(profile(groups[a]) @ profile(groups[b])), a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        closest, a, b = max(alike)
+        if closest < ALIKE:
+            break
+        merged = sorted(groups.pop(a) + groups.pop(b))
+        together: Counter[str] = Counter()
+        for person in merged:
+            together.update(counts[person])
+        groups[_favourite(together)] = merged
+    group_of = {person: name for name, people in groups.items() for person in people}
+    days = frame.assign(date=frame["started"].dt.date, group=frame["person"].map(group_of))
     per_day = days.groupby(["group", "date"])["person"].nunique()
-    for step, people in groups.items():
-        size = int(np.ceil(np.quantile(per_day[step], 0.9)))
-        found.append(Crew(f"{step} team", tuple(people), max(1, size), len(people)))
-    names = {person: f"{step} team" for step, people in groups.items() for person in people}
-    does: dict[str, list[str]] = {}
-    for step, rows in frame.groupby("step"):
-        shares = rows["person"].map(names).value_counts(normalize=True)
-        chosen = []
-        for team, share in shares.items():
-            if len(chosen) < MOST_TEAMS_PER_STEP and (not chosen or share >= 0.05):
-                chosen.append(str(team))
-        does[str(step)] = chosen
-    return found, does
+    return [
+        Crew(f"{name} team", tuple(people), max(1, int(np.ceil(np.quantile(per_day[name], 0.9)))), len(people))
+        for name, people in sorted(groups.items())
+    ]
+
+
+def _favourite(steps: Counter[str]) -> str:
+    return min(steps, key=lambda step: (-steps[step], step))
+
+
+def crews_of(people: pd.Series, of_person: dict[str, str]) -> list[str]:
+    """The teams that do a step, most visits first; those with less than a twentieth are left out."""
+    shares = people.map(of_person).value_counts(normalize=True)
+    ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return [str(team) for i, (team, share) in enumerate(ordered) if i == 0 or (i < MOST_TEAMS_PER_STEP and share >= 0.05)]

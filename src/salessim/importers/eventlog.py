@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
-from salessim.importers.mapping import Activity, Mapping, load_mapping, parse_mapping
+from salessim.importers.mapping import STAGES, Activity, Mapping, load_mapping, parse_mapping
 from salessim.importers.tables import read_table
 from salessim.log import COLUMNS, DATES, EventLog, LogAbout
 from salessim.scenario.checks import nearest
@@ -81,7 +81,7 @@ def to_event_log(table: pd.DataFrame, mapping: Mapping, source: str) -> tuple[Ev
         end=end.to_pydatetime(),
         time_zone=mapping.office_in,
         currency=mapping.currency,
-        stages=tuple(dict.fromkeys(_stages(mapping))),
+        stages=tuple(s for s in STAGES if s in set(frame["stage"])),
         milestones=milestones,
         source=source,
         enabled_known=columns.enabled is not None,
@@ -94,13 +94,6 @@ def to_event_log(table: pd.DataFrame, mapping: Mapping, source: str) -> tuple[Ev
             "say which activities end a case ('ends: won' or 'ends: \"lost: reason\"')",
         )  # fmt: skip
     return log, Quality(source, len(table), int(frame["case"].nunique()), len(frame), open_cases, dict(counts))
-
-
-def _stages(mapping: Mapping) -> list[str]:
-    from salessim.importers.mapping import STAGES
-
-    used = {a.stage for a in mapping.activities.values() if a.kind == "work"}
-    return [s for s in STAGES if s in used]
 
 
 def _step(name: str, activity: Activity) -> str:
@@ -190,11 +183,14 @@ def _from_intervals(events: pd.DataFrame, mapping: Mapping, counts: Counter[str]
     endings: dict[str, tuple[str, Any]] = {}
     resource = events[columns.resource] if columns.resource else pd.Series("", index=events.index)
     enabled = events["_enabled"] if columns.enabled else pd.Series(pd.NaT, index=events.index)
-    for case, name, start, end, who, since in zip(
-        events["_case"], events["_activity"], events["_start"], events["_end"], resource, enabled, strict=True
+    said = events[columns.outcome].str.strip() if columns.outcome else pd.Series("", index=events.index)
+    for case, name, start, end, who, since, how in zip(
+        events["_case"], events["_activity"], events["_start"], events["_end"], resource, enabled, said, strict=True
     ):
         activity = mapping.activities[name]
-        if activity.ends:
+        if how in ("won", "completed") or how.startswith("lost: "):
+            endings[case] = (how, end if end is not pd.NaT else start)
+        elif activity.ends:
             endings[case] = (activity.ends, end if end is not pd.NaT else start)
         if activity.kind == "work":
             first, last = (end, start) if end is not pd.NaT and start is not pd.NaT and end < start else (start, end)
@@ -256,16 +252,21 @@ def _frame(visits: list[tuple[Any, ...]], endings: dict[str, tuple[str, Any]], e
     frame = pd.DataFrame(visits, columns=["case", "activity", "enabled", "started", "ended", "person"])
     for column in DATES:
         frame[column] = pd.to_datetime(frame[column], utc=True).dt.tz_convert(mapping.office_in).dt.as_unit("us")
-    order = frame["started"].fillna(frame["ended"])
+    order = frame["enabled"] if mapping.columns.enabled else frame["started"].fillna(frame["ended"])
+    order = order.fillna(frame["started"]).fillna(frame["ended"])
     frame = frame.assign(_by=order).sort_values(["case", "_by", "ended"], kind="stable").reset_index(drop=True)
     born = events.groupby("_case")["_by"].min()
     previous = frame.groupby("case")["ended"].shift()
     enabled = frame["enabled"].fillna(previous).fillna(frame["case"].map(born))
-    frame["enabled"] = enabled.where(enabled <= frame["_by"], frame["_by"])
-    counts["visits overlap the one before; they count as enabled when they started"] += int((enabled > frame["_by"]).sum())
+    begun = frame["started"].fillna(frame["ended"]).fillna(enabled)
+    frame["enabled"] = enabled.where(enabled <= begun, begun)
+    counts["visits overlap the one before; they count as enabled when they started"] += int((enabled > begun).sum())
     names = {name: _step(name, a) for name, a in mapping.activities.items()}
     frame["step"] = frame["activity"].map(names)
     frame["stage"] = frame["activity"].map({name: a.stage for name, a in mapping.activities.items()})
+    if mapping.columns.stage:
+        stages = events.drop_duplicates("_activity").set_index("_activity")[mapping.columns.stage]
+        frame["stage"] = frame["activity"].map(stages).where(frame["activity"].map(stages).isin(STAGES), frame["stage"])
     frame["visit"] = frame.groupby(["case", "step"]).cumcount().astype("int64")
     person = frame["person"].fillna("").astype(str).str.strip().replace({"NOT_SET": "", "nan": "", "None": ""})
     counts["visits name nobody"] += int((person == "").sum())
@@ -273,6 +274,9 @@ def _frame(visits: list[tuple[Any, ...]], endings: dict[str, tuple[str, Any]], e
     frame["team"] = np.where(person.isin(mapping.system_resources), "system", "")
     last = ~frame.duplicated("case", keep="last")
     how = frame["case"].map({c: e[0] for c, e in endings.items()})
+    if mapping.columns.outcome:
+        complete = frame["ended"].notna()
+        how = how.where(complete)
     unfinished = frame["ended"].isna()
     outcome = pd.Series("next", index=frame.index, dtype=object)
     outcome[last & how.isna()] = "completed" if mapping.complete_cases_only else "open"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
-from salessim.importers.mapping import Mapping, parse_mapping
+from salessim.importers.mapping import STAGES, Mapping, parse_mapping
 from salessim.importers.tables import read_table
 from salessim.scenario.yaml import dump_yaml
 
@@ -92,6 +92,12 @@ def inspect_log(path: str | Path) -> Proposal:
     """
     table = read_table(path)
     columns, confidence = _columns(table, str(path))
+    for name in table.columns:
+        values = set(table[name].str.strip())
+        if any(v.startswith("lost: ") for v in values) and values & {"completed", "won", "next", "open"}:
+            columns["outcome"], confidence["outcome"] = name, 1.0
+        elif name.lower() == "stage" and name not in columns.values() and values <= set(STAGES):
+            columns["stage"], confidence["stage"] = name, 1.0
     warnings: list[str] = []
     stamps = columns.get("end") or columns.get("time")
     assert stamps is not None
@@ -102,7 +108,7 @@ def inspect_log(path: str | Path) -> Proposal:
     mapping["activities"], systems, complete = _activities(table, columns, mapping, warnings)
     if systems:
         mapping["system_resources"] = systems
-    if complete:
+    if complete and "outcome" not in columns:
         mapping["complete_cases_only"] = True
         warnings.append("No activity ends a case by name, so every case counts as ended with its last row; correct 'ends' and 'complete_cases_only' if cases can be open.")
     return Proposal(mapping, confidence, warnings, table.head(3).to_dict("records"), str(path))
@@ -204,6 +210,9 @@ def _activities(table: pd.DataFrame, columns: dict[str, str], mapping: dict[str,
         lower = name.lower().replace("_", " ")
         stage = next((s for s, pattern in _STAGE_WORDS if re.search(pattern, lower)), "opportunity")
         entry: dict[str, Any] = {"kind": "work" if name in started else "event", "stage": stage}
+        if "outcome" in columns:
+            result[name] = {"kind": "work", "stage": stage}
+            continue
         if re.search(_WON, lower) and (name not in started or last.get(name, 0) > 0) and not lower.startswith("o "):
             entry["ends"] = "won"
         for pattern, reason in _LOST:

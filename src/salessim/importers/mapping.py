@@ -34,6 +34,10 @@ class Columns(_Part):
     segment: str | None = None
     channel: str | None = None
     customer: str | None = None
+    stage: str | None = None
+    """Of the seven stages; overrides that of the activity."""
+    outcome: str | None = None
+    """"won", "completed" or "lost: REASON" in the row that ends a case; anything else says that it went on."""
 
     @model_validator(mode="after")
     def _stamps(self) -> Columns:

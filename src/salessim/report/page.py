@@ -34,6 +34,11 @@ def number(value: float) -> str:
     return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
 
 
+def signed(value: float) -> str:
+    """A change with its sign."""
+    return number(value) if not math.isfinite(value) else ("+" if value >= 0 else "−") + number(abs(value))
+
+
 def render(comparison: Comparison, best: Best | None = None, calibration: Calibration | None = None) -> str:
     """The whole page as text."""
     import jinja2
@@ -86,7 +91,7 @@ def _sentences(comparison: Comparison, best: Best | None) -> list[str]:
             d = comparison.difference(name, i)
             word = comparison.word(name, i)
             if math.isfinite(d.change.value) and word not in ("unclear", "the same"):
-                said.append(f"{about(name).title.lower()} {d.change.value:+.3g} {unit(name, other.scenario.currency)} ({d.change.low:+.3g} to {d.change.high:+.3g})")
+                said.append(f"{about(name).title.lower()} {signed(d.change.value)} {unit(name, other.scenario.currency)} ({signed(d.change.low)} to {signed(d.change.high)})")
         result.append(f"{other.scenario.name}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
     return result
 
@@ -108,7 +113,7 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
             d, a, b = comparison.difference(n, i), base.estimate(n), comparison.results[i].estimate(n)
             word = comparison.word(n, i)
             percent = "–" if not math.isfinite(d.relative.value) else f"{100 * d.relative.value:+.1f} %"
-            cells = [about(n).title, number(a.value), number(b.value), f"{d.change.value:+.3g}", f"{d.change.low:+.3g} to {d.change.high:+.3g}", percent, unit(n, currency),
+            cells = [about(n).title, number(a.value), number(b.value), signed(d.change.value), f"{signed(d.change.low)} to {signed(d.change.high)}", percent, unit(n, currency),
                      f"{d.variance_reduction:.0f}×" if math.isfinite(d.variance_reduction) else "–"]  # fmt: skip
             rows.append({"explain": about(n).explain, "word": word, "icon": _ICONS[word], "cells": cells})
         tables.append(
