@@ -19,6 +19,21 @@ from salessim.scenario.model import Scenario
 TRUTH = Path(__file__).with_name("demo_truth.yaml")
 PAY = "45 EUR/hour"
 """Pay is not in a CRM log; the demo assumes it for everybody."""
+LEVERS = {
+    "one more for new leads": {"add_staff": "answer team", "up_to": 2, "one_off_cost": "4000 EUR", "assumption": "hiring cost"},
+    "one more for demos": {"add_staff": "demo team", "up_to": 1, "one_off_cost": "8000 EUR", "assumption": "hiring cost"},
+    "one more engineer": {"add_staff": "demo (second) team", "up_to": 1, "one_off_cost": "8000 EUR", "assumption": "hiring cost"},
+    "answering machine": {
+        "title": "Answer simple leads automatically", "automate": "answer", "share": "35 %", "time": "2 min",
+        "running_cost": "900 EUR/month", "one_off_cost": "6000 EUR", "assumption": "share, quality and cost",
+    },
+    "order entry": {
+        "title": "Take orders over from the contract", "automate": "enter order", "share": "80 %", "time": "5 min",
+        "running_cost": "700 EUR/month", "one_off_cost": "15000 EUR", "assumption": "share and cost",
+    },
+    "one pair of eyes": {"title": "Send quotes without a second check", "remove": "check quote", "assumption": "errors that reach the customer are not modelled"},
+}  # fmt: skip
+"""What the demo's company could do; no log says so, a person does."""
 HOLDOUT = 0.25
 CHECKED = ("cycle_time", "win_rate", "lost_customers", "response_time")
 
@@ -53,7 +68,10 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
     events, quality = read_log(folder / "crm.csv", folder / "mapping.yaml")
     with progress("calibration") as bar:
         calibration = calibrate(events, holdout=HOLDOUT, seed=seed, name="Learnt from the CRM log", progress=bar)
-    learnt = calibration.scenario.change({f"teams.{team}.cost": PAY for team in calibration.scenario.teams})
+    levers = {name: lever for name, lever in LEVERS.items() if _fits(calibration.scenario, lever)}
+    learnt = calibration.scenario.change(
+        {**{f"teams.{team}.cost": PAY for team in calibration.scenario.teams}, "levers": levers}
+    )
     say(f"2. Calibrated on the first {100 * (1 - HOLDOUT):.0f} % of the period ({quality.cases:,} cases); the rest was held out:")
     if calibration.validation:
         for line in calibration.validation.lines()[1:]:
@@ -81,6 +99,12 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
         say(sentence)
     say(f"Report: {path}")
     return path
+
+
+def _fits(scenario: Scenario, lever: dict[str, Any]) -> bool:
+    """Whether what the lever is about was found in the log."""
+    steps = [lever[k] for k in ("automate", "remove") if k in lever]
+    return all(step in scenario.steps for step in steps) and lever.get("add_staff", next(iter(scenario.teams))) in scenario.teams
 
 
 def _fresh(path: Path) -> Path:

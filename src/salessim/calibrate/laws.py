@@ -9,7 +9,6 @@ import numpy as np
 from scipy import optimize, special
 
 from salessim.statistics import incidence, kaplan_meier
-from salessim.units import SECOND, say_duration
 
 POINTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93,
           0.96, 0.98, 0.99, 1.0)  # fmt: skip
@@ -18,8 +17,13 @@ CLOSE_ENOUGH = 0.04
 """A family is used if it is nowhere further from the observed distribution than this; else its quantiles are."""
 
 
-def _in_words(s: float) -> str:
-    return say_duration(max(0.0, s) * SECOND)
+def in_words(s: float) -> str:
+    """Seconds as a time in words with four significant digits: more would only pretend."""
+    s = max(0.0, s)
+    for unit, size in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0)):
+        if s >= size:
+            return f"{s / size:.4g} {unit}"
+    return f"{1000 * s:.4g} ms" if s >= 1e-3 else "0 min"
 
 
 def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
@@ -38,7 +42,7 @@ def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
     note = f"data: {n:,} {what}" + (f", {censored:,} of them censored" if censored else "")
     if d.sum() < 5:
         mean = float(t.sum() / max(1, d.sum())) if len(t) else 60.0
-        return {"law": "exponential", "mean": _in_words(max(mean, 1.0)), "source": note, "assumption": "too few to tell the law"}
+        return {"law": "exponential", "mean": in_words(max(mean, 1.0)), "source": note, "assumption": "too few to tell the law"}
     positive = t > 0
     if positive[d].mean() > 0.98:
         ranked = sorted((f for f in (_lognormal(t, d), _weibull(t, d), _exponential(t, d), _loglogistic(t, d)) if f), key=lambda f: f[0])
@@ -64,7 +68,7 @@ def from_curve(time: Any, share: Any, note: str) -> dict[str, Any] | str:
         values.append(float(time[min(i, len(time) - 1)]))
     if values[-1] <= 0:
         return {"law": "constant", "value": "0 min", "source": note}
-    points = {f"{100 * p:g} %": _in_words(x) for p, x in zip(POINTS, values, strict=True)}
+    points = {f"{100 * p:g} %": in_words(x) for p, x in zip(POINTS, values, strict=True)}
     return {"law": "quantiles", "points": points, "source": note}
 
 
@@ -73,7 +77,7 @@ def _exponential(t: Any, d: Any) -> Any:
     if mean <= 0:
         return None
     loglik = float(-d.sum() * math.log(mean) - t.sum() / mean)
-    return 2 - 2 * loglik, lambda x: -np.expm1(-x / mean), {"law": "exponential", "mean": _in_words(mean)}
+    return 2 - 2 * loglik, lambda x: -np.expm1(-x / mean), {"law": "exponential", "mean": in_words(mean)}
 
 
 def _maximise(start: tuple[float, float], negative: Any) -> Any:
@@ -95,7 +99,7 @@ def _lognormal(t: Any, d: Any) -> Any:
     mu, sigma = float(found[0]), math.exp(found[1])
     if not 1e-3 < sigma < 6:
         return None
-    law = {"law": "lognormal", "median": _in_words(math.exp(mu)), "sigma": round(sigma, 4)}
+    law = {"law": "lognormal", "median": in_words(math.exp(mu)), "sigma": round(sigma, 4)}
     constant = 0.5 * math.log(2 * math.pi) * d.sum()
     return 4 + 2 * (negative(found) + constant), lambda v: special.ndtr((np.log(np.maximum(v, 1e-3)) - mu) / sigma), law
 
@@ -114,7 +118,7 @@ def _weibull(t: Any, d: Any) -> Any:
     scale, shape = math.exp(found[0]), math.exp(found[1])
     if not 0.1 < shape < 50:
         return None
-    law = {"law": "weibull", "scale": _in_words(scale), "shape": round(shape, 4)}
+    law = {"law": "weibull", "scale": in_words(scale), "shape": round(shape, 4)}
     return 4 + 2 * negative(found), lambda v: -np.expm1(-((v / scale) ** shape)), law
 
 
@@ -131,5 +135,5 @@ def _loglogistic(t: Any, d: Any) -> Any:
     if found is None or math.exp(-found[1]) <= 1.05:
         return None  # a shape of 1 or less has no mean
     mu, shape = float(found[0]), math.exp(-found[1])
-    law = {"law": "loglogistic", "median": _in_words(math.exp(mu)), "shape": round(shape, 4)}
+    law = {"law": "loglogistic", "median": in_words(math.exp(mu)), "shape": round(shape, 4)}
     return 4 + 2 * negative(found), lambda v: special.expit((np.log(np.maximum(v, 1e-3)) - mu) * shape), law

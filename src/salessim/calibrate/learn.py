@@ -295,7 +295,7 @@ class _Learner:
             if not move.immediate:
                 goal = {"to": self._wait(data, stage, move, name, goal)}
             if move is not largest:
-                goal |= {"share": say_share(round(move.share, 6)), "source": f"data: {move.count:,} moves"}
+                goal |= {"share": say_share(round(move.share, 4)), "source": f"data: {move.count:,} moves"}
             else:
                 goal |= {"source": f"data: {move.count:,} moves ({100 * move.share:.1f} %)"}
             routes.append(goal)
@@ -347,7 +347,7 @@ class _Learner:
         reasons = rows.loc[gave_up, "outcome"]
         reason = reasons[reasons.str.startswith("lost: ")].str[6:].mode()
         result: dict[str, Any] = {
-            "patience": {"law": "exponential", "mean": laws._in_words(waited / int(gave_up.sum())),
+            "patience": {"law": "exponential", "mean": laws.in_words(waited / int(gave_up.sum())),
                          "source": f"data: {int(gave_up.sum()):,} of {len(rows):,} gave up, the others censored", "assumption": "exponential"}
         }  # fmt: skip
         if len(reason):

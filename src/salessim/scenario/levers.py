@@ -250,9 +250,9 @@ def propose(scenario: Scenario) -> dict[str, Lever]:
             field=f"teams.{name}.size", integer=(max(1, size - spread), size + 2 * spread), title=None
         )
     for name, step in sorted(scenario.steps.items()):
-        if step.kind == "work" and not step.core:
+        if step.kind == "work" and not step.core and not step.together_with:
             result[f"automate {name}"] = Lever.model_validate(
-                {"automate": name, "share": 0.5, "time": "1 min",
-                 "assumption": "half of the visits handled in a minute; not learnt from data"}
+                {"automate": name, "share": 0.3, "time": "1 min", "running_cost": f"1500 {scenario.currency}/month",
+                 "one_off_cost": f"20000 {scenario.currency}", "assumption": "share, time and cost; not learnt from data"}
             )  # fmt: skip
     return result
