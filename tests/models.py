@@ -1,0 +1,177 @@
+"""Random small crowded models: few people, short shifts, ties everywhere, every mechanism of the language."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+from salessim.scenario.model import Scenario
+
+MECHANISMS = (
+    "priority", "first_come", "newest_first", "highest_value", "longest_in_process", "patience", "patience by segment",
+    "gives up to a step", "together", "three together", "hold", "preference", "skill", "overtime", "calendar", "night shift",
+    "automation", "customer", "automatic on a calendar", "limit", "fade of queue", "fade of age", "fade table", "loop", "spawn",
+    "new customer", "batch", "replay", "dispersion", "campaign", "weekday profile", "share by segment", "time by segment", "milestone", "step cost",
+    "zero time", "tabled law", "warm-up", "step priority",
+)  # fmt: skip
+
+
+def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
+    """A small crowded model; `seen` counts the mechanisms it uses."""
+    rng = random.Random(seed)
+    used: Counter[str] = Counter() if seen is None else seen
+
+    def maybe(p: float, what: str) -> bool:
+        if rng.random() < p:
+            used[what] += 1
+            return True
+        return False
+
+    def minutes(low: int = 0, high: int = 9) -> str:
+        return f"{10 * rng.randint(low, high)} min"
+
+    def time_law(low: int = 1) -> Any:
+        kind = rng.random()
+        if kind < 0.6:
+            return minutes(low)
+        if kind < 0.7:
+            return {"law": "exponential", "mean": minutes(max(1, low))}
+        if kind < 0.8:
+            return {"law": "lognormal", "mean": minutes(max(1, low)), "cv": 0.7}
+        if kind < 0.9:
+            used["tabled law"] += 1
+            return {"law": "gamma", "mean": minutes(max(1, low)), "cv": rng.choice([0.5, 1.5])}
+        return {"law": "quantiles", "points": {"0 %": "0 min", "50 %": "20 min", "100 %": "60 min"}}
+
+    calendars: dict[str, Any] = {}
+    for i in range(rng.randint(0, 2)):
+        used["calendar"] += 1
+        spans, at = [], 0
+        while at < 22:
+            opens = at + rng.randint(0, 3)
+            closes = opens + rng.randint(1, 4)
+            if closes > 24:
+                break
+            spans.append(f"{opens:02d}:00-{closes:02d}:00")
+            at = closes + rng.randint(1, 4)
+        if maybe(0.2, "night shift"):
+            spans = ["22:00-03:00", "06:00-09:00"]
+        calendars[f"cal{i}"] = {"shifts": [{"days": "Mon-Sun", "hours": ", ".join(spans or ["00:00-12:00"])}]}
+    teams: dict[str, Any] = {}
+    for i in range(rng.randint(1, 3)):
+        team: dict[str, Any] = {"size": rng.randint(1, 2), "cost": "60 EUR/hour"}
+        if calendars and rng.random() < 0.7:
+            team["calendar"] = rng.choice(sorted(calendars))
+            if maybe(0.3, "overtime"):
+                team["at_shift_end"] = "overtime"
+        if rng.random() < 0.4:
+            team["skills"] = {"x": rng.choice([0.5, 1.0, 0.7])}
+        teams[f"team{i}"] = team
+    able = [t for t in teams if "skills" in teams[t]]
+    segments = {
+        "a": {"value": {"law": "lognormal", "mean": "500 EUR", "cv": 1.0}, "priority": rng.randint(1, 9)},
+        "b": {"priority": rng.randint(1, 9), **({"patience": minutes(0, 6)} if maybe(0.3, "patience by segment") else {})},
+    }
+    names = [f"s{i}" for i in range(rng.randint(2, 5))]
+    steps: dict[str, Any] = {}
+    for i, name in enumerate(names):
+        kind = "work" if i == 0 or rng.random() < 0.7 else rng.choice(["automatic", "customer"])
+        step: dict[str, Any] = {kind: time_law(0 if i and maybe(0.2, "zero time") else 1)}
+        if maybe(0.2, "time by segment"):
+            step["time_by_segment"] = {"b": time_law()}
+        if kind == "work":
+            _people(rng, step, teams, able, maybe, minutes, names, used)
+        elif calendars and maybe(0.4, "automatic on a calendar"):
+            step["calendar"] = rng.choice(sorted(calendars))
+        if kind == "customer":
+            used["customer"] += 1
+        if maybe(0.3, "step cost"):
+            step["cost"] = "7 EUR"
+        if maybe(0.25, "milestone"):
+            step["milestone"] = rng.choice(["response", "won", "delivered"])
+        step["then"] = _routes(rng, i, names, maybe, minutes)
+        if maybe(0.25, "spawn"):
+            spawn = {"kind": f"child {name}", "to": rng.choice(names), "probability": 0.3, "after": minutes(0, 12)}
+            if maybe(0.4, "new customer"):
+                spawn["new_customer"] = True
+            step["spawns"] = [spawn]
+        steps[name] = step
+    channels: dict[str, Any] = {}
+    for i in range(rng.randint(1, 2)):
+        channel: dict[str, Any] = {"enters": rng.choice(names[:2]), "segments": {"a": 0.5, "b": 0.5}, "cost": "3 EUR"}
+        if maybe(0.4, "replay"):
+            channel["replay"] = sorted(
+                f"2026-03-{2 + rng.randint(0, 1):02d}T{rng.randint(0, 23):02d}:{10 * rng.randint(0, 5):02d}:00" for _ in range(rng.randint(5, 40))
+            )
+        else:
+            arrivals: dict[str, Any] = {"rate": f"{rng.choice([12, 30, 60])} per day"}
+            if maybe(0.3, "batch"):
+                arrivals["batch"] = {1: 0.5, 3: 0.5}
+            if maybe(0.2, "dispersion"):
+                arrivals["daily_cv"] = 0.5
+            if maybe(0.2, "weekday profile"):
+                arrivals |= {"weekdays": {"Mon": 2, "Tue": 1}, "hours": {"00:00-12:00": 2, "12:00-24:00": 1}}
+            if maybe(0.2, "campaign"):
+                arrivals["campaigns"] = [{"start": "2026-03-03", "end": "2026-03-03", "factor": 2}]
+            channel["arrivals"] = arrivals
+        channels[f"c{i}"] = channel
+    clock: dict[str, Any] = {"start": "2026-03-02", "horizon": "2 days", "time_zone": rng.choice(["UTC", "Europe/Berlin"])}
+    if maybe(0.3, "warm-up"):
+        clock["warm_up"] = "8 h"
+    return Scenario.parse(
+        {"name": f"model {seed}", "clock": clock, "calendars": calendars, "teams": teams, "segments": segments,
+         "channels": channels, "stages": {"all": {"steps": steps}}}
+    )  # fmt: skip
+
+
+def _people(rng: random.Random, step: dict[str, Any], teams: dict[str, Any], able: list[str], maybe: Any, minutes: Any, names: list[str], used: Any) -> None:
+    if able and maybe(0.3, "skill"):
+        step["skill"] = "x"
+    else:
+        step["by"] = rng.sample(sorted(teams), rng.randint(1, len(teams)))
+        used["preference"] += len(step["by"]) > 1
+    total = sum(t["size"] for t in teams.values())
+    if total > 1 and maybe(0.3, "together"):
+        others = [{"by": sorted(teams)}]
+        if total > 2 and maybe(0.3, "three together"):
+            others.append({"by": sorted(teams)})
+        step["together_with"] = others
+        if maybe(0.5, "hold"):
+            step["hold"] = minutes(0, 12)
+    if maybe(0.4, "patience"):
+        step["patience"] = rng.choice([minutes(0, 9), {"law": "exponential", "mean": "40 min"}])
+        if maybe(0.3, "gives up to a step"):
+            step["gives_up"] = {"to": names[-1]} if rng.random() < 0.5 else {"lost": "left"}
+    if maybe(0.15, "automation"):
+        step["automation"] = {"share": 0.5, "time": minutes(0, 3)}
+    discipline = rng.choice(["priority", "priority", "first_come", "newest_first", "highest_value", "longest_in_process"])
+    step["queue"] = discipline
+    used[discipline] += 1
+    if maybe(0.2, "step priority"):
+        step["priority"] = rng.randint(1, 9)
+
+
+def _routes(rng: random.Random, i: int, names: list[str], maybe: Any, minutes: Any) -> list[dict[str, Any]]:
+    rest: dict[str, Any] = {"to": names[i + 1]} if i + 1 < len(names) and rng.random() < 0.8 else {"done": True}
+    routes: list[dict[str, Any]] = [rest]
+    if maybe(0.5, "loop"):
+        back = {"to": rng.choice(names[: i + 1]), "share": 0.3}
+        if maybe(0.5, "limit"):
+            back["limit"] = rng.randint(1, 2)
+        routes.append(back)
+    if rng.random() < 0.5:
+        lost: dict[str, Any] = {"lost": "gone", "share": {"a": 0.1, "default": 0.2} if maybe(0.4, "share by segment") else 0.15}
+        routes.append(lost)
+    kind = rng.random()
+    if kind < 0.3:
+        fade: dict[str, Any] = {"to": names[-1], "share": 0.3}
+        if kind < 0.1 and maybe(1, "fade of queue"):
+            fade["fades"] = {"law": "exponential", "half_life": "30 min"}
+        elif kind < 0.2 and maybe(1, "fade of age"):
+            fade["fades"] = {"law": rng.choice(["lomax", "loglogistic"]), "of": "age", "scale": "1 h", "shape": 1.3}
+        elif maybe(1, "fade table"):
+            fade["fades"] = {"law": "table", "points": [["0 min", 1], ["30 min", 0.5], ["2 h", 0.1]]}
+        if i + 1 < len(names):  # the last step going to itself could loop for ever in zero time
+            routes.append(fade)
+    return routes

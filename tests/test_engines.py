@@ -1,0 +1,164 @@
+"""Two engines, one log: row for row, unsorted, on many small crowded models -- and a test that the test has teeth."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from salessim.engines import arrays
+from salessim.engines.reference import Reference
+from salessim.errors import LimitReached, SalesSimError
+from salessim.network import Network, build
+from salessim.order import RANK_BITS
+from tests.models import MECHANISMS, random_scenario
+
+CHUNK = 125
+
+
+def both(network: Network, seed: int, reference: type[Reference] = Reference, **small: int) -> tuple[Any, Any]:
+    return reference(network, seed, 3, True).run(), arrays.run(network, seed, 3, log=True, cases=True, **small)
+
+
+def same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b))
+
+
+def unequal(seeds: range, **small: int) -> list[int]:
+    return [s for s in seeds if not agree(build(random_scenario(s)), s, **small)]
+
+
+def agree(network: Network, seed: int, **small: int) -> bool:
+    """Same output, or stopped by the same bound with the same words (a few models go round in zero time)."""
+    try:
+        expected = Reference(network, seed, 3, True).run()
+    except LimitReached as stopped:
+        with pytest.raises(LimitReached) as also:
+            arrays.run(network, seed, 3, log=True, cases=True, **small)
+        return str(also.value) == str(stopped)
+    return same(expected, arrays.run(network, seed, 3, log=True, cases=True, **small))
+
+
+@pytest.mark.parametrize("chunk", range(16))
+def test_both_engines_write_the_same_log_on_2000_models(chunk: int) -> None:
+    assert unequal(range(CHUNK * chunk, CHUNK * (chunk + 1))) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(144))
+def test_both_engines_write_the_same_log_on_20000_models(chunk: int) -> None:
+    assert unequal(range(2000 + CHUNK * chunk, 2000 + CHUNK * (chunk + 1))) == []
+
+
+def test_growing_arrays_change_nothing() -> None:
+    assert unequal(range(5000, 5060), room=2, rows=16) == []
+
+
+def test_the_models_cover_every_mechanism() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(400):
+        random_scenario(seed, seen)
+    assert {m: seen[m] for m in MECHANISMS if seen[m] < 20} == {}
+
+
+def test_the_models_are_crowded() -> None:
+    waits = gave_up = suspended = joint = repeats = shared = rows = 0
+    for seed in range(150):
+        raw = Reference(build(random_scenario(seed)), seed, 3, True).run()
+        time, what = raw.visit_time, raw.visit_what
+        rows += len(time)
+        waits += int(np.sum(time[:, 1] > time[:, 0]))
+        gave_up += int(np.sum((time[:, 1] < 0) & (time[:, 2] >= 0)))
+        joint += int(np.sum(what[:, 5] >= 0)) if what.shape[1] > 5 else 0
+        repeats += int(np.sum(what[:, 2] > 0))
+        shared += len(time) - len(np.unique(time[:, 2]))
+        suspended += int(np.sum(time[:, 2] - time[:, 1] > 8 * 3_600_000_000))
+    assert rows > 5_000
+    for count in (waits, gave_up, joint, repeats, shared):
+        assert count > 0.02 * rows
+    assert suspended > 20
+
+
+# --- teeth: each of these engines is wrong in one way ------------------------------------------------------------
+
+
+class QueueOrder(Reference):
+    """Last come, first served within a class."""
+
+    def queue_key(self, case: Any) -> int:
+        return super().queue_key(case) + (1 << 40) - case.order
+
+
+class TieOrder(Reference):
+    """Events of one tick run as they were scheduled, whatever their number."""
+
+    def at(self, time: int, rank: int, number: int) -> Any:
+        return super().at(time, rank, 0)
+
+
+class StaleTimer(Reference):
+    """A timer of an earlier visit still counts."""
+
+    def give_up(self, case: Any, order: int) -> None:
+        if case.order:
+            super().give_up(case, case.order)
+
+
+class ShiftEnd(Reference):
+    """People whose shift has ended take one more case."""
+
+    def shifts(self) -> Any:
+        times, calendars, opens = self.model.shifts
+        late = [t + 1 if o == 0 else t for t, o in zip(times, opens)]
+        order = sorted(range(len(late)), key=lambda i: late[i])
+        shifts = self.model.shifts._replace(time=[late[i] for i in order], calendar=[calendars[i] for i in order], opens=[opens[i] for i in order])
+        self.model = self.model._replace(shifts=shifts)
+        return super().shifts()
+
+
+class VisitCount(Reference):
+    """Every visit counts twice."""
+
+    def end_visit(self, case: Any, goal: int, gave_up: bool) -> None:
+        super().end_visit(case, goal, gave_up)
+        case.visits[case.step] += 1
+
+
+class JointStart(Reference):
+    """A step for several people begins as soon as the first is there."""
+
+    def find(self, step: int, kept: list[int]) -> list[int] | None:
+        for entry, (team, _) in enumerate(self.roles[step][0]):
+            if self.present(team) > kept[team]:
+                found = super().find(step, kept)
+                return found if found is not None else [entry]
+        return None
+
+
+class StaleQueue(Reference):
+    """A case that gave up keeps its place in the queue."""
+
+    def head(self, step: int) -> Any:
+        queue = self.queues[step]
+        while queue[0][2].step != step or queue[0][2].number not in self.open:
+            heapq.heappop(queue)
+        return queue[0]
+
+
+@pytest.mark.parametrize("wrong", [QueueOrder, TieOrder, StaleTimer, ShiftEnd, VisitCount, JointStart, StaleQueue])
+def test_a_wrong_engine_is_caught(wrong: type[Reference]) -> None:
+    for seed in range(600):
+        network = build(random_scenario(seed))
+        try:
+            if not same(*both(network, seed, wrong)):
+                return
+        except (SalesSimError, IndexError, AttributeError, KeyError, TypeError):
+            return  # a crash is noticed as well
+    pytest.fail(f"{wrong.__name__} looked right on 600 models")
+
+
+def test_rank_and_number_fit_into_one_key() -> None:
+    assert (3 << RANK_BITS | (1 << RANK_BITS) - 1) < 2**63 - 1
