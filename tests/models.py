@@ -13,7 +13,7 @@ MECHANISMS = (
     "gives up to a step", "together", "three together", "hold", "preference", "skill", "overtime", "calendar", "night shift",
     "automation", "customer", "automatic on a calendar", "limit", "fade of queue", "fade of age", "fade table", "loop", "spawn",
     "new customer", "batch", "replay", "dispersion", "campaign", "weekday profile", "share by segment", "time by segment", "milestone", "step cost",
-    "zero time", "tabled law", "warm-up", "step priority",
+    "zero time", "tabled law", "warm-up", "step priority", "waiting room",
 )  # fmt: skip
 
 
@@ -145,6 +145,8 @@ def _people(rng: random.Random, step: dict[str, Any], teams: dict[str, Any], abl
             step["gives_up"] = {"to": names[-1]} if rng.random() < 0.5 else {"lost": "left"}
     if maybe(0.15, "automation"):
         step["automation"] = {"share": 0.5, "time": minutes(0, 3)}
+    if maybe(0.15, "waiting room"):
+        step["waiting_room"] = rng.randint(0, 2)
     discipline = rng.choice(["priority", "priority", "first_come", "newest_first", "highest_value", "longest_in_process"])
     step["queue"] = discipline
     used[discipline] += 1

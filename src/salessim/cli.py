@@ -99,7 +99,8 @@ class _Progress:
     def __init__(self, what: str, quiet: bool) -> None:
         import time
 
-        self.what, self.quiet, self.begun, self.bar = what, quiet or not sys.stderr.isatty(), time.monotonic(), None
+        self.what, self.quiet, self.begun = what, quiet or not sys.stderr.isatty(), time.monotonic()
+        self.bar: Any = None
         self.clock: Callable[[], float] = time.monotonic
         self.task: Any = None
 
@@ -110,7 +111,7 @@ class _Progress:
             from rich.console import Console
             from rich.progress import Progress
 
-            self.bar: Any = Progress(console=Console(stderr=True), transient=True)
+            self.bar = Progress(console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task(self.what, total=planned)
         self.bar.update(self.task, completed=done)

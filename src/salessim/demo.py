@@ -19,7 +19,7 @@ from salessim.scenario.model import Scenario
 TRUTH = Path(__file__).with_name("demo_truth.yaml")
 PAY = "45 EUR/hour"
 """Pay is not in a CRM log; the demo assumes it for everybody."""
-LEVERS = {
+LEVERS: dict[str, dict[str, Any]] = {
     "one more for new leads": {"add_staff": "answer team", "up_to": 2, "one_off_cost": "4000 EUR", "assumption": "hiring cost"},
     "one more for demos": {"add_staff": "demo team", "up_to": 1, "one_off_cost": "8000 EUR", "assumption": "hiring cost"},
     "one more engineer": {"add_staff": "demo (second) team", "up_to": 1, "one_off_cost": "8000 EUR", "assumption": "hiring cost"},

@@ -1,10 +1,10 @@
 """The errors a user can meet.
 
-    SalesSimError
-    ├── InputError            unusable input; exit code 2; always place, problem and remedy
-    │   ├── ScenarioError     a scenario file or a change to one
-    │   └── LogError          an event log or its mapping
-    └── LimitReached          a run that would not end (a loop in zero time, too many open cases)
+SalesSimError
+├── InputError            unusable input; exit code 2; always place, problem and remedy
+│   ├── ScenarioError     a scenario file or a change to one
+│   └── LogError          an event log or its mapping
+└── LimitReached          a run that would not end (a loop in zero time, too many open cases)
 """
 
 from __future__ import annotations

@@ -37,7 +37,10 @@ def build_hours(calendars: list[Intervals]) -> Hours:
     Args:
         calendars: for each, intervals (opens, closes) in ticks, sorted and apart.
     """
-    first, last, opens, closes, before = [0], [0], [], [], []
+    first, last = [0], [0]
+    opens: list[int] = []
+    closes: list[int] = []
+    before: list[int] = []
     for intervals in calendars:
         first.append(len(opens))
         done = 0

@@ -96,7 +96,7 @@ class EventLog:
         for column in DATES:
             frame[FILE_NAMES[column]] = _iso(self.frame[column])
         for column in frame.columns:
-            if column not in ("visit", "value", "cost") and column not in FILE_NAMES.values() or column in ("case_id", "activity", "resource"):
+            if (column not in ("visit", "value", "cost") and column not in FILE_NAMES.values()) or column in ("case_id", "activity", "resource"):
                 frame[column] = [_defused(v) for v in frame[column]]
         text = frame.to_csv(index=False, lineterminator="\n")
         if path is None:

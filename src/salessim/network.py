@@ -18,9 +18,9 @@ import numpy as np
 from salessim.demand import Segments, Sources
 from salessim.durations import Law, LawTable, build_table
 from salessim.durations.specs import Gamma
-from salessim.order import DISCIPLINES
 from salessim.errors import ScenarioError
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection
+from salessim.order import DISCIPLINES
 from salessim.records import Labels
 from salessim.scenario.calendars import DAYS, midnight, spans, zone
 from salessim.stages import Routes, Rules, Spawns, Steps
@@ -30,7 +30,7 @@ from salessim.streams import name_key
 from salessim.units import DAY, HOUR, SECOND, YEAR, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Role, Scenario, Step
+    from salessim.scenario.model import Arrivals, Fade, Scenario, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -60,6 +60,8 @@ class Needs(NamedTuple):
     calendar: Any
     """Calendar on which each combination of people works."""
     hold: Any
+    room: Any
+    """So many may wait; -1 any number."""
     discipline: Any
     rank: Any
     """[step, segment] priority class."""
@@ -301,7 +303,7 @@ def build(scenario: Scenario) -> Network:
         Flow(
             _ints([calendars.number(scenario.steps[s].calendar) for s in steps]), _ints(milestone),
             int(RESPONSE in milestone),
-            _floats([c.value if (c := scenario.steps[s].cost) else 0.0 for s in steps]),
+            _floats([amount.value if (amount := scenario.steps[s].cost) else 0.0 for s in steps]),
         ),
         Shifts(_ints([e[0] for e in edges]), _ints([e[1] for e in edges]), _ints([e[2] for e in edges])),
         hours, clock.warm_up, clock.horizon,
@@ -398,16 +400,15 @@ def roles_of(scenario: Scenario, step: Step) -> list[list[tuple[str, float]]]:
 
     A role that names only a skill is filled by every team that has it, the most efficient first, then by name.
     """
-    from salessim.scenario.model import Role
+    from salessim.scenario.checks import roles_of_step
 
-    roles: list[Role] = [Role(by=step.by, skill=step.skill), *step.together_with] if step.kind == "work" else []
     result = []
-    for role in roles:
+    for role in roles_of_step(step):
         if role.by:
             names = list(role.by)
         else:
             able = [t for t in scenario.teams if role.skill in scenario.teams[t].skills]
-            names = sorted(able, key=lambda t, r=role: (-scenario.teams[t].skills[r.skill], t))  # type: ignore[misc]
+            names = [t for _, t in sorted((-scenario.teams[t].skills[role.skill or ""], t) for t in able)]
         result.append([(t, scenario.teams[t].skills.get(role.skill, 1.0) if role.skill else 1.0) for t in names])
     return result
 
@@ -443,6 +444,7 @@ def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: d
                 )
             _check_they_meet(scenario, name, roles, calendars)
         column["hold"].append(step.hold if step.hold is not None else DEFAULT_HOLD)
+        column["room"].append(step.waiting_room if step.waiting_room is not None else -1)
         column["discipline"].append(DISCIPLINES.index(step.queue))
         usual = step.priority or DEFAULT_PRIORITY
         column["rank"] += [
@@ -511,7 +513,7 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
         column["last_slot"].append(len(column["slot_start"]))
         cv = channel.arrivals.daily_cv if channel.arrivals else 0.0
         column["daily_law"].append(
-            book.number(Gamma(law="gamma", mean=quantity(1.0), cv=cv)) if cv > 0 else -1  # type: ignore[arg-type]
+            book.number(Gamma(law="gamma", mean=quantity(1.0), cv=cv)) if cv > 0 else -1
         )
         column["first_batch"].append(len(column["batch_size"]))
         batch = (channel.arrivals.batch if channel.arrivals else None) or {}
@@ -558,7 +560,9 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     """
     clock = scenario.clock
     origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
-    daily = [arrivals.weekdays.get(d, 0.0) if arrivals.weekdays else 1.0 for d in DAYS]  # type: ignore[call-overload]
+    weekdays: dict[str, float] = {str(k): v for k, v in (arrivals.weekdays or {}).items()}
+    months: dict[str, float] = {str(k): v for k, v in arrivals.months.items()}
+    daily = [weekdays.get(d, 0.0) if weekdays else 1.0 for d in DAYS]
     hourly = [0.0 if arrivals.hours else 1.0] * 24
     for span, factor in (arrivals.hours or {}).items():
         for start, end in spans(span):
@@ -583,7 +587,7 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
         midnight_ticks = _wall_ticks(origin, date, 0, here)
         if midnight_ticks >= clock.horizon:
             break
-        of_day = daily[date.weekday()] * arrivals.months.get(_MONTHS[date.month - 1], 1.0)  # type: ignore[call-overload]
+        of_day = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
         for campaign in arrivals.campaigns:
             if campaign.start <= date <= campaign.end:
                 of_day *= campaign.factor

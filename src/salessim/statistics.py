@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Differ
     both = ~(np.isnan(x) | np.isnan(y))
     x, y = x[both], y[both]
     difference = mean_interval(y - x, level)
-    change = Estimate(*(getattr(difference, f) for f in ("value", "low", "high", "level", "n")), int((~both).sum()))
+    change = replace(difference, missing=int((~both).sum()))
     relative = ratio_interval(y - x, x, level) if len(x) and x.sum() != 0 else mean_interval([], level)
     spread = float(np.var(y - x, ddof=1)) if len(x) > 1 else math.nan
     together = float(np.var(x, ddof=1) + np.var(y, ddof=1)) if len(x) > 1 else math.nan
@@ -240,7 +240,7 @@ def kaplan_meier(times: ArrayLike, observed: ArrayLike) -> tuple[Floats, Floats,
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(deaths / (risk * (risk - deaths)))
         error = np.where(survival > 0, survival * np.sqrt(greenwood), 0.0)
-    return at, survival, error
+    return at, np.asarray(survival, float), error
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def sequences(log: EventLog, staffed: set[str]) -> list[_Sequence]:
     result = []
     codes = frame["case"].to_numpy()
     bounds = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1], [True]]))
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in pairwise(bounds):
         last = b - 1
         ending, ended = outcomes[last], closed[last]
         real = [i for i in range(a, b) if steps[i] not in (WAITING, SYSTEM)]
@@ -204,7 +205,7 @@ def _memory(cases: list[_Sequence]) -> int:
             test: list[tuple[State, str]] = []
             for i, case in enumerate(cases):
                 states = _states(case.steps, memory)
-                pairs = [(a, b[0]) for a, b in zip(states, states[1:], strict=False)]
+                pairs = [(a, b[0]) for a, b in pairwise(states)]
                 if case.ending != "open":
                     pairs.append((states[-1], case.ending))
                 if i % 2 == fold:

@@ -18,8 +18,8 @@ from salessim.calibrate.journey import learn as learn_moves
 from salessim.calibrate.people import calendar, crews, crews_of
 from salessim.calibrate.validate import Validation, validate
 from salessim.errors import LogError
-from salessim.log import EventLog
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
+from salessim.log import EventLog
 from salessim.scenario.calendars import DAYS
 from salessim.scenario.calendars import Calendar as CalendarModel
 from salessim.units import DAY, SECOND, say_share
@@ -200,7 +200,7 @@ class _Learner:
             size = _at_once(work)
             self._together = {}
             self.assumptions.append(f"No people are named: one team of {size}, as many as were at work at once (95th percentile).")
-            return {"staff": {"size": size, "calendar": calendar_name, "assumption": "size from visits at the same time"}}, dict.fromkeys(self.staffed, ["staff"])
+            return {"staff": {"size": size, "calendar": calendar_name, "assumption": "size from visits at the same time"}}, {step: ["staff"] for step in self.staffed}
         found = crews(pd.concat([named, others.assign(step=others["step"] + " (second)")]))
         of_person = {person: clean(crew.name) for crew in found for person in crew.people}
         for step, rows in others.groupby("step"):
@@ -249,7 +249,7 @@ class _Learner:
         return name
 
     def _steps(self, data: dict[str, Any], does: dict[str, list[str]]) -> None:
-        work = {step: rows for step, rows in self.real.groupby("step")}
+        work = dict(tuple(self.real.groupby("step")))
         lawful = {step: self._time_law(step, rows) for step, rows in work.items()}
         reached = self._reachable()
         for state in reached:

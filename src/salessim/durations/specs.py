@@ -174,18 +174,18 @@ class Triangular(_Law):
     def quantile(self, p: ArrayLike) -> Floats:
         """Square roots on both sides of the mode."""
         a, m, b = self.parameters()
-        p = np.asarray(p, float)
+        u = np.asarray(p, float)
         if b == a:
-            return np.full_like(p, a)
-        return np.where(p < (m - a) / (b - a), a + np.sqrt(p * (b - a) * (m - a)), b - np.sqrt((1 - p) * (b - a) * (b - m)))
+            return np.full_like(u, a)
+        return np.where(u < (m - a) / (b - a), a + np.sqrt(u * (b - a) * (m - a)), b - np.sqrt((1 - u) * (b - a) * (b - m)))
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Parabolas on both sides of the mode."""
         a, m, b = self.parameters()
-        x = np.clip(np.asarray(x, float), a, b)
-        up = (x - a) ** 2 / max((b - a) * (m - a), 1e-300)
-        down = 1 - (b - x) ** 2 / max((b - a) * (b - m), 1e-300)
-        return np.where(x < m, up, down)
+        v = np.clip(np.asarray(x, float), a, b)
+        up = (v - a) ** 2 / max((b - a) * (m - a), 1e-300)
+        down = 1 - (b - v) ** 2 / max((b - a) * (b - m), 1e-300)
+        return np.where(v < m, up, down)
 
 
 class Exponential(_Law):
@@ -241,9 +241,9 @@ class _GammaLike(_Law):
 
     def quantile(self, p: ArrayLike) -> Floats:
         """Inverse of the regularised incomplete gamma function, from the nearer tail."""
-        p = np.asarray(p, float)
+        u = np.asarray(p, float)
         k = self.shape_
-        x = np.where(p < 0.5, special.gammaincinv(k, p), special.gammainccinv(k, 1 - p))
+        x = np.where(u < 0.5, special.gammaincinv(k, u), special.gammainccinv(k, 1 - u))
         return np.asarray(x * self.mean / k)
 
     def upper_quantile(self, q: ArrayLike) -> Floats:
@@ -326,7 +326,8 @@ class Lognormal(_Law):
         elif self.p90 is not None and self.median is not None:
             sigma = math.log(self.p90.value / self.median.value) / Z90
         else:
-            assert self.mean_ is not None and self.median is not None
+            assert self.mean_ is not None
+            assert self.median is not None
             sigma = math.sqrt(2 * math.log(self.mean_.value / self.median.value))
         if self.median is not None:
             return math.log(self.median.value), sigma
@@ -381,7 +382,7 @@ class Weibull(_Law):
 
     @property
     def mean(self) -> float:
-        """scale Γ(1 + 1/shape)."""
+        """Scale Γ(1 + 1/shape)."""
         return self._scale * math.gamma(1 + 1 / self.shape)
 
     def parameters(self) -> tuple[float, float, float]:
@@ -389,7 +390,7 @@ class Weibull(_Law):
         return self._scale, 1 / self.shape, 0.0
 
     def quantile(self, p: ArrayLike) -> Floats:
-        """scale (-log(1 - p))^(1/shape)."""
+        """Scale (-log(1 - p))^(1/shape)."""
         return np.asarray(self._scale * (-np.log1p(-np.asarray(p, float))) ** (1 / self.shape))
 
     def cdf(self, x: ArrayLike) -> Floats:
@@ -424,7 +425,7 @@ class Loglogistic(_Law):
 
     @property
     def mean(self) -> float:
-        """median (π/shape) / sin(π/shape)."""
+        """Median (π/shape) / sin(π/shape)."""
         angle = math.pi / self._shape
         return self.median.value * angle / math.sin(angle)
 
@@ -433,9 +434,9 @@ class Loglogistic(_Law):
         return self.median.value, 1 / self._shape, 0.0
 
     def quantile(self, p: ArrayLike) -> Floats:
-        """median (p / (1 - p))^(1/shape)."""
-        p = np.asarray(p, float)
-        return np.asarray(self.median.value * (p / (1 - p)) ** (1 / self._shape))
+        """Median (p / (1 - p))^(1/shape)."""
+        u = np.asarray(p, float)
+        return np.asarray(self.median.value * (u / (1 - u)) ** (1 / self._shape))
 
     def cdf(self, x: ArrayLike) -> Floats:
         """1 / (1 + (x/median)^-shape)."""
@@ -535,12 +536,12 @@ class Mixture(_Law):
 
     def quantile(self, p: ArrayLike) -> Floats:
         """By bisection between the smallest and the largest quantile of the parts: 100 halvings reach the last bit."""
-        p = np.asarray(p, float)
-        parts = np.stack([part.of.quantile(p) for part in self.parts if part.share > 0])
+        u = np.asarray(p, float)
+        parts = np.stack([part.of.quantile(u) for part in self.parts if part.share > 0])
         low, high = parts.min(axis=0), parts.max(axis=0)
         for _ in range(100):
             middle = (low + high) / 2
-            below = self.cdf(middle) < p
+            below = self.cdf(middle) < u
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return high
 

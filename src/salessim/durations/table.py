@@ -20,7 +20,6 @@ from salessim.durations.specs import (
     LOGNORMAL,
     POINTS,
     TABLE,
-    TRIANGULAR,
     UNIFORM,
     WEIBULL,
     Quantiles,

@@ -41,11 +41,7 @@ def run(
         room: slots to begin with (tests begin with 2, to grow often).
         rows: rows of a chunk.
     """
-    if not log:
-        rows_of_visits = 1
-    else:
-        rows_of_visits = rows
-    state = _state(network, seed, replication, log, cases, room, rows_of_visits, rows if cases else 1)
+    state = _state(network, seed, replication, log, cases, room, rows if log else 1, rows if cases else 1)
     visits: list[tuple[Any, Any]] = []
     ended: list[tuple[Any, Any]] = []
     while True:
@@ -71,9 +67,13 @@ def run(
     visits.append((state.log_time[: state.n[c.ROWS]], state.log_what[: state.n[c.ROWS]]))
     ended.append((state.case_time[: state.n[c.CASE_ROWS]], state.case_money[: state.n[c.CASE_ROWS]]))
     _cut_off(network, state, visits, ended, log, cases)
+    visit_time, visit_what = (np.concatenate(part) for part in zip(*visits, strict=True))
+    case_time, case_money = (np.concatenate(part) for part in zip(*ended, strict=True))
     return Raw(
-        *(np.concatenate(part) for part in zip(*visits, strict=True)),
-        *(np.concatenate(part) for part in zip(*ended, strict=True)),
+        visit_time,
+        visit_what,
+        case_time,
+        case_money,
         state.tally,
         state.team_tally,
         int(state.n[c.CASES]),
@@ -90,7 +90,10 @@ def _state(
     n[[c.SEED, c.REPLICATION, c.NOW, c.CURRENT, c.AREA, c.ASKING]] = seed, replication, -1, -1, c.NOWHERE, -1
     n[[c.KEEP_LOG, c.KEEP_CASES]] = int(log), int(cases)
     n[c.SLOTS_FREE] = room
-    ints = lambda *shape: np.zeros(shape, np.int64)  # noqa: E731 (reads better than a def here)
+
+    def ints(*shape: int) -> Any:
+        return np.zeros(shape, np.int64)
+
     case = ints(room, c.FIELDS)
     case[:, c.NUMBER] = NEVER
     queue = 8

@@ -10,20 +10,87 @@ from __future__ import annotations
 
 from salessim.demand import attributes, case_key, cumulate, next_arrival
 from salessim.engines.machine import (
-    AGENDA, AREA, ASKING, BORN, CASE_ROWS, CASES, CHANNEL, COMBINATION, COST, CREW, CURRENT, CUSTOMER, DELIVERED_AT, EDGE,
-    ENABLED, EVERYWHERE, FIELDS, FULL, HELD, KEEP_CASES, KEEP_LOG, LEAD, NOW, NOWHERE, NUMBER, ORDER, ORDERS, PERSON, PHASE,
-    READY_COUNT, READY_HEAD, REPLICATION, RESPONDED, ROWS, SEED, SEGMENT, SLOTS_FREE, SPAWNS, STALLED, STARTED, STEP,
-    VALUE, WAITED, WON_AT, State, call, drop_first, end_waiting, give, grant, join, present, put, serve_best, settle,
+    AGENDA,
+    AREA,
+    ASKING,
+    BORN,
+    CASE_ROWS,
+    CASES,
+    CHANNEL,
+    COMBINATION,
+    COST,
+    CREW,
+    CURRENT,
+    CUSTOMER,
+    DELIVERED_AT,
+    EDGE,
+    ENABLED,
+    EVERYWHERE,
+    FIELDS,
+    FULL,
+    HELD,
+    KEEP_CASES,
+    KEEP_LOG,
+    LEAD,
+    NOW,
+    NOWHERE,
+    NUMBER,
+    ORDER,
+    ORDERS,
+    PERSON,
+    PHASE,
+    READY_COUNT,
+    READY_HEAD,
+    REPLICATION,
+    RESPONDED,
+    ROWS,
+    SEED,
+    SEGMENT,
+    SLOTS_FREE,
+    SPAWNS,
+    STALLED,
+    STARTED,
+    STEP,
+    VALUE,
+    WAITED,
+    WON_AT,
+    State,
+    call,
+    drop_first,
+    end_waiting,
+    give,
+    grant,
+    join,
+    present,
+    put,
+    serve_best,
+    settle,
 )  # fmt: skip
 from salessim.engines.outcome import (
-    BUSY, ENTERED, FINISHED_VISITS, OVERTIME, PRESENT_AREA, QUIT, VISIT_COLUMNS,
+    BUSY,
+    ENTERED,
+    FINISHED_VISITS,
+    OVERTIME,
+    PRESENT_AREA,
+    QUIT,
+    VISIT_COLUMNS,
 )  # fmt: skip
 from salessim.hours import finish, worked
 from salessim.jit import compiled, spliced
 from salessim.network import DELIVERED, RESPONSE, WON, Model
 from salessim.order import (
-    ARRIVED, CLASS_BITS, CLASS_MASK, FINISHED, GAVE_UP, HIGHEST_VALUE, LONGEST_IN_PROCESS, MOST_STALLED, NEWEST_FIRST,
-    RANK_BITS, SHIFT, SPAWNED,
+    ARRIVED,
+    CLASS_BITS,
+    CLASS_MASK,
+    FINISHED,
+    GAVE_UP,
+    HIGHEST_VALUE,
+    LONGEST_IN_PROCESS,
+    MOST_STALLED,
+    NEWEST_FIRST,
+    RANK_BITS,
+    SHIFT,
+    SPAWNED,
 )  # fmt: skip
 from salessim.stages import decide
 from salessim.stages.verbs import ASK, BEGIN, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
@@ -187,6 +254,14 @@ def queue_key(model: Model, state: State, slot, step, order):
 
 
 @spliced
+def turn_away(model: Model, state: State, slot, step):
+    """Too many wait already: the case gives up at once."""
+    state.case[slot, ORDER] = 0
+    state.case[slot, PHASE] = BEGIN + 1
+    end_waiting(state.n, state.case, state.tally, model.warm_up, slot, step, QUIT)
+
+
+@spliced
 def ask(model: Model, state: State, slot, step, patience):
     """Ask for people; true if the case goes on at once, or may do so after the next pass over its area."""
     n, case, queues, staff = state.n, state.case, state.queues, state.staff
@@ -195,13 +270,17 @@ def ask(model: Model, state: State, slot, step, patience):
     order = n[ORDERS]
     area = needs.area[step]
     linked = needs.linked[area] != 0
-    if not linked and queues.waiting[step] == 0:
-        first = needs.first_entry[needs.first_role[step]]
-        for entry in range(needs.last_entry[needs.first_role[step]] - first):
-            if present(people, staff, needs.team[first + entry]) > 0:
-                staff.pick[0] = entry
-                grant(needs, people, staff, n, case, state.tally, model.warm_up, slot, step)
-                return True
+    if not linked:
+        if queues.waiting[step] == 0:
+            first = needs.first_entry[needs.first_role[step]]
+            for entry in range(needs.last_entry[needs.first_role[step]] - first):
+                if present(people, staff, needs.team[first + entry]) > 0:
+                    staff.pick[0] = entry
+                    grant(needs, people, staff, n, case, state.tally, model.warm_up, slot, step)
+                    return True
+        if 0 <= needs.room[step] <= queues.waiting[step]:
+            turn_away(model, state, slot, step)
+            return True
     case[slot, ORDER] = order
     case[slot, PHASE] = BEGIN
     join(state.queues, step, queue_key(model, state, slot, step, order), order, slot)
@@ -366,8 +445,14 @@ def advance(model: Model, state: State):
             settle(model.needs, model.people, state.staff, state.queues, n, case, state.ready, state.tally, model.warm_up)
             n[AREA] = NOWHERE
             if n[ASKING] >= 0:
-                if case[n[ASKING], ORDER] != 0:
-                    n[CURRENT] = -1  # it waits
+                asking = n[ASKING]
+                if case[asking, ORDER] != 0:
+                    room = model.needs.room[case[asking, STEP]]
+                    if 0 <= room < state.queues.waiting[case[asking, STEP]]:
+                        state.queues.waiting[case[asking, STEP]] -= 1
+                        turn_away(model, state, asking, case[asking, STEP])
+                    else:
+                        n[CURRENT] = -1  # it waits
                 n[ASKING] = -1
         breath += 1
         if breath > BREATH_STEPS:

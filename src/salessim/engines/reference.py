@@ -67,14 +67,15 @@ _URGENT = 0
 class Case:
     """One journey through the process."""
 
-    __slots__ = ("born", "channel", "cost", "crew", "customer", "delivered", "enabled", "key", "lead", "number", "order",
-                 "responded", "segment", "stalled", "started", "step", "value", "visits", "waited", "wake", "won")  # fmt: skip
+    __slots__ = ("born", "channel", "cost", "crew", "customer", "delivered", "enabled", "key", "number", "order",
+                 "pace", "responded", "segment", "stalled", "started", "step", "value", "visits", "waited", "wake", "won")  # fmt: skip
 
     def __init__(self, key: int, step: int, channel: int, segment: int, customer: int, value: float, cost: float) -> None:
         self.key, self.step, self.channel, self.segment, self.customer = key, step, channel, segment, customer
         self.value, self.cost = value, cost
         self.number = self.born = self.responded = self.won = self.delivered = self.enabled = self.started = NEVER
-        self.order = self.waited = self.stalled = self.lead = 0
+        self.order = self.waited = self.stalled = 0
+        self.pace: tuple[float, int] = (1.0, 0)
         self.crew: tuple[int, ...] = ()
         self.visits: dict[int, int] = {}
         self.wake: simpy.Event | None = None
@@ -122,7 +123,7 @@ class Reference:
         """An event on the agenda; SimPy breaks ties by our rank and number."""
         event = simpy.Event(self.env)
         event._ok, event._value = True, None
-        self.env.schedule(event, 1 + (rank << RANK_BITS | number), time - self.env._now)  # type: ignore[arg-type]
+        self.env.schedule(event, 1 + (rank << RANK_BITS | number), time - self.env._now)
         return event
 
     def call(self, case: Case, answer: int) -> None:
@@ -130,7 +131,7 @@ class Reference:
         event = case.wake
         assert event is not None
         event._ok, event._value = True, answer
-        self.env.schedule(event, _URGENT)  # type: ignore[arg-type]
+        self.env.schedule(event, _URGENT)
 
     def shifts(self) -> Generator[simpy.Event, None, None]:
         """Calendars turn; all of one tick before anybody is dispatched."""
@@ -165,7 +166,7 @@ class Reference:
 
     def bear(self, case: Case) -> None:
         """A case arrives."""
-        case.number, case.born = self.born, self.env._now  # type: ignore[assignment]
+        case.number, case.born = self.born, self.env._now
         if case.customer == NEVER:
             case.customer = case.number
         self.born += 1
@@ -199,7 +200,7 @@ class Reference:
             step, now = case.step, env._now
             visit = case.visits.get(step, 0)
             words = block(self.seed, self.replication, case.key, keys[step], visit, _VISIT)
-            case.enabled, case.started, case.waited, case.crew = now, NEVER, 0, ()  # type: ignore[assignment]
+            case.enabled, case.started, case.waited, case.crew = now, NEVER, 0, ()
             if now >= warm_up:
                 self.tally[step][ENTERED] += 1.0
             phase = START
@@ -209,14 +210,14 @@ class Reference:
                     rules, phase, step, case.segment, visit, case.waited, env._now - case.born, who, words
                 )
                 if verb == ASK:
-                    if not self.ask(case, number):
-                        phase += yield case.wake  # 0: granted, 1: gave up
+                    answer = self.ask(case, number)  # 0: granted, 1: gave up, None: not yet known
+                    phase += answer if answer is not None else (yield case.wake)
                 elif verb == WORK:
                     yield self.at(self.begin_work(case, number), FINISHED, case.number)
                 elif verb == FREE:
                     self.free(case)
                 elif verb == WAIT:
-                    case.started = env._now  # type: ignore[assignment]
+                    case.started = env._now
                     if case.responded == NEVER and milestone[step] == RESPONSE:
                         case.responded = case.started
                     end = _finish(model.hours, model.flow.calendar[step], env._now, number)
@@ -245,18 +246,18 @@ class Reference:
         if not gave_up:
             case.cost += model.flow.cost[step]
             if model.flow.milestone[step] == WON and case.won == NEVER:
-                case.won = now  # type: ignore[assignment]
+                case.won = now
             if model.flow.milestone[step] == DELIVERED and case.delivered == NEVER:
-                case.delivered = now  # type: ignore[assignment]
+                case.delivered = now
         visit = case.visits.get(step, 0)
         if self.keep_log:
-            self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))  # type: ignore[arg-type]
+            self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))
         case.visits[step] = visit + 1
 
     def end_case(self, case: Case, goal: int, ended: int | None = None) -> None:
         """Write down a case that left."""
         self.case_rows.append(
-            (case.number, case.born, case.responded, case.won, case.delivered, self.env._now if ended is None else ended,  # type: ignore[arg-type]
+            (case.number, case.born, case.responded, case.won, case.delivered, self.env._now if ended is None else ended,
              goal, case.step, case.channel, case.segment, case.customer)
         )  # fmt: skip
         self.money_rows.append((case.value, case.cost))
@@ -264,8 +265,8 @@ class Reference:
 
     # --- people -----------------------------------------------------------------------------------------------
 
-    def ask(self, case: Case, patience: int) -> bool:
-        """Join the queue of the step; true if people were granted there and then."""
+    def ask(self, case: Case, patience: int) -> int | None:
+        """Join the queue of the step; 0 if people were granted there and then, 1 if too many wait already."""
         step = case.step
         self.orders += 1
         case.order = order = self.orders
@@ -275,12 +276,17 @@ class Reference:
         self.settle(self.in_area[self.model.needs.area[step]])
         self.asking = None
         if case.order == 0:
-            return True
+            return 0
+        if 0 <= self.model.needs.room[step] < self.waiting[step]:
+            case.order = 0
+            self.waiting[step] -= 1
+            self.end_waiting(case, QUIT)
+            return 1
         case.wake = simpy.Event(self.env)
         if patience >= 0:
-            timer = self.at(self.env._now + patience, GAVE_UP, case.number)  # type: ignore[arg-type]
+            timer = self.at(self.env._now + patience, GAVE_UP, case.number)
             timer.callbacks.append(lambda _: self.give_up(case, order))
-        return False
+        return None
 
     def queue_key(self, case: Case) -> int:
         """Priority class, then the rank of the step's discipline."""
@@ -292,7 +298,7 @@ class Reference:
             rank = (CLASS_MASK >> 1) - int(case.value * 100.0 + 0.5)
         elif discipline == LONGEST_IN_PROCESS:
             rank = case.born
-        return (needs.rank[step * self.model.segments.size + case.segment] << CLASS_BITS) | rank
+        return int(needs.rank[step * self.model.segments.size + case.segment] << CLASS_BITS) | rank
 
     def give_up(self, case: Case, order: int) -> None:
         """Patience ends, unless people came first."""
@@ -362,7 +368,7 @@ class Reference:
         case.crew = tuple(self.idle[roles[r][entry][0]].popleft() for r, entry in enumerate(crew))
         first = needs.first_role[case.step]
         combination = needs.first_combination[case.step] + sum(needs.stride[first + r] * e for r, e in enumerate(crew))
-        case.lead = roles[0][crew[0]][1], needs.calendar[combination]
+        case.pace = roles[0][crew[0]][1], needs.calendar[combination]
         case.order = 0
         self.end_waiting(case, BEGUN)
         if case is not self.asking:
@@ -371,7 +377,7 @@ class Reference:
     def end_waiting(self, case: Case, how: int) -> None:
         """Tally a wait that ended."""
         now, tally, warm_up = self.env._now, self.tally[case.step], self.model.warm_up
-        case.waited = now - case.enabled  # type: ignore[assignment]
+        case.waited = now - case.enabled
         if now >= warm_up:
             tally[how] += 1.0
             tally[WAITED_SUM] += float(case.waited)
@@ -380,10 +386,10 @@ class Reference:
     def begin_work(self, case: Case, ticks: int) -> int:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
         model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
-        factor, calendar = case.lead
+        factor, calendar = case.pace
         time = ticks if factor == 1.0 else int(ticks * factor + 0.5)
         end = _finish(hours, calendar, now, time)
-        case.started = now  # type: ignore[assignment]
+        case.started = now
         if case.responded == NEVER and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
             case.responded = case.started
         since, until = max(now, model.warm_up), min(end, model.horizon)

@@ -75,7 +75,7 @@ def to_event_log(table: pd.DataFrame, mapping: Mapping, source: str) -> tuple[Ev
         raise LogError(source, "no activity of the mapping is work", "set kind: work for the activities people do")
     frame = _frame(visits, endings, events, mapping, counts)
     end = max(events["_end"].max(), events["_start"].max()) if "_start" in events else events["_end"].max()
-    milestones = {_step(name, a): m for name, a in mapping.activities.items() if a.kind == "work" and (m := a.milestone)}
+    milestones: dict[str, str] = {_step(name, a): m for name, a in mapping.activities.items() if a.kind == "work" and (m := a.milestone)}
     about = LogAbout(
         start=events["_end"].min().to_pydatetime() if "_start" not in events else events["_start"].min().to_pydatetime(),
         end=end.to_pydatetime(),

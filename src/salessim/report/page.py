@@ -125,7 +125,7 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _figure(chart: Any, table: pd.DataFrame, alt_text: str, caption: str) -> dict[str, Any]:
-    rows = [[number(x) if isinstance(x, float | np.floating) else str(x) for x in row] for row in table.head(400).itertuples(index=False)]
+    rows = [[number(float(x)) if isinstance(x, float | np.floating) else str(x) for x in row] for row in table.head(400).itertuples(index=False)]
     return {"svg": charts.svg(chart), "alt": alt_text, "caption": caption, "head": [c.replace("_", " ") for c in table.columns], "rows": rows}
 
 

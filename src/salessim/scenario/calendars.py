@@ -20,7 +20,7 @@ from salessim.units import SECOND
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_WORDS = {d.lower(): i for i, d in enumerate(DAYS)}
 _DAY_WORDS |= {
-    w: i for i, w in enumerate("monday tuesday wednesday thursday friday saturday sunday".split())
+    w: i for i, w in enumerate(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 }
 for _prefix in ("周", "星期"):
     _DAY_WORDS |= {_prefix + w: i for i, w in enumerate("一二三四五六日")}

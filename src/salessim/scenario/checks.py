@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from salessim.scenario.model import ALWAYS, REST, share_in
+from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -54,6 +54,11 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _levers(scenario)
 
 
+def roles_of_step(step: Step) -> list[Role]:
+    """The people a step asks for; for a step that needs nobody, nobody."""
+    return [Role(by=step.by, skill=step.skill), *step.together_with] if step.kind == "work" else []
+
+
 def _at(scenario: Scenario, step: str) -> Path:
     return ("stages", scenario.stage_of(step), "steps", step)
 
@@ -69,13 +74,13 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
 
     seen: dict[str, str] = {}
     for stage, part in scenario.stages.items():
-        for step in part.steps:
-            if step in seen:
+        for title in part.steps:
+            if title in seen:
                 yield Problem(
-                    ("stages", stage, "steps", step),
-                    f"the step {step!r} is also in stage {seen[step]!r}", "give each step its own name",
+                    ("stages", stage, "steps", title),
+                    f"the step {title!r} is also in stage {seen[title]!r}", "give each step its own name",
                 )  # fmt: skip
-            seen[step] = stage
+            seen[title] = stage
     if ALWAYS in scenario.calendars:
         yield Problem(("calendars", ALWAYS), f"{ALWAYS!r} is the calendar that is always open", "choose another name")
     if REST in segments:
@@ -93,10 +98,10 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
     for name, step in steps.items():
         path = _at(scenario, name)
         yield from known((*path, "calendar"), step.calendar, calendars, "calendar")
-        for r, role in enumerate([step, *step.together_with]):
+        for r, role in enumerate(roles_of_step(step)):
             where = path if r == 0 else (*path, "together_with", r - 1)
-            for i, team in enumerate(role.by):
-                yield from known((*where, "by", i) if len(role.by) > 1 else (*where, "by"), team, teams, "team")
+            for i, who in enumerate(role.by):
+                yield from known((*where, "by", i) if len(role.by) > 1 else (*where, "by"), who, teams, "team")
             if role.skill is not None:
                 yield from known((*where, "skill"), role.skill, skills, "skill")
                 lacking = [t for t in role.by if t in teams and role.skill not in teams[t].skills]
@@ -140,7 +145,7 @@ def _shares(scenario: Scenario) -> Iterator[Problem]:
     for name, step in scenario.steps.items():
         given = [r for r in step.then if r.share is not None]
         for segment in scenario.segments:
-            total = sum(share_in(r.share, segment) for r in given)  # type: ignore[arg-type]
+            total = sum(share_in(r.share, segment) for r in given if r.share is not None)
             has_rest = len(given) < len(step.then)
             if total > 1 + 1e-6 or (not has_rest and abs(total - 1) > 1e-6):
                 who = f" for segment {segment!r}" if any(isinstance(r.share, dict) for r in given) else ""
@@ -200,7 +205,7 @@ def _people(scenario: Scenario) -> Iterator[Problem]:
     for name, step in scenario.steps.items():
         if step.kind != "work":
             continue
-        for role in (step, *step.together_with):
+        for role in roles_of_step(step):
             able = role.by or tuple(t for t, team in scenario.teams.items() if role.skill in team.skills)
             if able and all(t in scenario.teams and scenario.teams[t].size == 0 for t in able):
                 yield Problem(_at(scenario, name), f"nobody is in {' or '.join(able)}", "give the team a size above 0")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import ScenarioError
-from salessim.scenario.checks import nearest
+from salessim.scenario.checks import nearest, roles_of_step
 from salessim.scenario.loader import parse, to_data
 from salessim.scenario.model import Lever
 from salessim.scenario.paths import find, put, split
@@ -242,7 +242,7 @@ def propose(scenario: Scenario) -> dict[str, Lever]:
     What automation would achieve is not in any log: the effect is an assumption and says so.
     """
     result: dict[str, Lever] = {}
-    used = {team for step in scenario.steps.values() for role in (step, *step.together_with) for team in role.by}
+    used = {team for step in scenario.steps.values() for role in roles_of_step(step) for team in role.by}
     for name in sorted(used):
         size = scenario.teams[name].size
         spread = max(1, round(size * 0.2))

@@ -279,6 +279,8 @@ class Step(Documented):
     patience: Law | Literal["none"] | None = None
     patience_by_segment: dict[Name, Law | Literal["none"]] = {}
     gives_up: GiveUp | None = None
+    waiting_room: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """So many may wait; who comes then gives up at once. Without it, any number may."""
     calendar: Name | None = None
     cost: Money | None = None
     core: bool = False
@@ -315,8 +317,8 @@ class Step(Documented):
             if self.calendar is not None:
                 raise ValueError("staffed work runs on its people's calendars; remove 'calendar' or set it on the team")
         else:
-            for field in ("by", "together_with", "skill", "automation", "patience", "patience_by_segment", "gives_up", "hold"):
-                if getattr(self, field):
+            for field in ("by", "together_with", "skill", "automation", "patience", "patience_by_segment", "gives_up", "hold", "waiting_room"):
+                if getattr(self, field) not in (None, (), {}):
                     raise ValueError(f"'{field}' is for staffed work, but nobody works here; remove it or use 'work'")
         shares = [r for r in self.then if r.share is None]
         if len(shares) > 1:

@@ -60,9 +60,8 @@ def put(data: Any, keys: list[str], value: Any) -> None:
     """Set a value in plain data; a law written short ("25 min") becomes a mapping when one of its fields is set."""
     for i, key in enumerate(keys[:-1]):
         data = data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
-        if isinstance(data, dict) or isinstance(data, list):
-            continue
-        raise KeyError(f"there is nothing below {'.'.join(keys[: i + 1])!r}", "set the whole field instead")
+        if not isinstance(data, dict | list):
+            raise KeyError(f"there is nothing below {'.'.join(keys[: i + 1])!r}", "set the whole field instead")
     if isinstance(data, list):
         data[int(keys[-1])] = value
     else:

@@ -46,8 +46,7 @@ def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
     """
     limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
     most = {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
-    result = _visits(scenario, entry, segment, most)
-    return _visits(scenario, entry, segment, {}) if result is None else result
+    return _visits(scenario, entry, segment, most) or _visits(scenario, entry, segment, {}) or {}
 
 
 def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> dict[str, float] | None:

@@ -193,7 +193,7 @@ def _represent_mapping(dumper: Any, data: dict[Any, Any]) -> Any:
     return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=leaf and len(data) > 0)
 
 
-def _represent_list(dumper: Any, data: list[Any]) -> Any:
+def _represent_list(dumper: Any, data: Any) -> Any:
     leaf = not any(isinstance(v, dict | list) for v in data)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=leaf)
 
