@@ -88,12 +88,12 @@ def test_o01_mm1(arrive: float, serve: float, length: float, wq: float) -> None:
 
 @pytest.mark.parametrize(
     ("arrive", "serve", "c", "wq"),
-    [(1.5, 1, 2, 1.28571429), (2.5, 1, 3, 1.40449438), (3, 1, 4, 0.50943396), (4, 1, 5, 0.55411255), (9, 1, 10, 0.66873152)],
+    [(1.5, 1, 2, 1.28571429), (2.5, 1, 3, 1.40449438), (3, 1, 4, 0.50943396), (4, 1, 5, 0.55411255), pytest.param(9, 1, 10, 0.66873152, marks=pytest.mark.slow)],
 )
 def test_o02_mmc(arrive: float, serve: float, c: int, wq: float) -> None:
-    found = runs(line([{"c": c, "law": exponential(1 / serve)}], arrive, 500_000 / arrive, 2000 / arrive), 24)
+    found = runs(line([{"c": c, "law": exponential(1 / serve)}], arrive, 1_000_000 / arrive, 2000 / arrive), 160 if c == 10 else 40)
     holds([wait(r) for r in found], wq)
-    holds([queue_length(r) for r in found], arrive * wq)
+    holds([queue_length(r) for r in found], arrive * wq, 0.011)
 
 
 SAME_MEAN: dict[str, Any] = {
@@ -198,17 +198,17 @@ def whole_process(days: float, warm_up: float) -> Scenario:
 
 
 def test_o09_whole_process() -> None:
-    scenario = whole_process(4000, 200)
+    scenario = whole_process(6200, 200)
     rates = throughput(scenario)
     exact = (20, 7, 7.71389453, 7.73487520, 5.87458876, 3.23102382, 2.58481905, 2.45557810, 2.45557810)
     assert [rates[n, "all"] * DAY for n in NAMES] == pytest.approx(exact, abs=5e-9)
-    found = runs(scenario, 40)
+    found = runs(scenario, 100)
     index = {n: found[0].labels.steps.index(n) for n in NAMES}
     for name, length in zip(NAMES, O09_LENGTHS):
-        holds([present(r, index[name]) for r in found], length, 0.03)
+        holds([present(r, index[name]) for r in found], length, 0.025)
     holds([sum(present(r, i) for i in index.values()) for r in found], 30.61430170)
     holds([sum(present(r, i) for i in index.values()) / 20 for r in found], 1.53071509)
-    orders = [float(r.totals.finished[index["order"]]) / (3800) for r in found]
+    orders = [float(r.totals.finished[index["order"]]) / 6000 for r in found]
     holds(orders, 2.45557810)
 
 

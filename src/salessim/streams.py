@@ -12,7 +12,7 @@ import hashlib
 import unicodedata
 from enum import IntEnum
 
-from salessim.jit import compiled_as, uint64
+from salessim.jit import compiled_as, high_product, uint64
 
 
 class Word(IntEnum):
@@ -39,21 +39,8 @@ class Purpose(IntEnum):
     """(channel, day, 0)"""
 
 
-_LOW = uint64(0xFFFFFFFF)
-_HALF = uint64(32)
 _M0, _M1 = uint64(0xD2E7470EE14C6C93), uint64(0xCA5A826395121157)
 _W0, _W1 = uint64(0x9E3779B97F4A7C15), uint64(0xBB67AE8584CAA73B)
-
-
-@compiled_as("uint64(uint64, uint64)")
-def high_product(a: int, b: int) -> int:
-    """The upper 64 bits of the 128-bit product."""
-    a_low, a_high = a & _LOW, a >> _HALF
-    b_low, b_high = b & _LOW, b >> _HALF
-    low = a_low * b_low
-    cross = a_high * b_low + (low >> _HALF)
-    other = a_low * b_high + (cross & _LOW)
-    return a_high * b_high + (cross >> _HALF) + (other >> _HALF)
 
 
 @compiled_as("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")

@@ -108,7 +108,7 @@ def _state(
         words=np.zeros((room, 5), np.uint64),
         visits=np.zeros((room, steps), np.int32),
         free=np.arange(room - 1, -1, -1, dtype=np.int64),
-        agenda=ints(3, 64),
+        agenda=ints(3, 64 + sources),
         ready=ints(room),
         queues=c.Queues(
             key=ints(queue * steps),

@@ -55,7 +55,6 @@ from salessim.engines.machine import (
     WAITED,
     WON_AT,
     State,
-    call,
     drop_first,
     end_waiting,
     give,
@@ -159,7 +158,7 @@ def bear(model: Model, state: State, slot):
         case[slot, CUSTOMER] = n[CASES]
     n[CASES] += 1
     enter(model, state, slot, case[slot, STEP])
-    call(n, state.ready, slot)
+    n[CURRENT] = slot
 
 
 @spliced
@@ -364,7 +363,10 @@ def spawn(model: Model, state: State, slot, which, delay):
 
 @spliced
 def next_event(model: Model, state: State):
-    """Take the next event off the agenda; false at the horizon."""
+    """Take the next event off the agenda; false at the horizon.
+
+    It is called when the at-once list is empty, so the case it wakes need not go through the list.
+    """
     n, case, agenda = state.n, state.case, state.agenda
     if n[AGENDA] == 0 or agenda[0, 0] >= model.horizon:
         return False
@@ -388,7 +390,7 @@ def next_event(model: Model, state: State):
         return True
     drop_first(n, state.agenda)
     if rank == FINISHED:
-        call(n, state.ready, what)
+        n[CURRENT] = what
     elif rank == GAVE_UP:
         slot = what & ((1 << 22) - 1)
         if case[slot, ORDER] == what >> 22:
@@ -397,7 +399,7 @@ def next_event(model: Model, state: State):
             case[slot, PHASE] = BEGIN + 1
             state.queues.waiting[step] -= 1
             end_waiting(n, case, state.tally, model.warm_up, slot, step, QUIT)
-            call(n, state.ready, slot)
+            n[CURRENT] = slot
             area = model.needs.area[step]
             if model.needs.linked[area] != 0:
                 n[AREA] = area
@@ -423,7 +425,7 @@ def advance(model: Model, state: State):
     rules = model.rules
     agenda_room, log_room = state.agenda.shape[1] - 4, state.log_time.shape[0]
     case_room = state.case_time.shape[0]
-    breath = 0
+    breath, look = 0, True
     if n[NOW] < 0:
         n[NOW] = 0
         cumulate(model.sources, rules.laws, n[SEED], n[REPLICATION], state.cumulative, state.factor)
@@ -433,14 +435,6 @@ def advance(model: Model, state: State):
         if model.shifts.time.shape[0] > 0:
             put(n, state.agenda, model.shifts.time[0], SHIFT << RANK_BITS, 0)
     while True:
-        if n[AGENDA] > agenda_room:
-            return AGENDA_FULL
-        if n[SLOTS_FREE] == 0:
-            return SLOTS_FULL
-        if n[KEEP_LOG] != 0 and n[ROWS] >= log_room:
-            return LOG_FULL
-        if n[KEEP_CASES] != 0 and n[CASE_ROWS] >= case_room:
-            return CASES_FULL
         if n[AREA] != NOWHERE:
             settle(model.needs, model.people, state.staff, state.queues, n, case, state.ready, state.tally, model.warm_up)
             n[AREA] = NOWHERE
@@ -454,10 +448,21 @@ def advance(model: Model, state: State):
                     else:
                         n[CURRENT] = -1  # it waits
                 n[ASKING] = -1
-        breath += 1
-        if breath > BREATH_STEPS:
-            return BREATH
         slot = n[CURRENT]
+        if slot < 0 or look:
+            # Room for what the verbs up to the next look can add: one visit, one spawned case, a few events.
+            look = False
+            if n[AGENDA] > agenda_room:
+                return AGENDA_FULL
+            if n[SLOTS_FREE] == 0:
+                return SLOTS_FULL
+            if n[KEEP_LOG] != 0 and n[ROWS] >= log_room:
+                return LOG_FULL
+            if n[KEEP_CASES] != 0 and n[CASE_ROWS] >= case_room:
+                return CASES_FULL
+            breath += 1
+            if breath > BREATH_STEPS:
+                return BREATH
         if slot < 0:
             if n[READY_COUNT] == 0:
                 if not next_event(model, state):
@@ -496,11 +501,13 @@ def advance(model: Model, state: State):
                 put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
             n[CURRENT] = -1
         elif verb == SPAWN:
+            look = True
             case[slot, PHASE] = after
             spawn(model, state, slot, rules.steps.first_spawn[step] + after - LEAVE - 1, number)
         else:
             end_visit(model, state, slot, step, number, phase == BEGIN + 1)
             if verb == MOVE:
+                look = True
                 case[slot, STALLED] = case[slot, STALLED] + 1 if case[slot, ENABLED] == n[NOW] else 0
                 if case[slot, STALLED] > MOST_STALLED:
                     n[FULL] = step

@@ -45,11 +45,13 @@ def route(
     share it in proportion.
     """
     has_rest = routes.rest[last - 1] == 1
-    total = 0.0
-    for r in range(first, last):
-        if has_rest or routes.limit[r] < 0 or visit < routes.limit[r]:
-            total += routes.share[r * segments + segment]
-    mark = u * total
+    mark = u
+    if not has_rest:
+        total = 0.0
+        for r in range(first, last):
+            if routes.limit[r] < 0 or visit < routes.limit[r]:
+                total += routes.share[r * segments + segment]
+        mark = u * total
     goal = routes.goal[last - 1]
     for r in range(first, last):
         share = routes.share[r * segments + segment]
