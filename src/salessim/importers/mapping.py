@@ -114,7 +114,8 @@ def parse_mapping(data: Any, place: Any = lambda loc: "mapping") -> Mapping:
     try:
         return Mapping.model_validate(data)
     except ValidationError as wrong:
-        error = wrong.errors()[0]
+        # A misspelt field is the cause, what is then missing the consequence.
+        error = min(wrong.errors(), key=lambda e: e["type"] != "extra_forbidden")
         loc = tuple(error["loc"])
         name = ".".join(map(str, loc))
         if error["type"] == "extra_forbidden":

@@ -78,7 +78,9 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as wrong:
-        return [_explain(error, data) for error in wrong.errors()]
+        # A misspelt field is the cause, what is then missing the consequence.
+        errors = sorted(wrong.errors(), key=lambda error: error["type"] != "extra_forbidden")
+        return [_explain(error, data) for error in errors]
     found = list(problems(scenario))
     return found or scenario
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from salessim.durations import Law
-from salessim.scenario.calendars import Calendar
+from salessim.scenario.calendars import Calendar, zone
 from salessim.units import CostRate, Duration, Money, Rate, Share
 
 LANGUAGE_VERSION = 1
@@ -62,6 +62,7 @@ class Clock(Part):
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
+        zone(self.time_zone)
         if self.horizon <= 0:
             raise ValueError("the horizon is zero; give a time such as '1 year'")
         if self.warm_up >= self.horizon:
