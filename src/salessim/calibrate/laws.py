@@ -47,10 +47,15 @@ def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
     if positive[d].mean() > 0.98:
         ranked = sorted((f for f in (_lognormal(t, d), _weibull(t, d), _exponential(t, d), _loglogistic(t, d)) if f), key=lambda f: f[0])
         at, survival, _ = kaplan_meier(t, d)
+        # Compared where enough are still observed; beyond, Kaplan-Meier itself is noise.
+        at_risk = n - np.searchsorted(np.sort(t), at)
+        solid = at_risk >= max(20, 0.05 * n)
         for _, cdf, law in ranked[:1]:
-            distance = float(np.max(np.abs(cdf(at) - (1 - survival))))
-            if distance <= CLOSE_ENOUGH + 0.9 / math.sqrt(d.sum()) * 0.5:
+            distance = float(np.max(np.abs(cdf(at[solid]) - (1 - survival[solid])), initial=0.0))
+            if distance <= CLOSE_ENOUGH + 0.45 / math.sqrt(d.sum()):
                 return {**law, "source": f"{note}; largest distance {distance:.3f}"}
+            if survival[-1] > 0.1:  # quantiles would end where observation does, far too early
+                return {**law, "source": f"{note}; largest distance {distance:.3f}", "assumption": "the tail beyond what was observed"}
     return quantiles(t, d, note)
 
 

@@ -47,7 +47,7 @@ def calendar(starts: pd.Series, holidays: str | None = None) -> dict[str, Any] |
     if len(starts) < LEAST_STARTS:
         return None
     grid = np.zeros((7, 24))
-    np.add.at(grid, (starts.dt.weekday.to_numpy(), starts.dt.hour.to_numpy()), 1.0)
+    np.add.at(grid, (starts.dt.day_of_week.to_numpy(), starts.dt.hour.to_numpy()), 1.0)
     busy = grid >= BUSY_ENOUGH * np.quantile(grid[grid > 0], 0.9)
     by_hours: dict[str, list[str]] = {}
     working = []

@@ -128,7 +128,10 @@ def _events(table: pd.DataFrame, mapping: Mapping, counts: Counter[str], source:
         events["_start"] = dates(events[columns.start], mapping, source, columns.start)
     if columns.enabled:
         events["_enabled"] = dates(events[columns.enabled], mapping, source, columns.enabled)
-    missing = events["_end"].isna() & (events["_start"].isna() if columns.start else True)
+    missing = events["_end"].isna()
+    for other in ("_start", "_enabled"):
+        if other in events:
+            missing &= events[other].isna()
     counts["rows without a date were dropped"] += int(missing.sum())
     events = events[~missing]
     before = len(events)
@@ -137,6 +140,7 @@ def _events(table: pd.DataFrame, mapping: Mapping, counts: Counter[str], source:
     if events.empty:
         raise LogError(source, "no row has a case, an activity and a date", "check the mapping's columns")
     by = events["_start"].fillna(events["_end"]) if columns.start else events["_end"]
+    by = by.fillna(events["_enabled"]) if columns.enabled else by
     counts["rows were out of order and sorted"] += int((by.diff().dt.total_seconds() < 0).sum()) if events["_case"].is_monotonic_increasing else 0
     return events.assign(_by=by, _row=range(len(events))).sort_values(["_case", "_by", "_row"], kind="stable")
 

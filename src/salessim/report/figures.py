@@ -113,7 +113,7 @@ def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
                 begun = np.sort(mine["started"].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy())
                 done = np.sort(mine["ended"].dropna().dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy())
                 busy += np.searchsorted(begun, moments, side="right") - np.searchsorted(done, moments, side="right")
-        table = pd.DataFrame({"weekday": local.weekday, "hour": local.hour, "busy": busy / len(runs) / size})[duty]
+        table = pd.DataFrame({"weekday": local.day_of_week, "hour": local.hour, "busy": busy / len(runs) / size})[duty]
         for (day, hour), share in table.groupby(["weekday", "hour"])["busy"].mean().items():
             rows.append({"team": scenario.teams[team].title or team, "weekday": DAYS[day], "hour": int(hour), "utilisation": 100 * float(share)})
     return pd.DataFrame(rows, columns=["team", "weekday", "hour", "utilisation"])
