@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example compiles or imports; times are for benchmarks, not for tests.
+settings.register_profile("salessim", deadline=None, derandomize=True)
+settings.load_profile("salessim")
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"

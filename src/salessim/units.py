@@ -105,7 +105,7 @@ def say_duration(ticks: float) -> str:
         >>> say_duration(duration("36 h")), say_duration(duration("90 min")), say_duration(0)
         ('36 h', '90 min', '0 min')
     """
-    ticks = int(ticks + 0.5)
+    ticks = ticks if isinstance(ticks, int) else int(ticks + 0.5)
     if ticks == 0:
         return "0 min"
     for name, unit in _SAY:

@@ -461,7 +461,8 @@ class Quantiles(_Law):
             pairs = [(share(p), q.value) for p, q in self.points.items()]
         except ValueError as problem:
             raise ValueError(f"a point is written as '50 %': 12 min; {problem}") from None
-        if len(pairs) < 2 or pairs != sorted(pairs) or len({p for p, _ in pairs}) < len(pairs):
+        shares, values = [p for p, _ in pairs], [x for _, x in pairs]
+        if len(pairs) < 2 or shares != sorted(set(shares)) or values != sorted(values):
             raise ValueError("the points of a quantiles law rise in share and value; give at least two, in that order")
         if pairs[0][0] != 0 or pairs[-1][0] != 1:
             raise ValueError("the points of a quantiles law begin at '0 %' and end at '100 %'; add the missing one")
