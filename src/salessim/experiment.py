@@ -23,6 +23,7 @@ from salessim.network import Network, build
 from salessim.records import Replication
 from salessim.scenario.traffic import loads, throughput
 from salessim.statistics import Difference, Estimate, enough, mean_interval, mser5, paired_difference, ratio_interval
+from salessim.units import DAY
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -290,11 +291,12 @@ def cautions(results: Results) -> list[str]:
                 f"Team {load.team} is asked for {100 * load.load:.0f} % of its time "
                 f"({load.demanded:.1f} of {load.available:.1f} h a week): its queue grows for as long as the run lasts."
             )
-    cut = mser5(results.wip)
+    # Averaged over a week, because offices close: MSER would take the weekly beat for a trend.
+    week = max(1, round(7 * DAY / scenario.clock.horizon * len(results.wip)))
+    series = np.convolve(results.wip, np.ones(week) / week, mode="valid")
+    cut = mser5(series)
     proposed = cut.cut / len(results.wip) * scenario.clock.horizon
     if cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
-        from salessim.units import DAY
-
         found.append(
             f"MSER-5 would delete the first {proposed / DAY:.0f} days, the scenario deletes {scenario.clock.warm_up / DAY:.0f}: "
             "figures may still carry the empty start."
