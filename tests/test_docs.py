@@ -1,0 +1,63 @@
+"""Every block in the documentation runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from salessim.cli import main
+from salessim.demo import TRUTH
+from salessim.experiment import simulate
+from salessim.measures import MEASURES
+from salessim.scenario.checks import problems
+from salessim.scenario.model import Scenario
+from tests.conftest import ROOT
+
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.S | re.M)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.stem)
+def test_python_blocks_run_in_order(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if any("$ salessim" in b for b in blocks(p, "console"))], ids=lambda p: p.stem)
+def test_console_blocks_run_in_order(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TRUTH, "scenario.yaml")
+    simulate(Scenario.load(TRUTH), seed=3).to_csv("crm.csv")
+    for block in blocks(page, "console"):
+        for line in block.splitlines():
+            if line.startswith("$ salessim "):
+                result = CliRunner().invoke(main, shlex.split(line.removeprefix("$ salessim ")))
+                assert result.exit_code == 0, (line, result.output)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if any(b.startswith("salessim: 1") for b in blocks(p, "yaml"))], ids=lambda p: p.stem)
+def test_whole_scenarios_are_valid(page: Path) -> None:
+    for block in blocks(page, "yaml"):
+        if block.startswith("salessim: 1"):
+            assert list(problems(Scenario.parse(block))) == []
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_every_measure_is_in_the_reference() -> None:
+    text = (ROOT / "docs/reference/measures.md").read_text()
+    assert [m for m in MEASURES if f"`{m}`" not in text] == []
