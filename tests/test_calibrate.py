@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salessim.calibrate import calibrate, laws
-from salessim.calibrate.history import cut
-from salessim.calibrate.validate import wasserstein
+from salessim.calibration import calibrate, laws
+from salessim.calibration.history import cut
+from salessim.calibration.validate import wasserstein
 from salessim.demo import TRUTH
 from salessim.experiment import replicate, simulate
 from salessim.importers import inspect_log, read_log
@@ -127,7 +127,7 @@ def test_our_own_csv_is_understood(log: EventLog, tmp_path: Path) -> None:
     proposal = inspect_log(path)
     assert proposal.mapping["columns"]["enabled"] == "enabled_time"
     assert proposal.mapping["columns"]["outcome"] == "outcome"
-    events, quality = read_log(path, {**proposal.mapping, "office_in": "Europe/Berlin"})
+    _, quality = read_log(path, {**proposal.mapping, "office_in": "Europe/Berlin"})
     assert quality.cases == log.frame["case"].nunique()
     assert quality.visits == len(log)
     assert quality.open_cases == int((log.frame["outcome"] == "open").sum())

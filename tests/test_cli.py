@@ -259,3 +259,11 @@ def test_interrupting_leaves_soon_and_keeps_finished_trials(tmp_path: Path, b2b:
     assert len(lines) >= 2
     assert json.loads(lines[0])["trial"] == 0
     assert not (out / "best.yaml").exists()
+
+
+def test_the_public_names_are_functions_whatever_was_imported_before() -> None:
+    code = (
+        "import salessim.cli, salessim.reporting, salessim.optimisation, salessim.calibration, salessim.gate, salessim.demo, salessim as ss\n"
+        "print(all(callable(getattr(ss, n)) for n in ss.__all__ if n != '__version__'))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stdout.strip() == "True"

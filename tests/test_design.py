@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from salessim.engines.reference import Reference
 from salessim.errors import ScenarioError
 from salessim.experiment import compare, replicate, replicate_until
 from salessim.network import build
-from salessim.optimise import optimise
-from salessim.optimise.search import pareto, parse_limit
+from salessim.optimisation import optimise
+from salessim.optimisation.search import pareto, parse_limit
 from salessim.scenario.levers import apply
 from salessim.scenario.model import Scenario
 from tests.models import random_scenario
@@ -68,7 +69,7 @@ def test_the_order_of_declaration_does_not_matter() -> None:
 
 def test_adding_a_step_leaves_all_other_draws_as_they_were() -> None:
     def chain(*names: str) -> Scenario:
-        steps = {n: {"work": {"law": "lognormal", "mean": "1 h", "cv": 1}, "by": f"{n} team", "then": [{"to": m} if (m := dict(zip(names, names[1:])).get(n)) else {"done": True}]} for n in names}
+        steps = {n: {"work": {"law": "lognormal", "mean": "1 h", "cv": 1}, "by": f"{n} team", "then": [{"to": m} if (m := dict(pairwise(names)).get(n)) else {"done": True}]} for n in names}
         return Scenario.parse(
             {"name": "chain", "clock": {"start": "2026-01-01", "horizon": "30 days"}, "teams": {f"{n} team": {"size": 500} for n in names}, "segments": {"all": {}},
              "channels": {"in": {"enters": names[0], "segments": {"all": 1}, "arrivals": {"rate": "20 per day"}}}, "stages": {"s": {"steps": steps}}}

@@ -15,7 +15,7 @@ from salessim.engines import arrays
 from salessim.engines.reference import Reference
 from salessim.experiment import replicate
 from salessim.network import build
-from salessim.optimise import optimise
+from salessim.optimisation import optimise
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import throughput
 from salessim.statistics import mean_interval

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from salessim.experiment import compare
-from salessim.optimise import optimise
-from salessim.report import report, report_best, write_page
+from salessim.optimisation import optimise
+from salessim.reporting import report, report_best, write_page
 from salessim.scenario.model import Scenario
 
 

@@ -20,7 +20,7 @@ from salessim.statistics import (
     share_interval,
 )
 
-SIX_MP = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+".split()
+SIX_MP = ["6", "6", "6", "6+", "7", "9+", "10", "10+", "11+", "13", "16", "17+", "19+", "20+", "22", "23", "25+", "32+", "32+", "34+", "35+"]
 
 
 def test_o17_kaplan_meier_of_the_6mp_data() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salessim.errors import InputError
 from salessim.scenario.yaml import dump_yaml, load_yaml, read_text
-from salessim.units import DAY, HOUR, MINUTE, MONTH, SECOND, WEEK, YEAR, cost_rate, duration, money, quantity, rate, say_duration, say_share, share
+from salessim.units import DAY, MINUTE, MONTH, SECOND, WEEK, YEAR, cost_rate, duration, money, quantity, rate, say_duration, say_share, share
 
 
 @pytest.mark.parametrize(

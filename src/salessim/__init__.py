@@ -25,9 +25,9 @@ _HOMES = {
     "loads": "salessim.scenario.traffic",
     "read_log": "salessim.importers",
     "inspect_log": "salessim.importers",
-    "calibrate": "salessim.calibrate",
-    "optimise": "salessim.optimise",
-    "report": "salessim.report",
+    "calibrate": "salessim.calibration",
+    "optimise": "salessim.optimisation",
+    "report": "salessim.reporting",
     "check": "salessim.gate",
     "InputError": "salessim.errors",
     "SalesSimError": "salessim.errors",
@@ -35,7 +35,7 @@ _HOMES = {
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
-    from salessim.calibrate import calibrate as calibrate
+    from salessim.calibration import calibrate as calibrate
     from salessim.errors import InputError as InputError
     from salessim.errors import SalesSimError as SalesSimError
     from salessim.experiment import compare as compare
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from salessim.importers import inspect_log as inspect_log
     from salessim.importers import read_log as read_log
     from salessim.log import EventLog as EventLog
-    from salessim.optimise import optimise as optimise
-    from salessim.report import report as report
+    from salessim.optimisation import optimise as optimise
+    from salessim.reporting import report as report
     from salessim.scenario.model import Scenario as Scenario
     from salessim.scenario.traffic import loads as loads
 

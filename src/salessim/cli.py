@@ -456,7 +456,7 @@ def optimise(
     """Search staffing, automation and simplification for a better design."""
     import json
 
-    from salessim.optimise import optimise as search
+    from salessim.optimisation import optimise as search
     from salessim.scenario.loader import write_whole
 
     loaded = _load(scenario)
@@ -471,7 +471,7 @@ def optimise(
     best.scenario.save(folder / "best.yaml")
     answer = _best_json(best)
     write_whole(folder / "best.json", json.dumps(answer, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
-    from salessim.report import report_best
+    from salessim.reporting import report_best
 
     report_best(best, folder / "report.html")
     if as_json:
@@ -514,7 +514,7 @@ def _folder(path: str) -> Path:
 @quiet_option
 def report(scenarios: tuple[str, ...], out: str, replications: int, seed: int, workers: int | None, quiet: bool) -> int:
     """Write one offline HTML file that compares scenarios with the first one."""
-    from salessim.report import report as write
+    from salessim.reporting import report as write
 
     loaded = [_load(path) for path in scenarios]
     with _Progress("replications", quiet) as progress:
@@ -561,7 +561,7 @@ def calibrate(
     log: str, mapping: str, out: str, holdout: float, seed: int, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
-    from salessim.calibrate import calibrate as learn
+    from salessim.calibration import calibrate as learn
     from salessim.importers import read_log
 
     with _Progress("calibration", quiet) as progress:

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from salessim.calibrate import calibrate
+from salessim.calibration import calibrate
 from salessim.experiment import replicate, simulate
 from salessim.importers import inspect_log, read_log
 from salessim.measures import about, unit
-from salessim.optimise import optimise
-from salessim.report import report_best
+from salessim.optimisation import optimise
+from salessim.reporting import report_best
 from salessim.scenario.loader import write_whole
 from salessim.scenario.model import Scenario
 

@@ -1,5 +1,5 @@
 """Search for a better design, and the honest promise about the one that is recommended."""
 
-from salessim.optimise.search import Best, optimise
+from salessim.optimisation.search import Best, optimise
 
 __all__ = ["Best", "optimise"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from salessim.calibrate.history import seconds
+from salessim.calibration.history import seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.statistics import incidence
 

@@ -20,7 +20,7 @@ import numpy as np
 from salessim.errors import InputError
 from salessim.experiment import Comparison, Results, check_seed, replicate, workers_of
 from salessim.measures import MEASURES, about
-from salessim.optimise.space import Settings, Space, refused, space_of
+from salessim.optimisation.space import Settings, Space, refused, space_of
 from salessim.scenario.checks import nearest
 from salessim.scenario.levers import in_words, propose
 from salessim.units import MONTH, cost_rate

@@ -10,8 +10,8 @@ from salessim.errors import InputError
 from salessim.experiment import Comparison, compare, replicate
 
 if TYPE_CHECKING:
-    from salessim.calibrate import Calibration
-    from salessim.optimise import Best
+    from salessim.calibration import Calibration
+    from salessim.optimisation import Best
     from salessim.scenario.model import Scenario
 
 
@@ -51,7 +51,7 @@ def report_best(best: Best, to: str | Path, calibration: Calibration | None = No
 
 def write_page(comparison: Comparison, to: str | Path, best: Best | None = None, calibration: Calibration | None = None) -> Path:
     """Write the page of a comparison that has been run already."""
-    from salessim.report.page import render
+    from salessim.reporting.page import render
     from salessim.scenario.loader import write_whole
 
     _folder_exists(to)

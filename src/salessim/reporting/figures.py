@@ -17,7 +17,7 @@ from salessim.units import DAY
 
 if TYPE_CHECKING:
     from salessim.experiment import Comparison, Results
-    from salessim.optimise import Best
+    from salessim.optimisation import Best
     from salessim.scenario.model import Scenario
 
 LOGGED = 5

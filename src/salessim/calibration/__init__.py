@@ -1,5 +1,5 @@
 """From an event log to a scenario: what can be learnt is learnt, everything else stays a marked assumption."""
 
-from salessim.calibrate.learn import Calibration, calibrate
+from salessim.calibration.learn import Calibration, calibrate
 
 __all__ = ["Calibration", "calibrate"]

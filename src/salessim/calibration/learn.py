@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibrate import laws
-from salessim.calibrate.history import born, cut, ends, seconds
-from salessim.calibrate.journey import Moves, State
-from salessim.calibrate.journey import learn as learn_moves
-from salessim.calibrate.people import calendar, crews, crews_of
-from salessim.calibrate.validate import Validation, validate
+from salessim.calibration import laws
+from salessim.calibration.history import born, cut, ends, seconds
+from salessim.calibration.journey import Moves, State
+from salessim.calibration.journey import learn as learn_moves
+from salessim.calibration.people import calendar, crews, crews_of
+from salessim.calibration.validate import Validation, validate
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibrate.history import born, ends, seconds
+from salessim.calibration.history import born, ends, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import pandas as pd
 from salessim import __version__
 from salessim.experiment import cautions
 from salessim.measures import MEASURES, about, unit
-from salessim.report import charts, figures
+from salessim.reporting import charts, figures
 from salessim.units import WEEK
 
 if TYPE_CHECKING:
-    from salessim.calibrate import Calibration
+    from salessim.calibration import Calibration
     from salessim.experiment import Comparison
-    from salessim.optimise import Best
+    from salessim.optimisation import Best
 
 _ICONS = {"better": "▲", "worse": "▼", "unclear": "?", "the same": "=", "higher": "↑", "lower": "↓"}
 _HEADLINES = ("cycle_time", "lost_customers", "won", "cost")
