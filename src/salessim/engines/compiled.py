@@ -75,7 +75,7 @@ from salessim.engines.outcome import (
     VISIT_COLUMNS,
 )  # fmt: skip
 from salessim.hours import finish, worked
-from salessim.jit import compiled, spliced
+from salessim.jit import compiled, natural, spliced
 from salessim.network import DELIVERED, RESPONSE, WON, Model
 from salessim.order import (
     ARRIVED,
@@ -271,9 +271,10 @@ def ask(model: Model, state: State, slot, step, patience):
     linked = needs.linked[area] != 0
     if not linked:
         if queues.waiting[step] == 0:
-            first = needs.first_entry[needs.first_role[step]]
-            for entry in range(needs.last_entry[needs.first_role[step]] - first):
-                if present(people, staff, needs.team[first + entry]) > 0:
+            role = natural(needs.first_role[step])
+            first = natural(needs.first_entry[role])
+            for entry in range(needs.last_entry[role] - first):
+                if present(people, staff, natural(needs.team[first + entry])) > 0:
                     staff.pick[0] = entry
                     grant(needs, people, staff, n, case, state.tally, model.warm_up, slot, step)
                     return True
@@ -294,15 +295,15 @@ def ask(model: Model, state: State, slot, step, patience):
 def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
     n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
-    factor = needs.factor[case[slot, LEAD]]
+    factor = needs.factor[natural(case[slot, LEAD])]
     time = ticks if factor == 1.0 else int(ticks * factor + 0.5)
-    end = finish(hours, needs.calendar[case[slot, COMBINATION]], now, time)
+    end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
         case[slot, RESPONDED] = now
     since, until = max(now, model.warm_up), min(end, model.horizon)
     for r in range(case[slot, HELD]):
-        team = people.team_of[case[slot, PERSON + r]]
+        team = natural(people.team_of[natural(case[slot, PERSON + r])])
         calendar = people.calendar[team]
         state.worth[slot, COST] += float(time) * people.pay[team]
         if until > since:
@@ -468,13 +469,14 @@ def advance(model: Model, state: State):
                 if not next_event(model, state):
                     return HORIZON
                 continue
-            slot = state.ready[n[READY_HEAD]]
+            slot = state.ready[natural(n[READY_HEAD])]
             n[READY_HEAD] = n[READY_HEAD] + 1 if n[READY_HEAD] + 1 < state.ready.shape[0] else 0
             n[READY_COUNT] -= 1
             n[CURRENT] = slot
-        step, phase = case[slot, STEP], case[slot, PHASE]
+        slot = natural(slot)
+        step, phase = natural(case[slot, STEP]), case[slot, PHASE]
         verb, number, after = decide(
-            rules, phase, step, case[slot, SEGMENT], state.visits[slot, step], case[slot, WAITED],
+            rules, phase, step, natural(case[slot, SEGMENT]), state.visits[slot, step], case[slot, WAITED],
             n[NOW] - case[slot, BORN], (n[SEED], n[REPLICATION], words[slot, 0]),
             (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
-from salessim.jit import compiled, inlined
+from salessim.jit import compiled, inlined, natural
 from salessim.network import Needs, People
 from salessim.order import CLASS_BITS
 from salessim.stages.verbs import BEGIN
@@ -88,7 +88,7 @@ class State(NamedTuple):
 
 @inlined
 def put(n, agenda, time, key, what):
-    i = n[AGENDA]
+    i = natural(n[AGENDA])
     n[AGENDA] = i + 1
     while i > 0:
         up = (i - 1) >> 1
@@ -105,7 +105,7 @@ def put(n, agenda, time, key, what):
 
 @inlined
 def drop_first(n, agenda):
-    size = n[AGENDA] - 1
+    size = natural(n[AGENDA] - 1)
     n[AGENDA] = size
     time, key, what = agenda[0, size], agenda[1, size], agenda[2, size]
     i = 0
@@ -134,8 +134,8 @@ def drop_first(n, agenda):
 
 @inlined
 def join(queues: Queues, step, key, order, slot):
-    base = queues.base[step]
-    i = queues.size[step]
+    base = natural(queues.base[step])
+    i = natural(queues.size[step])
     queues.size[step] = i + 1
     keys, orders, slots = queues.key, queues.order, queues.slot
     while i > 0:
@@ -154,8 +154,8 @@ def join(queues: Queues, step, key, order, slot):
 
 @inlined
 def drop_head(queues: Queues, step):
-    base = queues.base[step]
-    size = queues.size[step] - 1
+    base = natural(queues.base[step])
+    size = natural(queues.size[step] - 1)
     queues.size[step] = size
     keys, orders, slots = queues.key, queues.order, queues.slot
     key, order, slot = keys[base + size], orders[base + size], slots[base + size]
@@ -183,10 +183,10 @@ def drop_head(queues: Queues, step):
 @inlined
 def head(queues: Queues, case, step):
     """The slot at the head of a queue that is not empty; entries of cases that left are dropped on the way."""
-    base = queues.base[step]
+    base = natural(queues.base[step])
     while case[queues.slot[base], ORDER] != queues.order[base]:
         drop_head(queues, step)
-    return queues.slot[base]
+    return natural(queues.slot[base])
 
 
 # --- people ----------------------------------------------------------------------------------------------------
@@ -201,8 +201,8 @@ def present(people: People, staff: Staff, team):
 @inlined
 def take(people: People, staff: Staff, team):
     """The person of a team who has been idle longest."""
-    first, size = people.first_person[team], people.size[team]
-    at = staff.head[team]
+    first, size = natural(people.first_person[team]), people.size[team]
+    at = natural(staff.head[team])
     person = staff.idle[first + at]
     staff.head[team] = at + 1 if at + 1 < size else 0
     staff.count[team] -= 1
@@ -211,9 +211,9 @@ def take(people: People, staff: Staff, team):
 
 @inlined
 def give(people: People, staff: Staff, person):
-    team = people.team_of[person]
-    first, size = people.first_person[team], people.size[team]
-    at = staff.head[team] + staff.count[team]
+    team = natural(people.team_of[natural(person)])
+    first, size = natural(people.first_person[team]), people.size[team]
+    at = natural(staff.head[team] + staff.count[team])
     staff.idle[first + (at - size if at >= size else at)] = person
     staff.count[team] += 1
 
@@ -221,11 +221,11 @@ def give(people: People, staff: Staff, person):
 @inlined
 def grant(needs: Needs, people: People, staff: Staff, n, case, tally, warm_up, slot, step):
     """Hand the people in `staff.pick` (one entry per role) to a case."""
-    first = needs.first_role[step]
+    first = natural(needs.first_role[step])
     roles = needs.last_role[step] - first
     combination = needs.first_combination[step]
     for r in range(roles):
-        entry = staff.pick[r]
+        entry = natural(staff.pick[r])
         case[slot, PERSON + r] = take(people, staff, needs.team[needs.first_entry[first + r] + entry])
         combination += entry * needs.stride[first + r]
     case[slot, HELD] = case[slot, CREW] = roles
@@ -341,7 +341,7 @@ def serve_best(needs: Needs, people: People, staff: Staff, queues: Queues, n, ca
         return
     best, best_class, best_order = -1, 0, 0
     for i in range(people.first_serves[team], people.last_serves[team]):
-        step = people.serves[i]
+        step = natural(people.serves[i])
         if queues.waiting[step] == 0:
             continue
         slot = head(queues, case, step)
