@@ -6,6 +6,8 @@ import random
 from collections import Counter
 from typing import Any
 
+from salessim.errors import ScenarioError
+from salessim.network import Network, build
 from salessim.scenario.model import Scenario
 
 MECHANISMS = (
@@ -123,6 +125,14 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         {"name": f"model {seed}", "clock": clock, "calendars": calendars, "teams": teams, "segments": segments,
          "channels": channels, "stages": {"all": {"steps": steps}}}
     )  # fmt: skip
+
+
+def random_network(seed: int) -> Network:
+    """The network of a random model; of the next one where the people a step needs never meet."""
+    try:
+        return build(random_scenario(seed))
+    except ScenarioError:
+        return random_network(seed + 1_000_003)
 
 
 def _people(rng: random.Random, step: dict[str, Any], teams: dict[str, Any], able: list[str], maybe: Any, minutes: Any, names: list[str], used: Any) -> None:

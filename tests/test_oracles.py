@@ -20,6 +20,7 @@ from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import throughput
 from salessim.statistics import mean_interval
 from salessim.units import DAY, HOUR
+from tests.models import random_scenario
 
 UNIT = 3600.0
 """One unit of time of the textbooks is an hour here."""
@@ -274,8 +275,6 @@ def test_o15_the_optimiser_finds_the_crew() -> None:
 @pytest.mark.parametrize("seed", range(25))
 def test_o21_little_holds_exactly_on_the_sample_path(seed: int) -> None:
     """A run that starts and ends empty: the area under the number present is the sum of the times present."""
-    from tests.models import random_scenario
-
     scenario = random_scenario(seed).change({"clock.warm_up": "0 min"})
     raw = Reference(build(scenario), seed, 0, True).run()
     time, step = raw.visit_time, raw.visit_what[:, 1]
