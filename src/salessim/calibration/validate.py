@@ -133,7 +133,7 @@ def validate(
 
         half = t_quantile(0.975, max(1, len(simulated) - 1)) * spread * np.sqrt(1 + 1 / len(simulated))
         name, _, unit = what.partition("|")
-        rows.append(Row(name, unit, value, middle, middle - half, middle + half, earlier.get(what, 0.0)))
+        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), middle + half, earlier.get(what, 0.0)))
     held, past = _shape(truth, split, end), _shape(truth, before, split)
     return Validation(
         split, end, tuple(rows), _mean_distance(held, [r[2] for r in runs]), _mean_distance(past, [r[3] for r in runs]),

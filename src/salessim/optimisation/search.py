@@ -67,14 +67,16 @@ class Best:
     designs: int
     """How many designs there are in all."""
     changed: bool
+    closest: str = ""
+    """What came nearest to being worth it, if nothing was recommended."""
 
     def sentences(self) -> list[str]:
         """The recommendation in three sentences."""
         if not self.changed:
             return [
-                "Leave the process as it is: no design that was tried is clearly better within the limits.",
+                "Leave the process as it is: within the limits no design that was tried is better by enough to matter.",
                 f"{len(self.trials)} of {self.designs:,} designs were looked at; {sum(t.refused is not None for t in self.trials)} were refused because a team could not keep up.",
-                "Check the levers and their limits, or search longer, before drawing conclusions.",
+                f"Closest: {self.closest}." if self.closest else "Check the levers and their limits, or search longer, before drawing conclusions.",
             ]
         parts = []
         for name in self.objectives:
@@ -120,7 +122,7 @@ def parse_limit(name: str, text: str, currency: str) -> float:
 
 def optimise(
     scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] = ("cycle_time", "lost_customers"),
-    limits: Mapping[str, str] | None = None, trials: int = 60, replications: int = 4, final: int = 60, seed: int = 0,
+    limits: Mapping[str, str] | None = None, trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
     workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
 ) -> Best:  # fmt: skip
     """Search the levers of a scenario for a better design.
@@ -133,6 +135,8 @@ def optimise(
         trials: designs to look at.
         replications: of each design in the search.
         final: replications on fresh seeds for the recommended design and for doing nothing.
+        indifference: a design must improve some objective by at least this share of today's figure to be recommended:
+            a difference can be certain and still not be worth a change.
         seed: the same seed gives the same answer, whatever the number of workers.
         progress: told (done, planned).
         journal: a file to which each finished trial is appended, so that nothing is lost.
@@ -190,7 +194,7 @@ def optimise(
             _append(journal, trial)
         if progress:
             progress(number + 1, trials)
-    return _choose(space, evaluate, done, tuple(objectives), bounds, final, seed, workers)
+    return _choose(space, evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers)
 
 
 def _sampler(seed: int, number: int, seen: int) -> Any:
@@ -282,7 +286,7 @@ def pareto(points: Sequence[Any]) -> list[int]:
 
 def _choose(
     space: Space, evaluate: _Evaluator, done: list[Trial], objectives: tuple[str, ...], bounds: Mapping[str, float],
-    final: int, seed: int, workers: int | None,
+    final: int, indifference: float, seed: int, workers: int | None,
 ) -> Best:  # fmt: skip
     """The front of the search, the balanced best of it, and its comparison with today on fresh seeds."""
     distinct: dict[tuple[Any, ...], Trial] = {}
@@ -304,19 +308,24 @@ def _choose(
     numbers = range(FRESH, FRESH + final)
     today = space.scenario
     base_results = replicate(today, numbers, seed=seed, engine="compiled", workers=workers)
+    closest = ""
     for trial in ranked:
         assert trial.values is not None
         design = space.design(trial.settings, name=f"{today.name}, improved")
         comparison = Comparison((base_results, replicate(design, numbers, seed=seed, engine="compiled", workers=workers)))
         fits = all(comparison.results[1].estimate(n).value <= bound for n, bound in bounds.items())
         words = [comparison.word(n) for n in objectives]
-        if fits and "better" in words and "worse" not in words:
+        sizes = {n: abs(comparison.difference(n).relative.value) for n, word in zip(objectives, words, strict=True) if word == "better"}
+        if fits and sizes and not closest:
+            best_name = max(sizes, key=lambda n: sizes[n])
+            closest = f"{'; '.join(trial.words)} would improve {about(best_name).title.lower()} by {100 * sizes[best_name]:.2g} % only"
+        if fits and max(sizes.values(), default=0.0) >= indifference and "worse" not in words:
             flattery = {n: trial.values[n] - comparison.results[1].estimate(n).value for n in objectives}
             return Best(design, today, trial.settings, trial.words, objectives, bounds, tuple(done), tuple(t.number for t in front),
                         comparison, flattery, space.size, True)  # fmt: skip
     same = Comparison((base_results, base_results))
     return Best(today, today, space.today, (), objectives, bounds, tuple(done), tuple(t.number for t in front), same,
-                dict.fromkeys(objectives, 0.0), space.size, False)  # fmt: skip
+                dict.fromkeys(objectives, 0.0), space.size, False, closest)  # fmt: skip
 
 
 def _append(journal: Path, trial: Trial) -> None:
