@@ -9,7 +9,8 @@ import numpy as np
 from salessim.engines import machine as c
 from salessim.engines.compiled import AGENDA_FULL, CASES_FULL, HORIZON, LOG_FULL, QUEUE_FULL, SLOTS_FULL, STALLED_CASE, advance
 from salessim.engines.outcome import (
-    C_NUMBER,
+    C_ENDED,
+    C_GOAL,
     CASE_COLUMNS,
     STEP_TALLIES,
     STILL_OPEN,
@@ -24,8 +25,8 @@ from salessim.network import Network
 from salessim.order import MOST_OPEN
 from salessim.records import NEVER
 
-ROWS = 1 << 18
-"""Rows of a chunk of the log: large enough for huge pages, small enough to hand over often."""
+ROWS = 1 << 20
+"""Rows of a chunk of the log. Memory that is not written costs nothing, and one chunk needs no joining."""
 
 
 def run(
@@ -66,9 +67,9 @@ def run(
             raise stalled(network, int(state.n[c.FULL]))
     visits.append((state.log_time[: state.n[c.ROWS]], state.log_what[: state.n[c.ROWS]]))
     ended.append((state.case_time[: state.n[c.CASE_ROWS]], state.case_money[: state.n[c.CASE_ROWS]]))
-    _cut_off(network, state, visits, ended, log, cases)
-    visit_time, visit_what = (np.concatenate(part) for part in zip(*visits, strict=True))
-    case_time, case_money = (np.concatenate(part) for part in zip(*ended, strict=True))
+    open_visits, open_cases = _cut_off(network, state)
+    visit_time, visit_what = _joined(visits, open_visits if log else None, (state.log_time, state.log_what))
+    case_time, case_money = _joined(ended, open_cases if cases else None, (state.case_time, state.case_money))
     return Raw(
         visit_time,
         visit_what,
@@ -189,24 +190,32 @@ def _longer_queue(state: c.State, step: int) -> c.State:
     return state._replace(queues=queues._replace(base=bases, room=rooms, size=sizes, **new))
 
 
-def _cut_off(network: Network, state: c.State, visits: list[Any], ended: list[Any], log: bool, cases: bool) -> None:
-    """Write down what is open at the horizon, by case number."""
+def _joined(chunks: list[tuple[Any, Any]], more: tuple[Any, Any] | None, last: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Chunks of two tables as one each, `more` behind them; in the room the last chunk has left, if it is the only one."""
+    more = more if more is not None else (last[0][:0], last[1][:0])
+    used = len(chunks[-1][0])
+    if len(chunks) == 1 and used + len(more[0]) <= len(last[0]):
+        for table, rows in zip(last, more, strict=True):
+            table[used : used + len(rows)] = rows
+        return last[0][: used + len(more[0])], last[1][: used + len(more[0])]
+    first, second = (np.concatenate(part) for part in zip(*chunks, more, strict=True))
+    return first, second
+
+
+def _cut_off(network: Network, state: c.State) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """The rows of visits and of cases that are open at the horizon, by case number."""
     case = state.case
     slots = np.flatnonzero(case[:, c.NUMBER] != NEVER)
     slots = slots[np.argsort(case[slots, c.NUMBER])]
     open_ = case[slots]
     for row in open_:
         cut_off(network, state.tally, int(row[c.STEP]), int(row[c.ENABLED]), bool(row[c.ORDER] > 0))
-    if cases:
-        columns = [c.NUMBER, c.BORN, c.RESPONDED, c.WON_AT, c.DELIVERED_AT, c.NUMBER, c.NUMBER, c.STEP, c.CHANNEL, c.SEGMENT,
-                   c.CUSTOMER]  # fmt: skip
-        rows = open_[:, columns]
-        rows[:, C_NUMBER + 5], rows[:, C_NUMBER + 6] = NEVER, STILL_OPEN
-        ended.append((rows, state.worth[slots]))
-    if log:
-        time = np.stack([open_[:, c.ENABLED], open_[:, c.STARTED], np.full(len(slots), NEVER)], axis=1)
-        visit = state.visits[slots, open_[:, c.STEP]]
-        width = state.log_what.shape[1] - VISIT_COLUMNS
-        crew = np.where(np.arange(width) < open_[:, [c.CREW]], open_[:, c.PERSON : c.PERSON + width], NEVER)
-        what = np.stack([open_[:, c.NUMBER], open_[:, c.STEP], visit, np.full(len(slots), STILL_OPEN)], axis=1)
-        visits.append((time, np.concatenate([what, crew], axis=1).astype(np.int32)))
+    columns = [c.NUMBER, c.BORN, c.RESPONDED, c.WON_AT, c.DELIVERED_AT, c.NUMBER, c.NUMBER, c.STEP, c.CHANNEL, c.SEGMENT, c.CUSTOMER]
+    rows = open_[:, columns]
+    rows[:, C_ENDED], rows[:, C_GOAL] = NEVER, STILL_OPEN
+    time = np.stack([open_[:, c.ENABLED], open_[:, c.STARTED], np.full(len(slots), NEVER)], axis=1)
+    visit = state.visits[slots, open_[:, c.STEP]]
+    width = state.log_what.shape[1] - VISIT_COLUMNS
+    crew = np.where(np.arange(width) < open_[:, [c.CREW]], open_[:, c.PERSON : c.PERSON + width], NEVER)
+    what = np.stack([open_[:, c.NUMBER], open_[:, c.STEP], visit, np.full(len(slots), STILL_OPEN)], axis=1)
+    return (time, np.concatenate([what, crew], axis=1).astype(np.int32)), (rows, state.worth[slots])
