@@ -57,13 +57,13 @@ def refused(result: subprocess.CompletedProcess[str], *parts: str) -> None:
 
 def test_help_is_light() -> None:
     code = (
-        "import sys, time\nfrom salessim.cli import main\n"
+        "import sys\nfrom salessim.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'numpy', 'pandas', 'scipy', 'optuna', 'altair', 'numba', 'simpy', 'pydantic'} & set(sys.modules)\n"
-        "print(sorted(heavy), time.process_time() < 0.6, file=sys.stderr)"
+        "print(sorted(heavy), file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert result.stderr.strip() == "[] True"
+    assert result.stderr.strip() == "[]"
     assert "validate" in result.stdout
 
 

@@ -90,41 +90,51 @@ def share_interval(successes: int, n: int, level: float = 0.95) -> Estimate:
 
 
 def ratio_interval(numerators: ArrayLike, denominators: ArrayLike, level: float = 0.95) -> Estimate:
-    """A ratio of means over replications (cost per sale), with a jackknife-t interval.
+    """A ratio of means over replications (cost per sale), with Fieller's interval (Fieller 1954).
 
-    The jackknife takes out the first-order bias of a ratio (Miller 1974; Law 2015, section 9.5.3 for regenerative
-    ratios). Replications count together, so one without a sale is no problem.
+    The value is the sum of the numerators over the sum of the denominators, so a replication without a sale is no
+    problem. The interval holds every ratio that a t test of `numerator - ratio x denominator` would not reject; it
+    need not be symmetric, and it is infinite where the denominators cannot be told from zero. A jackknife-t interval
+    was measured beside it and covers too rarely when the denominators are skewed (see `tests/test_coverage.py`).
 
     Args:
-        numerators, denominators: one pair per replication, shape [n].
+        numerators, denominators: one pair per replication, shape [n]; a pair with a NaN is left out and counted.
+        level: confidence level, between 0 and 1.
     """
     a, b = np.asarray(numerators, float), np.asarray(denominators, float)
+    there = ~(np.isnan(a) | np.isnan(b))
+    missing = int((~there).sum())
+    a, b = a[there], b[there]
     n = len(a)
     if n == 0 or b.sum() == 0:
-        return Estimate(math.nan, -math.inf, math.inf, level, n, n)
+        return Estimate(math.nan, -math.inf, math.inf, level, n, missing + n)
     ratio = float(a.sum() / b.sum())
     if n == 1:
-        return Estimate(ratio, -math.inf, math.inf, level, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left_out = (a.sum() - a) / (b.sum() - b)
-    if not np.isfinite(left_out).all():
-        return Estimate(ratio, -math.inf, math.inf, level, n)
-    pseudo = n * ratio - (n - 1) * left_out
-    half = t_quantile(0.5 + level / 2, n - 1) * float(pseudo.std(ddof=1)) / math.sqrt(n)
-    centre = float(pseudo.mean())
-    return Estimate(centre, centre - half, centre + half, level, n)
+        return Estimate(ratio, -math.inf, math.inf, level, 1, missing)
+    # With r = a - ratio b, whose mean is zero, the ends are ratio + d where d solves
+    # d^2 (mean(b)^2 - t^2 var_b) + 2 d t^2 cov_rb - t^2 var_r = 0: no difference of large numbers, exact if r = 0.
+    r = a - ratio * b
+    t2 = t_quantile(0.5 + level / 2, n - 1) ** 2
+    var_r, cov_rb, _, var_b = (np.cov(r, b) / n).ravel().tolist()
+    q = float(b.mean()) ** 2 - t2 * var_b
+    if q <= 0:
+        return Estimate(ratio, -math.inf, math.inf, level, n, missing)
+    root = math.sqrt((t2 * cov_rb) ** 2 + q * t2 * var_r)
+    return Estimate(ratio, ratio + (-t2 * cov_rb - root) / q, ratio + (-t2 * cov_rb + root) / q, level, n, missing)
 
 
 def quantile_interval(values: ArrayLike, p: float, level: float = 0.95) -> Estimate:
     """A quantile of independent observations with the interval of order statistics (exact, distribution-free).
 
     The interval runs between the observations whose ranks bracket the binomial probability; with too few
-    observations for the level an end is infinite.
+    observations for the level an end is infinite. NaN values are left out and counted.
     """
-    x = np.sort(np.asarray(values, float))
+    x = np.asarray(values, float)
+    missing = int(np.isnan(x).sum())
+    x = np.sort(x[~np.isnan(x)])
     n = len(x)
     if n == 0:
-        return Estimate(math.nan, -math.inf, math.inf, level, 0)
+        return Estimate(math.nan, -math.inf, math.inf, level, 0, missing)
     tail = (1 - level) / 2
     k = np.arange(n + 1)
     below = special.bdtr(k, n, p)  # P(at most k observations lie below the quantile)
@@ -132,7 +142,7 @@ def quantile_interval(values: ArrayLike, p: float, level: float = 0.95) -> Estim
     high_rank = int(np.searchsorted(below, 1 - tail, side="left")) + 1  # smallest u with P(B <= u - 1) >= 1 - tail
     low = float(x[low_rank - 1]) if low_rank >= 1 else -math.inf
     high = float(x[high_rank - 1]) if high_rank <= n else math.inf
-    return Estimate(float(np.quantile(x, p, method="hazen")), low, high, level, n)
+    return Estimate(float(np.quantile(x, p, method="hazen")), low, high, level, n, missing)
 
 
 @dataclass(frozen=True)
@@ -206,13 +216,14 @@ def mser5(series: ArrayLike) -> WarmUp:
     Batches of five; the cut that minimises the marginal standard error of what is left.
 
     Args:
-        series: observations in order of time, shape [n].
+        series: observations in order of time, shape [n]; with a NaN in it nothing valid can be said.
     """
     x = np.asarray(series, float)
     m = len(x) // 5
-    if m < 4:
+    if m < 4 or not np.isfinite(x).all():
         return WarmUp(0, math.nan, False)
-    batches = x[: 5 * m].reshape(m, 5).mean(axis=1)
+    # Around the mean, because the difference of large squares below would lose a small spread.
+    batches = (x - x.mean())[: 5 * m].reshape(m, 5).mean(axis=1)
     left = m - np.arange(m)
     total = np.cumsum(batches[::-1])[::-1]
     squares = np.cumsum((batches**2)[::-1])[::-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -36,12 +36,20 @@ def cut(log: EventLog, at: dt.datetime) -> EventLog:
     return EventLog(kept.reset_index(drop=True), replace(log.about, end=at))
 
 
-def born(log: EventLog) -> pd.Series:
+class HasFrame(Protocol):
+    """Anything with visits: a log, or a part of one."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The visits."""
+
+
+def born(log: HasFrame) -> pd.Series:
     """When each case came in."""
     return log.frame.groupby("case", sort=False)["enabled"].min()
 
 
-def ends(log: EventLog) -> pd.DataFrame:
+def ends(log: HasFrame) -> pd.DataFrame:
     """The last visit of each case: when and how it ended; NaT and "open" where it has not."""
     last = log.frame.drop_duplicates("case", keep="last").set_index("case")
     closed = last["outcome"] != "open"

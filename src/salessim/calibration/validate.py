@@ -154,7 +154,7 @@ def _figures(frame: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> d
     """Volumes, endings and cycle times of a window, as "what|unit"."""
     log = _Frame(frame)
     weeks = (until - since).total_seconds() / (7 * 86_400)
-    arrived, over = born(log), ends(log)  # type: ignore[arg-type]
+    arrived, over = born(log), ends(log)
     inside = (over["ended"] >= since) & (over["ended"] < until)
     cycle = (over["ended"] - arrived)[inside].dt.total_seconds() / 86_400
     work = frame[~frame["step"].isin([WAITING, SYSTEM])]
@@ -188,9 +188,9 @@ class _Shape:
 
 def _shape(frame: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> _Shape:
     log = _Frame(frame)
-    over = ends(log)  # type: ignore[arg-type]
+    over = ends(log)
     inside = (over["ended"] >= since) & (over["ended"] < until)
-    hours = (seconds(over["ended"]) - seconds(born(log).reindex(over.index)))[inside.to_numpy()] / 3600  # type: ignore[arg-type]
+    hours = (seconds(over["ended"]) - seconds(born(log).reindex(over.index)))[inside.to_numpy()] / 3600
     chosen = frame[frame["case"].map(inside) & ~frame["step"].isin([WAITING, SYSTEM])]
     here = ["", *chosen["step"]]
     cases = [None, *chosen["case"]]
