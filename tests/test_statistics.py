@@ -60,10 +60,36 @@ def test_ratio_of_a_constant_ratio_is_exact() -> None:
     assert e.half_width == pytest.approx(0, abs=1e-12)
 
 
-def test_ratio_jackknife_by_hand() -> None:
-    # totals 6/4 = 1.5; left out: 5/3, 4/2, 3/3 -> pseudo 3*1.5 - 2*(5/3, 2, 1) = 7/6, 1/2, 5/2
-    e = ratio_interval([1, 2, 3], [1, 2, 1])
-    assert e.value == pytest.approx((7 / 6 + 1 / 2 + 5 / 2) / 3)
+def test_ratio_by_hand() -> None:
+    # n = 3, t(.95, 2) = 2.919986; a = 1, 2, 3; b = 1, 2, 1; ratio 6/4 = 1.5; ends solve
+    # (mean a - R mean b)^2 = t^2 / 3 (var a - 2 R cov + R^2 var b), with var a = 1, cov = 0, var b = 1/3
+    e = ratio_interval([1, 2, 3], [1, 2, 1], 0.9)
+    assert e.value == 1.5
+    k = 2.919986**2 / 3
+    for end in (e.low, e.high):
+        assert (2 - end * 4 / 3) ** 2 == pytest.approx(k * (1 + end**2 / 3), rel=1e-6)
+    assert e.low < e.value < e.high
+
+
+def test_ratio_over_what_may_be_nothing_is_unbounded() -> None:
+    e = ratio_interval([5, 6, 7], [0, 0, 1])  # mean 1/3, t x standard error 4.3 x 1/3
+    assert (e.value, e.low, e.high) == (18, -math.inf, math.inf)
+    assert math.isnan(ratio_interval([5, 6], [0, 0]).value)
+
+
+def test_ratio_over_a_constant_is_the_interval_of_the_mean() -> None:
+    e, m = ratio_interval([2, 4, 9], [2, 2, 2]), mean_interval([1, 2, 4.5])
+    assert (e.value, e.low, e.high) == (pytest.approx(m.value), pytest.approx(m.low), pytest.approx(m.high))
+
+
+def test_missing_figures_are_counted_everywhere() -> None:
+    e = ratio_interval([2, 4, math.nan, 6], [1, 2, 3, 3])
+    assert (e.value, e.n, e.missing) == (2, 3, 1)
+    q = quantile_interval([*range(1, 11), math.nan], 0.5)
+    assert (q.low, q.high, q.n, q.missing) == (2, 9, 10, 1)
+    d = paired_difference([1, math.nan, 3], [2, 3, math.nan])
+    assert (d.change.n, d.change.missing) == (1, 2)
+    assert not mser5([math.nan, *range(100)]).valid
 
 
 def test_order_statistics_of_the_median() -> None:
@@ -91,6 +117,24 @@ def test_o27_mser5_cuts_at_the_step() -> None:
         assert found.valid
     assert not mser5(np.concatenate([np.full(700, 10.0), rng.normal(0, 1, 300)])).valid
     assert not mser5([1, 2, 3]).valid
+
+
+def test_o27_mser5_cuts_correlated_series_at_the_step() -> None:
+    rng = np.random.default_rng(3)
+    near = 0
+    for _ in range(200):
+        x = rng.normal(0, 1, 1000)
+        for t in range(1, 1000):
+            x[t] += 0.9 * x[t - 1]
+        near += abs(mser5(x + np.where(np.arange(1000) < 250, 50, 0)).cut - 250) <= 5
+    assert near >= 180
+
+
+def test_mser5_does_not_care_about_the_level() -> None:
+    series = np.random.default_rng(4).normal(0, 1, 1000) + np.where(np.arange(1000) < 200, 10, 0)
+    low, high = mser5(series), mser5(series + 1e9)  # at 1e9 a spread of squares would be rounding alone
+    assert high.cut == low.cut
+    assert high.statistic == pytest.approx(low.statistic, rel=1e-4)
 
 
 def test_competing_endings_by_hand() -> None:

@@ -114,6 +114,8 @@ def ratio_interval(numerators: ArrayLike, denominators: ArrayLike, level: float 
     # With r = a - ratio b, whose mean is zero, the ends are ratio + d where d solves
     # d^2 (mean(b)^2 - t^2 var_b) + 2 d t^2 cov_rb - t^2 var_r = 0: no difference of large numbers, exact if r = 0.
     r = a - ratio * b
+    if float(np.abs(r).max()) <= 1e-13 * float(np.abs(a).max()):  # the same ratio in every replication
+        return Estimate(ratio, ratio, ratio, level, n, missing)
     t2 = t_quantile(0.5 + level / 2, n - 1) ** 2
     var_r, cov_rb, _, var_b = (np.cov(r, b) / n).ravel().tolist()
     q = float(b.mean()) ** 2 - t2 * var_b
