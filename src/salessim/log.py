@@ -42,6 +42,8 @@ class LogAbout:
     milestones: dict[str, str] = field(default_factory=dict)
     """step -> "response", "won" or "delivered"."""
     source: str = ""
+    holidays: str | None = None
+    """Country whose public holidays are days off, such as NL; None if nobody said."""
     enabled_known: bool = True
     """Whether `enabled` was recorded; if it was worked out from the visit before, waits for people cannot be told
     from the customer's own time."""

@@ -7,9 +7,7 @@ estimated as such. Coverage at the nominal rate is proved by simulation in `test
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -303,14 +301,3 @@ def incidence(times: ArrayLike, ending: ArrayLike, of: int) -> Incidence:
     share = np.cumsum(alive * this_end / risk)
     keep = this_end > 0
     return Incidence(at[keep], share[keep])
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values for several comparisons at once."""
-    order = np.argsort(p_values)
-    result: list[Any] = [0.0] * len(p_values)
-    running = 0.0
-    for rank, i in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[i]))
-        result[i] = running
-    return result

@@ -13,8 +13,6 @@ from salessim.log import EventLog
 if TYPE_CHECKING:
     import datetime as dt
 
-END = {"completed": "completed"}
-
 
 def cut(log: EventLog, at: dt.datetime) -> EventLog:
     """The log as it would have been exported at a date: nothing later is known, cases may be open."""
@@ -54,11 +52,6 @@ def ends(log: HasFrame) -> pd.DataFrame:
     last = log.frame.drop_duplicates("case", keep="last").set_index("case")
     closed = last["outcome"] != "open"
     return pd.DataFrame({"ended": last["ended"].where(closed), "outcome": last["outcome"], "stage": last["stage"]})
-
-
-def between(log: EventLog, since: pd.Timestamp, until: pd.Timestamp) -> pd.Series:
-    """Which visits ended in a window."""
-    return (log.frame["ended"] >= since) & (log.frame["ended"] < until)
 
 
 def seconds(dates: pd.Series) -> np.ndarray:

@@ -78,7 +78,7 @@ def calibrate(
         seed: of the simulations that are compared with the held-out part.
         replications: of these simulations.
         name: of the scenario.
-        holidays: country whose holidays are free, in the time to come.
+        holidays: country whose public holidays are days off; by default that of the log's mapping.
 
     Returns:
         Calibration: scenario, validation, what was learnt and what was assumed.
@@ -95,7 +95,7 @@ def calibrate(
     known = cut(log, split.to_pydatetime())
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
-    learner = _Learner(known, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays)
+    learner = _Learner(known, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays)
     scenario = learner.scenario()
     checked = None
     if holdout:

@@ -84,6 +84,7 @@ def to_event_log(table: pd.DataFrame, mapping: Mapping, source: str) -> tuple[Ev
         stages=tuple(s for s in STAGES if s in set(frame["stage"])),
         milestones=milestones,
         source=source,
+        holidays=mapping.country,
         enabled_known=columns.enabled is not None,
     )
     log = EventLog(frame, about)

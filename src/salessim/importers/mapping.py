@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from salessim.errors import InputError, LogError
-from salessim.scenario.calendars import zone
+from salessim.scenario.calendars import public_holidays, zone
 from salessim.scenario.checks import nearest
 from salessim.scenario.yaml import load_yaml, read_text
 
@@ -91,6 +91,8 @@ class Mapping(_Part):
     def _zones(self) -> Mapping:
         zone(self.stamps_in)
         zone(self.office_in)
+        if self.country is not None:
+            public_holidays(self.country, 2026)
         return self
 
 

@@ -1,8 +1,8 @@
 """The search itself: Optuna proposes, common random numbers compare, fresh seeds decide.
 
-All replications of a design run inside one trial; designs seen before are not run again. Blocks of replications
-rotate, so that no single sample path is learnt by heart. What the search found best is compared with doing nothing
-on seeds that the search never saw, because the best of many noisy figures flatters itself; the flattery is reported.
+All replications of a design run inside one trial; designs seen before are not run again. What the search found best
+is compared with doing nothing on seeds that the search never saw, because the best of many noisy figures flatters
+itself; the flattery is reported.
 """
 
 from __future__ import annotations
