@@ -9,7 +9,6 @@ import pytest
 
 from salessim.statistics import (
     enough,
-    holm,
     incidence,
     kaplan_meier,
     mean_interval,
@@ -158,10 +157,6 @@ def test_one_ending_is_one_minus_kaplan_meier() -> None:
     curve = incidence(t, seen.astype(int), 1)
     assert curve.time == pytest.approx(at)
     assert curve.share == pytest.approx(1 - survival)
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
 def test_stopping_needs_a_first_stage() -> None:
