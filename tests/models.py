@@ -15,7 +15,7 @@ MECHANISMS = (
     "gives up to a step", "together", "three together", "hold", "preference", "skill", "overtime", "calendar", "night shift",
     "automation", "customer", "automatic on a calendar", "limit", "fade of queue", "fade of age", "fade table", "loop", "spawn",
     "new customer", "batch", "replay", "dispersion", "campaign", "weekday profile", "share by segment", "time by segment", "milestone", "step cost",
-    "zero time", "tabled law", "warm-up", "step priority", "waiting room",
+    "arrival calendar", "replay outside the horizon", "mixture with a constant", "zero time", "tabled law", "warm-up", "step priority", "waiting room",
 )  # fmt: skip
 
 
@@ -44,6 +44,9 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         if kind < 0.9:
             used["tabled law"] += 1
             return {"law": "gamma", "mean": minutes(max(1, low)), "cv": rng.choice([0.5, 1.5])}
+        if kind < 0.95:
+            used["mixture with a constant"] += 1
+            return {"law": "mixture", "parts": [{"share": 0.5, "of": "20 min"}, {"share": 0.5, "of": {"law": "exponential", "mean": "1 h"}}]}
         return {"law": "quantiles", "points": {"0 %": "0 min", "50 %": "20 min", "100 %": "60 min"}}
 
     calendars: dict[str, Any] = {}
@@ -92,7 +95,7 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
             step["cost"] = "7 EUR"
         if maybe(0.25, "milestone"):
             step["milestone"] = rng.choice(["response", "won", "delivered"])
-        step["then"] = _routes(rng, i, names, maybe, minutes)
+        step["then"] = _routes(rng, i, names, maybe, minutes, kind == "work")
         if maybe(0.25, "spawn"):
             spawn = {"kind": f"child {name}", "to": rng.choice(names), "probability": 0.3, "after": minutes(0, 12)}
             if maybe(0.4, "new customer"):
@@ -106,6 +109,8 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
             channel["replay"] = sorted(
                 f"2026-03-{2 + rng.randint(0, 1):02d}T{rng.randint(0, 23):02d}:{10 * rng.randint(0, 5):02d}:00" for _ in range(rng.randint(5, 40))
             )
+            if maybe(0.1, "replay outside the horizon"):
+                channel["replay"] = ["2020-01-01T10:00:00"]
         else:
             arrivals: dict[str, Any] = {"rate": f"{rng.choice([12, 30, 60])} per day"}
             if maybe(0.3, "batch"):
@@ -116,6 +121,8 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
                 arrivals |= {"weekdays": {"Mon": 2, "Tue": 1}, "hours": {"00:00-12:00": 2, "12:00-24:00": 1}}
             if maybe(0.2, "campaign"):
                 arrivals["campaigns"] = [{"start": "2026-03-03", "end": "2026-03-03", "factor": 2}]
+            if calendars and maybe(0.3, "arrival calendar"):
+                arrivals["calendar"] = rng.choice(sorted(calendars))
             channel["arrivals"] = arrivals
         channels[f"c{i}"] = channel
     clock: dict[str, Any] = {"start": "2026-03-02", "horizon": "2 days", "time_zone": rng.choice(["UTC", "Europe/Berlin"])}
@@ -164,7 +171,7 @@ def _people(rng: random.Random, step: dict[str, Any], teams: dict[str, Any], abl
         step["priority"] = rng.randint(1, 9)
 
 
-def _routes(rng: random.Random, i: int, names: list[str], maybe: Any, minutes: Any) -> list[dict[str, Any]]:
+def _routes(rng: random.Random, i: int, names: list[str], maybe: Any, minutes: Any, queues: bool) -> list[dict[str, Any]]:
     rest: dict[str, Any] = {"to": names[i + 1]} if i + 1 < len(names) and rng.random() < 0.8 else {"done": True}
     routes: list[dict[str, Any]] = [rest]
     if maybe(0.5, "loop"):
@@ -178,12 +185,12 @@ def _routes(rng: random.Random, i: int, names: list[str], maybe: Any, minutes: A
     kind = rng.random()
     if kind < 0.3:
         fade: dict[str, Any] = {"to": names[-1], "share": 0.3}
-        if kind < 0.1 and maybe(1, "fade of queue"):
+        if queues and kind < 0.1 and maybe(1, "fade of queue"):
             fade["fades"] = {"law": "exponential", "half_life": "30 min"}
         elif kind < 0.2 and maybe(1, "fade of age"):
             fade["fades"] = {"law": rng.choice(["lomax", "loglogistic"]), "of": "age", "scale": "1 h", "shape": 1.3}
         elif maybe(1, "fade table"):
-            fade["fades"] = {"law": "table", "points": [["0 min", 1], ["30 min", 0.5], ["2 h", 0.1]]}
+            fade["fades"] = {"law": "table", "of": "queue" if queues else "age", "points": [["0 min", 1], ["30 min", 0.5], ["2 h", 0.1]]}
         if i + 1 < len(names):  # the last step going to itself could loop for ever in zero time
             routes.append(fade)
     return routes

@@ -178,14 +178,16 @@ def validate(scenario: str, as_json: bool) -> int:
     Names file, line, value and remedy of everything that is wrong. A team asked for 100 % of its time or more is a
     warning: the run is possible, but its queue never settles.
     """
+    from salessim.scenario.levers import misfits
     from salessim.scenario.loader import examine
     from salessim.scenario.traffic import loads
     from salessim.scenario.yaml import load_yaml, read_text
 
     data, positions = load_yaml(read_text(scenario, "scenario"), scenario)
     found = examine(data)
-    if isinstance(found, list):
-        for problem in found:
+    wrong = found if isinstance(found, list) else list(misfits(found))
+    if isinstance(found, list) or wrong:
+        for problem in wrong:
             dotted = ".".join(map(str, problem.path))
             _say(f"{positions.place(problem.path)}: {dotted}: {problem.problem}; {problem.remedy}")
         return EXIT_INPUT
@@ -197,15 +199,15 @@ def validate(scenario: str, as_json: bool) -> int:
         _print_json(
             {"scenario": found.name, "hash": found.hash, "steps": len(found.steps),
              "teams": {r.team: {"load": r.load if r.load < 1e9 else None, "demanded_hours_per_week": r.demanded,
-                                "available_hours_per_week": r.available, "unstable": r.unstable} for r in rows}}
+                                "available_hours_per_week": r.available, "or_more": r.or_more, "unstable": r.unstable} for r in rows}}
         )  # fmt: skip
         return EXIT_FINE
     click.echo(f"{scenario}: {found.name}: {len(found.stages)} stages, {len(found.steps)} steps, {len(found.teams)} teams; hash {found.hash[:12]}")
-    click.echo("Load of the teams from the traffic equations (upper bound: as if nobody gave up waiting):")
+    click.echo("Load of the teams from the traffic equations (as if nobody gave up waiting):")
     _table(
         ["team", "load", "h/week asked", "h/week on duty", ""],
         [[r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}",
-          "cannot keep up" if r.unstable else ""] for r in rows],
+          "cannot keep up" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more else ""] for r in rows],
     )  # fmt: skip
     for r in rows:
         if r.unstable:

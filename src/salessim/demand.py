@@ -7,13 +7,12 @@ arrival n of a channel does not depend on any other. Over-dispersion multiplies 
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from salessim.durations import LawTable, sample
 from salessim.hours import FOREVER
 from salessim.jit import inlined
-from salessim.streams import Purpose, block, child_key, uniform
+from salessim.streams import Purpose, block, child_key, uniform, unit_exponential
 
 _ARRIVAL, _ATTRIBUTES, _DAY = int(Purpose.ARRIVAL), int(Purpose.ATTRIBUTES), int(Purpose.DAY)
 
@@ -42,7 +41,7 @@ class Sources(NamedTuple):
     batch_size: Any
     first_replay: Any
     last_replay: Any
-    """Equal where arrivals are generated."""
+    """Recorded arrivals of a channel without slots."""
     replay_time: Any
     mix: Any
     """[channel, segment] cumulative shares."""
@@ -79,11 +78,11 @@ def next_arrival(sources: Sources, seed, replication, s: int, serial: int, reach
 
     `reached` is the intensity used up by the arrivals before, `slot` the slot of the last one. FOREVER: no more.
     """
-    if sources.last_replay[s] > sources.first_replay[s]:
+    if sources.last_slot[s] == sources.first_slot[s]:  # replayed, perhaps nothing within the horizon
         i = sources.first_replay[s] + serial
         return (sources.replay_time[i] if i < sources.last_replay[s] else FOREVER), reached, slot, 1
     words = block(seed, replication, sources.key[s], serial, 0, _ARRIVAL)
-    reached -= math.log(1.0 - uniform(words[0]))
+    reached += unit_exponential(words[0])
     while slot + 1 < sources.last_slot[s] and cumulative[slot + 1] <= reached:
         slot += 1
     rate = sources.slot_rate[slot] * factor[slot]

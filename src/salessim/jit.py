@@ -72,10 +72,7 @@ def _fingerprint() -> str:
     digest = hashlib.blake2b(digest_size=10)
     root = Path(__file__).parent
     for source in sorted(root.rglob("*.py")):
-        # Only what can end up in machine code: the compiled functions and what they import.
-        text = source.read_bytes()
-        if b"compiled" in text or b"inlined" in text:
-            digest.update(source.relative_to(root).as_posix().encode() + text)
+        digest.update(source.relative_to(root).as_posix().encode() + source.read_bytes())
     for part in (numba.__version__, numpy.__version__, sys.version, platform.machine(), platform.processor()):
         digest.update(part.encode())
     return digest.hexdigest()
@@ -83,14 +80,15 @@ def _fingerprint() -> str:
 
 def cache_folder() -> Path:
     """The folder of this version's machine code; a temporary one if the user's cache cannot be written."""
+    name = f"jit-{_fingerprint()}"
     try:
-        folder = _user_cache() / f"jit-{_fingerprint()}"
+        folder = _user_cache() / name
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except (OSError, RuntimeError):  # no home, read-only, disk full
-        folder = Path(tempfile.gettempdir()) / f"salessim-{os.getuid() if hasattr(os, 'getuid') else 0}-jit"
+        folder = Path(tempfile.gettempdir()) / f"salessim-{os.getuid() if hasattr(os, 'getuid') else 0}" / name
     return folder
 
 

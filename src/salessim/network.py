@@ -20,7 +20,7 @@ from salessim.durations import Law, LawTable, build_table
 from salessim.durations.specs import Gamma
 from salessim.errors import ScenarioError
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection
-from salessim.order import DISCIPLINES
+from salessim.order import DISCIPLINES, MOST_ARRIVALS
 from salessim.records import Labels
 from salessim.scenario.calendars import DAYS, midnight, spans, zone
 from salessim.stages import Routes, Rules, Spawns, Steps
@@ -30,7 +30,8 @@ from salessim.streams import name_key
 from salessim.units import DAY, HOUR, SECOND, YEAR, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Scenario, Step
+    from salessim.scenario.calendars import Calendar
+    from salessim.scenario.model import Arrivals, Clock, Fade, Scenario, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -254,6 +255,7 @@ def build(scenario: Scenario) -> Network:
     # --- people
     needs = _needs(scenario, steps, segments, team_at, calendars)
     sources = _sources(scenario, channels, segments, at, book)
+    _check_arrivals(scenario)
     hours = build_hours(calendars.lists)
     used = sorted({calendars.number(scenario.teams[t].calendar) for t in teams} - {0})
     edges = sorted(
@@ -367,7 +369,8 @@ def _add_routes(routes: dict[str, list[Any]], step: Step, segments: list[str], g
     """The routes of a step, ordered by where they lead; the one that takes the rest is last."""
 
     def order(route: Any) -> tuple[Any, ...]:
-        return route.share is None, route.to or "", route.lost or "", route.model_dump_json()
+        said = route.model_dump(mode="json", exclude={"source", "assumption"})
+        return route.share is None, route.to or "", route.lost or "", json.dumps(said, sort_keys=True)
 
     for route in sorted(step.then, key=order):
         routes["goal"].append(goal(route.to, route.lost))
@@ -555,8 +558,9 @@ def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | None) -> l
 def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]]:
     """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day).
 
-    The weekly profile has mean 1 over the week, so that `rate` is what a planner counts; season, growth and
-    campaigns multiply it. Hours and weekdays are local wall-clock time.
+    The weekly profile has mean 1 over an ordinary week, hours in which the channel's calendar is closed counted as 0,
+    so that `rate` is what a planner counts; holidays, season, growth and campaigns change it. Hours and weekdays are
+    local wall-clock time.
     """
     clock = scenario.clock
     origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
@@ -568,17 +572,15 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
         for start, end in spans(span):
             for minute in range(start, end, 60):
                 hourly[(minute // 60) % 24] = factor
-    mean = sum(daily) * sum(hourly) / (7 * 24)
+    calendar = scenario.calendars[arrivals.calendar] if arrivals.calendar != "always" else None
+    mean = _weekly_mean(daily, hourly, calendar, clock)
     if mean <= 0:
         return [(0, 0.0, 0)]
     level = arrivals.rate.per_tick / mean
     flat = len(set(hourly)) == 1
     plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
-    if plain and not arrivals.campaigns and not arrivals.daily_cv and arrivals.calendar == "always":
+    if plain and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
         return [(0, arrivals.rate.per_tick, 0)]
-    closed = None
-    if arrivals.calendar != "always":
-        closed = scenario.calendars[arrivals.calendar].intervals(clock.start, clock.time_zone, clock.horizon)
     growth = math.log1p(arrivals.yearly_growth) / YEAR
     result: list[tuple[int, float, int]] = []
     day = 0
@@ -596,10 +598,39 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
             result.append((_wall_ticks(origin, date, hour, here), level * of_day * hourly[hour], day))
         day += 1
     result.sort(key=lambda s: s[0])
-    if closed is not None:
-        result = _within(result, closed, clock.horizon)
+    if calendar is not None:
+        result = _within(result, calendar.intervals(clock.start, clock.time_zone, clock.horizon), clock.horizon)
     keep_days = arrivals.daily_cv > 0
     return [s for i, s in enumerate(result) if i == 0 or s[1] != result[i - 1][1] or (keep_days and s[2] != result[i - 1][2])]
+
+
+def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | None, clock: Clock) -> float:
+    """Mean of the profile over an ordinary week: the second of January's, without holidays, closed or single open days."""
+    if calendar is None:
+        return sum(daily) * sum(hourly) / (7 * 24)
+    ordinary = calendar.model_copy(update={"holidays": None, "closed": (), "open": ()})
+    january = dt.date(clock.start.year, 1, 8)
+    monday = january - dt.timedelta(days=january.weekday())
+    total = 0.0
+    for since, until in ordinary.intervals(monday, clock.time_zone, 7 * DAY):
+        for hour in range(since // HOUR, -(-until // HOUR)):
+            inside = min(until, (hour + 1) * HOUR) - max(since, hour * HOUR)
+            total += daily[hour // 24] * hourly[hour % 24] * inside
+    return total / (7 * DAY)
+
+
+def _check_arrivals(scenario: Scenario) -> None:
+    for name, channel in scenario.channels.items():
+        if channel.arrivals is None:
+            continue
+        stretches = slots(scenario, channel.arrivals)
+        ends = [s[0] for s in stretches[1:]] + [scenario.clock.horizon]
+        count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
+        if count > MOST_ARRIVALS:
+            raise ScenarioError(
+                f"channels.{name}.arrivals.rate", f"{channel.arrivals.rate} brings {count:.3g} arrivals before the horizon",
+                f"give a rate or a horizon for at most {MOST_ARRIVALS:,}",
+            )  # fmt: skip
 
 
 def _wall_ticks(origin: dt.datetime, date: dt.date, hour: int, here: Any) -> int:

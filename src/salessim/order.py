@@ -40,6 +40,8 @@ DISCIPLINES = ("priority", "first_come", "newest_first", "highest_value", "longe
 
 # Bounds of both engines, each with a clear error.
 MOST_STALLED = 10_000
-"""Visits of one case within one tick: time does not advance."""
+"""Visits of one case, or of a chain of cases that bring each other, within one tick: time does not advance."""
+MOST_ARRIVALS = 100_000_000
+"""Arrivals of a channel before the horizon."""
 MOST_OPEN = 1 << 22
-"""Cases open at once; a slot's number fits into as many bits."""
+"""Cases open or on their way at once; a slot's number fits into as many bits."""

@@ -9,6 +9,7 @@ between scenarios follow by themselves. It matches `numpy.random.Philox` word fo
 from __future__ import annotations
 
 import hashlib
+import math
 import unicodedata
 from enum import IntEnum
 
@@ -67,6 +68,12 @@ def block(seed: int, replication: int, c0: int, c1: int, c2: int, c3: int) -> tu
 def uniform(word: int) -> float:
     """A word as a number strictly between 0 and 1; 1 - u is exact, so both tails are full."""
     return (float(word >> uint64(12)) + 0.5) * 2.220446049250313e-16  # 2**-52
+
+
+@compiled_as("float64(uint64)")
+def unit_exponential(word: int) -> float:
+    """A word as an exponential draw of mean 1; a leaf, so that both engines take the same logarithm."""
+    return -math.log(1.0 - uniform(word))
 
 
 @compiled_as("uint64(uint64)")

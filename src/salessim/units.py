@@ -144,7 +144,9 @@ def _split_per(text: Any, example: str) -> tuple[str, int]:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.10g}"
+    """The shortest text that reads back to the same number."""
+    text = f"{value:.10g}"
+    return text if float(text) == value else repr(value)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from salessim.units import Measured, Quantity, Share, quantity, say_share, share
 
 Floats = NDArray[np.float64]
 Z90 = float(special.ndtri(0.9))
+WIDEST = 8.0
+"""Largest sigma of a lognormal law: one draw in forty is then ten million times the median."""
 
 # Closed forms that compiled code knows; TABLE reads a table of quantiles, STEPS straight lines between points.
 CONSTANT, UNIFORM, TRIANGULAR, EXPONENTIAL, LOGNORMAL, WEIBULL, LOGLOGISTIC, TABLE, POINTS = range(9)
@@ -280,8 +282,8 @@ class Gamma(_GammaLike):
             raise ValueError("a gamma law takes a mean and either 'cv' or 'shape'; give exactly one of them")
         _positive("cv", self.cv)
         _positive("shape", self.shape)
-        if not 1e-4 <= self.shape_ <= 1e8:
-            raise ValueError(f"the shape {self.shape_:g} cannot be computed with; give a cv between 0.0001 and 100")
+        if not 1e-4 <= (self.cv or 1) <= 100 or not 1e-4 <= (self.shape or 1) <= 1e8:
+            raise ValueError("a gamma law so narrow or wide cannot be computed with; give a cv between 0.0001 and 100")
 
     @property
     def shape_(self) -> float:
@@ -316,6 +318,8 @@ class Lognormal(_Law):
             raise ValueError(f"p90 {self.p90} is not above the median {self.median}; give a larger p90")
         if self.median is not None and self.mean_ is not None and self.mean_.value <= self.median.value:
             raise ValueError(f"the mean {self.mean_} is not above the median {self.median}; give a larger mean")
+        if (self.cv or 0) > 1e4 or self._mu_sigma[1] > WIDEST:
+            raise ValueError(f"the spread is beyond all experience; give a sigma up to {WIDEST:g}, a cv up to 10,000 or a smaller p90")
 
     @property
     def _mu_sigma(self) -> tuple[float, float]:
@@ -535,6 +539,11 @@ class Mixture(_Law):
         """The weighted distribution function."""
         return np.asarray(sum(part.share * part.of.cdf(x) for part in self.parts))
 
+    @property
+    def atoms(self) -> list[float]:
+        """Values that have a chance of their own: constants among the parts."""
+        return sorted({v for part in self.parts if part.share > 0 for v in _atoms(part.of)})
+
     def quantile(self, p: ArrayLike) -> Floats:
         """By bisection between the smallest and the largest quantile of the parts: 100 halvings reach the last bit."""
         u = np.asarray(p, float)
@@ -550,6 +559,12 @@ class Mixture(_Law):
         """All parts times the factor."""
         parts = tuple(p.model_copy(update={"of": p.of.scaled(factor)}) for p in self.parts)
         return self.model_copy(update={"parts": parts})
+
+
+def _atoms(law: Any) -> list[float]:
+    if isinstance(law, Constant):
+        return [law.value.value]
+    return law.atoms if isinstance(law, Mixture) else []
 
 
 LAWS: dict[str, type[_Law]] = {

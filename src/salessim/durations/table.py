@@ -22,6 +22,8 @@ from salessim.durations.specs import (
     TABLE,
     UNIFORM,
     WEIBULL,
+    Constant,
+    Mixture,
     Quantiles,
 )
 from salessim.jit import compiled_as, inlined
@@ -62,6 +64,9 @@ def build_table(laws: Sequence[Any]) -> LawTable:
         if law.form == POINTS:
             assert isinstance(law, Quantiles)
             p, x = law._xy()
+        elif isinstance(law, Mixture) and law.atoms:
+            form[i] = POINTS
+            p, x = _points_with_jumps(law)
         elif law.form == TABLE:
             x = _quantile_table(law)
             p = np.zeros(len(x))
@@ -79,6 +84,31 @@ def _quantile_table(law: Any) -> Any:
     upper = law.upper_quantile(tail) if hasattr(law, "upper_quantile") else law.quantile(np.minimum(1 - tail, 1 - 2.0**-53))
     lower = np.minimum.accumulate(np.maximum(law.quantile(tail), 0.0))
     return np.concatenate([lower, np.maximum.accumulate(np.asarray(upper))])
+
+
+def _points_with_jumps(law: Mixture) -> tuple[Any, Any]:
+    """Points of a mixture that holds constants: where a table would smear the step to a constant, two points are put."""
+    tail = np.exp2(-1.0 - np.arange(HALF_TABLE) // BINS) * (1.0 - (np.arange(HALF_TABLE) % BINS) / (2.0 * BINS))
+    inner = np.unique(np.concatenate([tail, np.minimum(1 - tail, 1 - 2.0**-53)]))
+    ends: list[tuple[float, float]] = []
+    for value in law.atoms:
+        upper = float(law.cdf(np.array([value]))[0])
+        here = sum(_share_at(part.of, value) * part.share for part in law.parts)
+        ends += [(max(0.0, upper - here), value), (min(1.0, upper), value)]
+    jumps = np.array(ends)
+    apart = (np.abs(inner[:, None] - jumps[None, :, 0]) > 1e-12).all(axis=1)
+    p = np.concatenate([inner[apart], jumps[:, 0]])
+    x = np.concatenate([law.quantile(inner[apart]), jumps[:, 1]])
+    order = np.lexsort((x, p))
+    p, x = p[order], np.maximum.accumulate(x[order])
+    return np.concatenate([[0.0], p, [1.0]]), np.concatenate([x[:1], x, x[-1:]])
+
+
+def _share_at(law: Any, value: float) -> float:
+    """The chance of exactly a value."""
+    if isinstance(law, Mixture):
+        return sum(part.share * _share_at(part.of, value) for part in law.parts)
+    return float(isinstance(law, Constant) and law.value.value == value)
 
 
 @compiled_as("float64(float64)")

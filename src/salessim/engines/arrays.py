@@ -19,8 +19,7 @@ from salessim.engines.outcome import (
     Raw,
     cut_off,
 )
-from salessim.engines.reference import most_roles, stalled
-from salessim.errors import LimitReached
+from salessim.engines.reference import most_roles, stalled, too_many_open
 from salessim.network import Network
 from salessim.order import MOST_OPEN
 from salessim.records import NEVER
@@ -151,9 +150,7 @@ def _more_slots(state: c.State) -> c.State:
     """Twice the slots; the new ones are free, the at-once list is straightened."""
     n, room = state.n, len(state.case)
     if 2 * room > MOST_OPEN:
-        raise LimitReached(
-            f"more than {MOST_OPEN // 2:,} cases are open at once; the load is too high (see `salessim validate`) or cases never leave"
-        )
+        raise too_many_open()
     ready = np.zeros(2 * room, np.int64)
     ready[: n[c.READY_COUNT]] = np.roll(state.ready, -int(n[c.READY_HEAD]))[: n[c.READY_COUNT]]
     n[c.READY_HEAD] = 0

@@ -9,6 +9,7 @@ counting be switched off (a factor of three), and Ctrl-C and progress get their 
 from __future__ import annotations
 
 from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.durations import ticks as whole_ticks
 from salessim.engines.machine import (
     AGENDA,
     AREA,
@@ -296,7 +297,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
     n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
     factor = needs.factor[natural(case[slot, LEAD])]
-    time = ticks if factor == 1.0 else int(ticks * factor + 0.5)
+    time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
@@ -359,6 +360,8 @@ def spawn(model: Model, state: State, slot, which, delay):
     )  # fmt: skip
     customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
     child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+    if delay == 0 and case[slot, ENABLED] == n[NOW]:
+        case[child, STALLED] = case[slot, STALLED] + 1
     put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
 
 
@@ -505,6 +508,9 @@ def advance(model: Model, state: State):
         elif verb == SPAWN:
             look = True
             case[slot, PHASE] = after
+            if number == 0 and case[slot, STALLED] >= MOST_STALLED and case[slot, ENABLED] == n[NOW]:
+                n[FULL] = step
+                return STALLED_CASE
             spawn(model, state, slot, rules.steps.first_spawn[step] + after - LEAVE - 1, number)
         else:
             end_visit(model, state, slot, step, number, phase == BEGIN + 1)

@@ -15,6 +15,7 @@ import numpy as np
 import simpy
 
 from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.durations import ticks as whole_ticks
 from salessim.engines.outcome import (
     BEGUN,
     BUSY,
@@ -97,7 +98,7 @@ class Reference:
         self.staffed = [s for s, a in enumerate(needs.area) if a >= 0]
         self.roles = [_roles(needs, s) for s in range(len(self.queues))]
         self.open: dict[int, Case] = {}
-        self.orders = self.spawned = 0
+        self.orders = self.spawned = self.on_their_way = 0
         self.asking: Case | None = None
         self.tally = np.zeros((len(self.queues), STEP_TALLIES)).tolist()
         self.team_tally = np.zeros((len(people.size), TEAM_TALLIES)).tolist()
@@ -164,14 +165,15 @@ class Reference:
                 self.bear(Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s]))
             serial += 1
 
-    def bear(self, case: Case) -> None:
+    def bear(self, case: Case, on_its_way: bool = False) -> None:
         """A case arrives."""
+        self.on_their_way -= on_its_way
         case.number, case.born = self.born, self.env._now
         if case.customer == NEVER:
             case.customer = case.number
         self.born += 1
-        if len(self.open) >= MOST_OPEN:
-            raise LimitReached(f"more than {MOST_OPEN:,} cases are open at once")
+        if len(self.open) + self.on_their_way >= MOST_OPEN:
+            raise too_many_open()
         self.open[case.number] = case
         self.env.process(self.journey(case))
 
@@ -189,7 +191,9 @@ class Reference:
         )
         customer = NEVER if spawns.new_customer[which] else parent.customer
         child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
-        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child))
+        child.stalled = parent.stalled + 1 if delay == 0 and parent.enabled == self.env._now else 0
+        self.on_their_way += 1
+        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child, on_its_way=True))
 
     def journey(self, case: Case) -> Generator[simpy.Event, int, None]:
         """What a case lives through: visit after visit, verb after verb."""
@@ -223,6 +227,8 @@ class Reference:
                     end = _finish(model.hours, model.flow.calendar[step], env._now, number)
                     yield self.at(end, FINISHED, case.number)
                 elif verb == SPAWN:
+                    if number == 0 and case.stalled >= MOST_STALLED and case.enabled == env._now:
+                        raise stalled(self.network, step)
                     self.spawn(case, rules.steps.first_spawn[step] + phase - LEAVE - 1, number)
                 else:
                     break
@@ -387,7 +393,7 @@ class Reference:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
         model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
         factor, calendar = case.pace
-        time = ticks if factor == 1.0 else int(ticks * factor + 0.5)
+        time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
         end = _finish(hours, calendar, now, time)
         case.started = now
         if case.responded == NEVER and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
@@ -439,6 +445,14 @@ def stalled(network: Network, step: int) -> LimitReached:
     return LimitReached(
         f"a case went through {MOST_STALLED:,} visits at one instant, last at step {network.labels.steps[step]!r}; "
         "give a step of that loop some time, or its way back a limit"
+    )
+
+
+def too_many_open() -> LimitReached:
+    """The error of a run that fills up with cases."""
+    return LimitReached(
+        f"more than {MOST_OPEN:,} cases are open or on their way at once; the load is too high (see `salessim validate`), "
+        "cases never leave, or they bring more and more further ones"
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import InputError
-from salessim.scenario.levers import apply, domain, today
+from salessim.scenario.checks import nearest
+from salessim.scenario.levers import apply, domain, is_today, misfits, today
 from salessim.scenario.traffic import loads
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Space:
     scenario: Scenario
     options: Mapping[str, tuple[Any, ...]]
 
-    @property
+    @cached_property
     def today(self) -> Settings:
         """Do nothing."""
         return {name: today(self.scenario, self.scenario.levers[name]) for name in self.options}
@@ -56,19 +58,21 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
     names = sorted(scenario.levers) if levers is None else sorted(levers)
     for name in names:
         if name not in scenario.levers:
-            from salessim.scenario.checks import nearest
-
             raise InputError(f"lever {name!r}", "there is no such lever", nearest(name, scenario.levers))
+    for problem in misfits(scenario):
+        if problem.path[1] in names:
+            raise InputError(".".join(map(str, problem.path)), problem.problem, problem.remedy)
     if not names:
         raise InputError(scenario.name, "the scenario declares no levers", "add 'levers:' or use `salessim optimise --propose`")
     options: dict[str, tuple[Any, ...]] = {}
     for name in names:
         lever = scenario.levers[name]
-        choices = domain(scenario, lever)
+        choices, now = domain(lever), today(scenario, lever)
         if lever.range is not None:
             low, high = choices
             choices = tuple(low + (high - low) * i / (RANGE_STEPS - 1) for i in range(RANGE_STEPS))
-        now = today(scenario, lever)
+        elif lever.choice is not None:
+            choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
         options[name] = choices if now in choices else (now, *choices)
     return Space(scenario, options)
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salessim.scenario import ranges
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario, Step
+    from salessim.scenario.model import Lever, Route, Scenario, Step
 
 Path = tuple[str | int, ...]
 
@@ -93,8 +94,13 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
             yield from known(("channels", name, "segments", segment), segment, segments, "segment")
         if channel.arrivals is not None:
             yield from known(("channels", name, "arrivals", "calendar"), channel.arrivals.calendar, calendars, "calendar")
-            for span in channel.arrivals.hours or {}:
-                yield from _whole_hours(("channels", name, "arrivals", "hours", span), span)
+            yield from _hours(("channels", name, "arrivals", "hours"), channel.arrivals.hours or {})
+            calendar = scenario.calendars.get(channel.arrivals.calendar)
+            if calendar is not None and not calendar.shifts:
+                yield Problem(
+                    ("channels", name, "arrivals", "calendar"), f"the calendar {channel.arrivals.calendar!r} has no weekly shifts, so a rate per week means nothing",
+                    "give it shifts, or choose another",
+                )  # fmt: skip
     for name, step in steps.items():
         path = _at(scenario, name)
         yield from known((*path, "calendar"), step.calendar, calendars, "calendar")
@@ -129,16 +135,26 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
                     yield from known((*path, "spawns", i, "probability", segment), segment, {*segments, REST}, "segment")
 
 
-def _whole_hours(path: Path, span: str) -> Iterator[Problem]:
+def _hours(path: Path, hours: Iterable[str]) -> Iterator[Problem]:
+    """Spans of whole hours that do not overlap."""
     from salessim.scenario.calendars import spans
 
-    try:
-        if all(minute % 60 == 0 for pair in spans(span) for minute in pair):
-            return
-        problem, remedy = f"{span!r} does not begin and end on the hour", "write whole hours such as '08:00-12:00'"
-    except ValueError as wrong:
-        problem, _, remedy = str(wrong).partition("; ")
-    yield Problem(path, problem, remedy)
+    taken: dict[int, str] = {}
+    for span in hours:
+        try:
+            pairs = spans(span)
+        except ValueError as wrong:
+            problem, _, remedy = str(wrong).partition("; ")
+            yield Problem((*path, span), problem, remedy)
+            continue
+        if any(minute % 60 for pair in pairs for minute in pair):
+            yield Problem((*path, span), f"{span!r} does not begin and end on the hour", "write whole hours such as '08:00-12:00'")
+            continue
+        for hour in (minute // 60 % 24 for start, end in pairs for minute in range(start, end, 60)):
+            if hour in taken:
+                yield Problem((*path, span), f"{span!r} and {taken[hour]!r} overlap", "give each hour of the day once")
+                break
+            taken[hour] = span
 
 
 def _shares(scenario: Scenario) -> Iterator[Problem]:
@@ -154,31 +170,57 @@ def _shares(scenario: Scenario) -> Iterator[Problem]:
                     "make them sum to 100 %, or leave one share out to take the rest",
                 )  # fmt: skip
                 break
+            if not has_rest and all(r.limit is not None or share_in(r.share, segment) == 0 for r in given if r.share is not None):
+                yield Problem(
+                    (*_at(scenario, name), "then"), f"for segment {segment!r} every route with a share has a limit, so a case could get stuck",
+                    "leave one share out to take the rest",
+                )  # fmt: skip
+                break
 
 
-def _ways(scenario: Scenario, step: Step) -> set[str]:
-    """Steps a case can go to next, by routes that some segment takes."""
-    ways = {r.to for r in step.then if r.to and any(step.share_of(r, g) > 0 or r.share is None for g in scenario.segments)}
-    return ways | ({step.gives_up.to} if step.gives_up and step.gives_up.to else set())
+def _live(step: Step, segment: str) -> list[Route]:
+    """Routes that some case of a segment takes; what closed and fading routes leave goes to the rest."""
+    gives = any((r.limit is not None or r.fades is not None) and step.share_of(r, segment) > 0 for r in step.then)
+    return [r for r in step.then if step.share_of(r, segment) > 0 or (r.share is None and gives)]
+
+
+def _visited(scenario: Scenario) -> set[tuple[str, str]]:
+    """(step, segment) that some case can come to."""
+    steps = scenario.steps
+    todo = [(c.enters, g) for c in scenario.channels.values() for g, share in c.segments.items() if share > 0]
+    found: set[tuple[str, str]] = set()
+    while todo:
+        name, segment = here = todo.pop()
+        if here in found or name not in steps:
+            continue
+        found.add(here)
+        step = steps[name]
+        todo += [(r.to, segment) for r in _live(step, segment) if r.to]
+        if step.gives_up and step.gives_up.to:
+            todo.append((step.gives_up.to, segment))
+        todo += [(s.to, s.segment or segment) for s in step.spawns if share_in(s.probability, segment) > 0]
+    return found
 
 
 def _ends(scenario: Scenario) -> Iterator[Problem]:
     steps = scenario.steps
     if any(r.to and r.to not in steps for s in steps.values() for r in s.then):
         return  # named above
-    ways = {name: {w for w in _ways(scenario, step) if w in steps} for name, step in steps.items()}
-    ending = {n for n, s in steps.items() for r in s.then if r.to is None and any(s.share_of(r, g) > 0 for g in scenario.segments)}
-    while True:
-        more = {n for n in steps if n not in ending and ways[n] & ending}
-        if not more:
-            break
-        ending |= more
-    stuck = [n for n in steps if n not in ending]
-    if stuck:
-        yield Problem(
-            _at(scenario, stuck[0]), f"a case can never leave the process from here (steps {', '.join(sorted(stuck)[:6])})",
-            "add a route with 'lost' or 'done'",
-        )  # fmt: skip
+    # Give-ups are no way out of a loop: a customer who is served at once never gives up.
+    visited = _visited(scenario)
+    for segment in scenario.segments:
+        live = {name: _live(step, segment) for name, step in steps.items()}
+        ending = {n for n, routes in live.items() if any(r.to is None for r in routes)}
+        while more := {n for n in steps if n not in ending and any(r.to in ending for r in live[n])}:
+            ending |= more
+        stuck = [n for n in steps if n not in ending and (n, segment) in visited]
+        if stuck:
+            whose = f" of segment {segment!r}" if len(scenario.segments) > 1 else ""
+            yield Problem(
+                _at(scenario, stuck[0]), f"a case{whose} can never leave the process from here (steps {', '.join(sorted(stuck)[:6])})",
+                "add a route with 'lost' or 'done'",
+            )  # fmt: skip
+            return
     # A cycle of steps that surely take no time is a loop without end at one instant.
     timeless = {
         n for n, s in steps.items()
@@ -258,8 +300,6 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _levers(scenario: Scenario) -> Iterator[Problem]:
-    from salessim.scenario.paths import find
-
     steps = scenario.steps
     for name, lever in scenario.levers.items():
         path: Path = ("levers", name)
@@ -271,6 +311,9 @@ def _levers(scenario: Scenario) -> Iterator[Problem]:
                 yield Problem((*path, field), f"{step!r} is a core step, which no lever may touch", "choose a flexible step")
         if lever.automate in steps and steps[lever.automate].kind != "work":
             yield Problem((*path, "automate"), f"nobody works at {lever.automate!r}", "automate a step with 'work'")
+        kinds = {steps[s].kind for s in lever.merge or () if s in steps}
+        if len(kinds) > 1 or (lever.merge and lever.merge[0] == lever.merge[1]):
+            yield Problem((*path, "merge"), "two steps that are merged must differ and be of one kind (work, automatic, customer)", "choose others")
         for step in lever.merge or ():
             if step not in steps:
                 yield Problem((*path, "merge"), f"there is no step {step!r}", nearest(step, steps))
@@ -279,7 +322,66 @@ def _levers(scenario: Scenario) -> Iterator[Problem]:
         if lever.add_staff is not None and lever.add_staff not in scenario.teams:
             yield Problem((*path, "add_staff"), f"there is no team {lever.add_staff!r}", nearest(lever.add_staff, scenario.teams))
         if lever.field is not None:
-            try:
-                find(scenario, lever.field)
-            except KeyError as wrong:
-                yield Problem((*path, "field"), str(wrong.args[0]), str(wrong.args[1]))
+            yield from _lever_field(scenario, name, lever)
+    sets: dict[str, str] = {}
+    for name, lever in scenario.levers.items():
+        if (what := _sets(lever)) is not None:
+            if what in sets:
+                yield Problem(("levers", name), f"the levers {sets[what]!r} and {name!r} both set {what}", "keep one of them")
+            sets[what] = name
+
+
+def _sets(lever: Lever) -> str | None:
+    """The field that a lever sets, if it sets just one."""
+    if lever.add_staff is not None:
+        return f"teams.{lever.add_staff}.size"
+    if lever.automate is not None:
+        return f"steps.{lever.automate}.automation"
+    if lever.field is not None and lever.field.startswith("stages."):
+        return lever.field.split(".", 2)[2]
+    return lever.field
+
+
+def _lever_field(scenario: Scenario, name: str, lever: Lever) -> Iterator[Problem]:
+    from salessim.scenario.paths import plain, split
+
+    assert lever.field is not None
+    field, path = lever.field, ("levers", name, "field")
+    try:
+        now = plain(scenario, field)
+        keys = split(scenario, field)
+    except KeyError as wrong:
+        yield Problem(path, str(wrong.args[0]), str(wrong.args[1]))
+        return
+    if keys[0] in ("levers", "salessim", "name", "description", "provenance"):
+        yield Problem(path, f"{field!r} says nothing about the process", "choose a field below clock, teams, channels, segments or stages")
+    core = [s for s, step in scenario.steps.items() if step.core]
+    for step in core:
+        here = ["stages", scenario.stage_of(step), "steps", step]
+        if keys[: len(here)] == here or here[: len(keys)] == keys:
+            yield Problem(path, f"{step!r} is a core step, which no lever may touch", "choose a flexible step")
+            return
+    if lever.integer is not None and not (now is None or (isinstance(now, int) and not isinstance(now, bool))):
+        yield Problem(("levers", name, "integer"), f"{field!r} is {now!r}, not a whole number", "use 'choice' or 'range'")
+    if lever.range is not None:
+        yield from _range(("levers", name, "range"), field, now, lever.range)
+
+
+def _range(path: Path, field: str, now: object, bounds: tuple[object, object]) -> Iterator[Problem]:
+    """Two ends of the kind of quantity that the field holds, the smaller first."""
+    if now is None or isinstance(now, bool | dict | list):
+        yield Problem(path, f"{field!r} holds no single quantity today", "use 'choice', or give the field of a law such as 'steps.x.work.mean'")
+        return
+    if isinstance(now, int):
+        yield Problem(path, f"{field!r} is a whole number", "use 'integer: [low, high]'")
+        return
+    try:
+        scale, low = ranges.read(bounds[0])
+        high = ranges.on(scale, bounds[1])
+        ranges.on(scale, now)
+    except ValueError as wrong:
+        problem, _, remedy = str(wrong).partition("; ")
+        yield Problem(path, f"{problem} (the field is {now!r} today)", remedy)
+        return
+    if not low < high:
+        yield Problem(path, f"the range runs from {bounds[0]} to {bounds[1]}", "put the smaller first")

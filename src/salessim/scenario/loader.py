@@ -78,11 +78,31 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as wrong:
-        # A misspelt field is the cause, what is then missing the consequence.
-        errors = sorted(wrong.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        return [_explain(error, data) for error in errors]
+        return _told(wrong, data)
     found = list(problems(scenario))
     return found or scenario
+
+
+_FIRST = ("extra_forbidden", "union_tag_invalid")
+"""A misspelt field or law is the cause; what is then missing, or fits no other form, the consequence."""
+
+
+def _told(wrong: ValidationError, data: Any) -> list[Problem]:
+    """Pydantic's findings, causes first; of the forms that a value could have had, only the one that came closest."""
+    found = [(error, _in_file(error["loc"], data)) for error in wrong.errors()]
+    deeper = [path for _, path in found]
+
+    def consequence(error: Any, path: tuple[str | int, ...]) -> bool:
+        internal = isinstance(error["loc"][-1], str) and "[" in error["loc"][-1] and error["type"] not in _FIRST
+        return internal and any(p != path and p[: len(path)] == path for p in deeper)
+
+    kept = [(e, p) for e, p in found if not consequence(e, p)]
+    kept.sort(key=lambda ep: (ep[0]["type"] not in _FIRST, ep[0]["type"] == "literal_error"))
+    result: dict[Any, Problem] = {}
+    for error, path in kept:
+        missing = error["loc"][-1] if error["type"] == "missing" else None
+        result.setdefault((path, missing), _explain(error, data))
+    return list(result.values())
 
 
 def _place(path: tuple[str | int, ...], positions: Positions | None) -> str:
@@ -134,7 +154,7 @@ def _in_file(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
             here = here[key]
         elif key == "[key]" or (i < len(loc) - 1 and not isinstance(here, dict)):
             continue
-        elif isinstance(here, dict) and i == len(loc) - 1:
+        elif isinstance(here, dict) and i == len(loc) - 1 and "[" not in str(key):
             path.append(key)
     return tuple(path)
 
@@ -253,6 +273,7 @@ def scenario_hash(scenario: Scenario) -> str:
 
     data = bare(scenario.model_dump(mode="json"))
     data.pop("levers", None)
+    data.pop("provenance", None)
     for stage in data["stages"].values():
         for step in stage["steps"].values():
             step["then"].sort(key=lambda r: json.dumps(r, sort_keys=True))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from salessim.durations import Law
 from salessim.scenario.calendars import Calendar, zone
-from salessim.units import CostRate, Duration, Money, Rate, Share
+from salessim.units import YEAR, CostRate, Duration, Money, Rate, Share
 
 LANGUAGE_VERSION = 1
 ALWAYS = "always"
@@ -65,6 +65,10 @@ class Clock(Part):
         zone(self.time_zone)
         if self.horizon <= 0:
             raise ValueError("the horizon is zero; give a time such as '1 year'")
+        if self.horizon > 100 * YEAR:
+            raise ValueError("the horizon is longer than 100 years; give a shorter one")
+        if not 1900 <= self.start.year <= 2200:
+            raise ValueError(f"the start {self.start} is not between 1900 and 2200; give a date of our time")
         if self.warm_up >= self.horizon:
             raise ValueError("warm_up is not shorter than the horizon; give a shorter warm_up or a longer horizon")
         return self
@@ -76,7 +80,7 @@ class Team(Documented):
     size: Annotated[int, Field(ge=0, le=100_000)]
     calendar: Name = ALWAYS
     cost: CostRate | None = None
-    skills: dict[Name, Annotated[float, Field(gt=0, le=100)]] = {}
+    skills: dict[Name, Annotated[float, Field(ge=0.01, le=100)]] = {}
     at_shift_end: Literal["suspend", "overtime"] = "suspend"
     overtime_pay: Annotated[float, Field(ge=0, le=10)] = 1.5
 
@@ -98,8 +102,8 @@ class Campaign(Documented):
 class Arrivals(Documented):
     """Cases that come by themselves: an inhomogeneous Poisson process, over-dispersed if days differ by more than chance.
 
-    `rate` is the mean over a whole week of the profile, before season, growth and campaigns; the profiles are
-    relative, so they need no particular scale.
+    `rate` is the mean over a whole ordinary week, before holidays, season, growth and campaigns; the profiles are
+    relative, so they need no particular scale, and hours in which `calendar` is closed simply get nothing.
     """
 
     rate: Rate
@@ -115,7 +119,9 @@ class Arrivals(Documented):
     batch: dict[Annotated[int, Field(ge=1, le=10_000)], Share] | None = None
 
     @model_validator(mode="after")
-    def _batch_sums_to_one(self) -> Self:
+    def _sane(self) -> Self:
+        if 0 < self.daily_cv < 0.001:
+            raise ValueError(f"daily_cv is {self.daily_cv:g}, too little to matter; give 0 or at least 0.001")
         if self.batch is not None:
             _check_total(self.batch.values(), "the shares of the batch sizes")
         return self
@@ -321,6 +327,8 @@ class Step(Documented):
             for field in ("by", "together_with", "skill", "automation", "patience", "patience_by_segment", "gives_up", "hold", "waiting_room"):
                 if getattr(self, field) not in (None, (), {}):
                     raise ValueError(f"'{field}' is for staffed work, but nobody works here; remove it or use 'work'")
+            if any(r.fades and r.fades.of == "queue" for r in self.then):
+                raise ValueError("a route fades with the time queued, but nobody queues here; write 'of: age' or use 'work'")
         shares = [r for r in self.then if r.share is None]
         if len(shares) > 1:
             raise ValueError("two routes have no share; only one can take the rest")

@@ -44,6 +44,26 @@ def find(scenario: Scenario, path: str) -> Any:
     return here
 
 
+def plain(scenario: Scenario, path: str) -> Any:
+    """The value at a path as a file would have it: words, numbers, lists and mappings; None if it is not set.
+
+    Raises:
+        KeyError: with problem and remedy.
+    """
+    find(scenario, path)
+    here: Any = scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for key in split(scenario, path):
+        if isinstance(here, list):
+            here = here[int(key)]
+        elif isinstance(here, dict):
+            here = here.get(key)
+        elif key == "value":
+            continue  # a law written short is its value
+        else:
+            return None
+    return here
+
+
 def fields_of(part: Any) -> dict[str, Any]:
     """What can follow in a path, by the names of the file."""
     if isinstance(part, dict):
@@ -59,7 +79,9 @@ def fields_of(part: Any) -> dict[str, Any]:
 def put(data: Any, keys: list[str], value: Any) -> None:
     """Set a value in plain data; a law written short ("25 min") becomes a mapping when one of its fields is set."""
     for i, key in enumerate(keys[:-1]):
-        data = data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
+        above, data = data, data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
+        if isinstance(data, str | int | float) and i == len(keys) - 2 and keys[-1] == "value":
+            data = above[int(key) if isinstance(above, list) else key] = {"law": "constant", "value": data}
         if not isinstance(data, dict | list):
             raise KeyError(f"there is nothing below {'.'.join(keys[: i + 1])!r}", "set the whole field instead")
     if isinstance(data, list):

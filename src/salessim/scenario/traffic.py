@@ -1,17 +1,22 @@
 """The traffic equations: how often a case comes to each step, and how much work that gives each team.
 
 Exact for the routing as written, limits of loops included (the chain is unrolled over the visits that count against
-a limit). Nobody is taken to wait: give-ups and fading are left out, so a load is an upper bound where they occur.
+a limit). Nobody is taken to wait: give-ups and fading are left out, so the load of most teams is an upper bound; a
+team to which give-ups and faded cases are sent gets more than is counted here, and its load says so.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from salessim.units import WEEK
+from salessim.errors import ScenarioError
+from salessim.hours import Intervals, intersection
+from salessim.units import HOUR, WEEK
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -31,6 +36,8 @@ class TeamLoad:
     """Person-hours of work a week."""
     available: float
     """Person-hours on duty a week."""
+    or_more: bool = False
+    """Whether cases that gave up or cooled off come on top."""
 
     @property
     def unstable(self) -> bool:
@@ -42,7 +49,7 @@ def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
     """Expected visits to each step of a case of a segment that enters at a step, its own journey only.
 
     Raises:
-        numpy.linalg.LinAlgError: a case never leaves (refused when a scenario is loaded).
+        ScenarioError: a case never leaves (refused when a scenario is loaded, as far as limits can be followed).
     """
     limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
     most = {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
@@ -75,13 +82,20 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
             columns.append(number[state])
             weights.append(share)
     from scipy.sparse import coo_array, eye_array
-    from scipy.sparse.linalg import spsolve
+    from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
     n = len(number)
     start = np.zeros(n)
     start[0] = 1.0
     matrix = eye_array(n, format="csc") - coo_array((weights, (rows, columns)), shape=(n, n)).tocsc()
-    solution = np.atleast_1d(spsolve(matrix.tocsc(), start))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MatrixRankWarning)  # said in our own words below
+        solution = np.atleast_1d(spsolve(matrix.tocsc(), start))
+    if not np.isfinite(solution).all() or (solution < -1e-9).any():
+        raise ScenarioError(
+            f"steps.{entry}", f"a case of segment {segment!r} that enters here can never leave, or the limits of its loops are too many to follow",
+            "give fewer steps a limit, or add a route with 'lost' or 'done'",
+        )  # fmt: skip
     result = dict.fromkeys(scenario.steps, 0.0)
     for (name, _), i in number.items():
         result[name] += float(solution[i])
@@ -127,7 +141,8 @@ def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:
 def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     """Mean visits per tick for each (step, segment), spawned cases included.
 
-    Spawned cases that would come after the horizon are counted too: the long-run rate.
+    Spawned cases that would come after the horizon are counted too: the long-run rate. Where cases bring as many
+    further cases as themselves, or more, there is no such rate; then those are counted that come before the horizon.
     """
     from salessim.scenario.model import share_in
 
@@ -141,9 +156,9 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
             per_entry[key] = visits(scenario, *key)
         return per_entry[key]
 
-    # e = external + S e, where S counts the cases spawned at an entry per case that entered elsewhere.
+    # brings[child, parent]: cases spawned at an entry per case that entered elsewhere; later: times their mean delay.
     spawners = [(name, s) for name, step in scenario.steps.items() for s in step.spawns]
-    matrix = np.eye(len(keys))
+    brings, later = np.zeros((len(keys), len(keys))), np.zeros((len(keys), len(keys)))
     relevant = set(entries)
     todo = list(entries)
     while todo:
@@ -152,16 +167,20 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
             mean = journey(key)[name] * share_in(spawn.probability, key[1])
             child = (spawn.to, spawn.segment or key[1])
             if mean > 0:
-                matrix[index[child], index[key]] -= mean
+                brings[index[child], index[key]] += mean
+                later[index[child], index[key]] += mean * spawn.after.mean
                 if child not in relevant:
                     relevant.add(child)
                     todo.append(child)
     external = np.zeros(len(keys))
     for key, rate in entries.items():
         external[index[key]] = rate
-    entering = np.linalg.solve(matrix, external)
-    if (entering < -1e-12).any():
-        entering = np.full(len(keys), np.inf)  # each case brings one or more on average: growth without end
+    try:
+        entering = np.linalg.solve(np.eye(len(keys)) - brings, external)
+    except np.linalg.LinAlgError:
+        entering = np.full(len(keys), -1.0)
+    if not np.isfinite(entering).all() or (entering < -1e-12).any():
+        entering = _before(scenario.clock.horizon, external, brings, later)
     result = dict.fromkeys(keys, 0.0)
     for key in relevant:
         for name, mean in journey(key).items():
@@ -170,22 +189,37 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     return result
 
 
+MOST_GENERATIONS = 10_000
+
+
+def _before(horizon: int, external: Any, brings: Any, later: Any) -> Any:
+    """Rates of entering, generation by generation, of those who on average come before the horizon."""
+    rate, late, total = external, np.zeros_like(external), np.zeros_like(external)
+    for _ in range(MOST_GENERATIONS):
+        age = np.divide(late, rate, out=np.zeros_like(late), where=rate > 0)
+        counted = rate * np.maximum(0.0, 1.0 - age / horizon)
+        total = total + counted
+        if counted.sum() <= 1e-12 * total.sum() or total.sum() > 1.0:  # a case each microsecond: enough is known
+            break
+        rate, late = brings @ rate, brings @ late + later @ rate
+    return total
+
+
 def loads(scenario: Scenario) -> list[TeamLoad]:
-    """The load of every team; work that several teams can do is dealt out so that the highest load is lowest."""
+    """The load of every team; work that several teams can do is dealt out so that the highest load is lowest.
+
+    Steps that need people of different calendars at once have a row of their own, after the teams.
+
+    Example:
+        >>> import salessim as ss  # doctest: +SKIP
+        >>> {row.team: round(row.load, 2) for row in ss.loads(ss.Scenario.load("scenarios/b2b.yaml"))}  # doctest: +SKIP
+    """
     from salessim.network import roles_of
 
     clock = scenario.clock
     flow = throughput(scenario)
     teams = sorted(scenario.teams)
-    available = {}
-    for name in teams:
-        team = scenario.teams[name]
-        hours = (
-            clock.horizon
-            if team.calendar == "always"
-            else sum(b - a for a, b in scenario.calendars[team.calendar].intervals(clock.start, clock.time_zone, clock.horizon))
-        )
-        available[name] = team.size * hours / clock.horizon
+    available = {t: scenario.teams[t].size * _length(_intervals(scenario, t)) / clock.horizon for t in teams}
     fixed = dict.fromkeys(teams, 0.0)
     shared: list[list[tuple[str, float]]] = []
     for name, step in scenario.steps.items():
@@ -203,11 +237,63 @@ def loads(scenario: Scenario) -> list[TeamLoad]:
                 shared.append([(team, work * p) for (team, _), p in zip(role, pace, strict=True)])
     if shared:
         _deal_out(fixed, shared, available)
-    return [
-        TeamLoad(t, fixed[t] / available[t] if available[t] > 0 else (float("inf") if fixed[t] > 0 else 0.0),
-                 fixed[t] * WEEK / 3.6e9, available[t] * WEEK / 3.6e9)
-        for t in teams
-    ]  # fmt: skip
+    more = _overflowing(scenario)
+    rows = [_row(t, fixed[t], available[t], t in more) for t in teams]
+    return rows + _meetings(scenario, flow)
+
+
+def _row(name: str, demanded: float, available: float, or_more: bool = False) -> TeamLoad:
+    """People's time demanded and available, in persons on average, as a load and hours a week."""
+    load = demanded / available if available > 0 else float("inf") if demanded > 0 else 0.0
+    return TeamLoad(name, load, demanded * WEEK / HOUR, available * WEEK / HOUR, or_more)
+
+
+def _overflowing(scenario: Scenario) -> set[str]:
+    """Teams to which cases that gave up or cooled off may come."""
+    from salessim.network import roles_of
+
+    steps = scenario.steps
+    todo = [s.gives_up.to for s in steps.values() if s.gives_up and s.gives_up.to]
+    todo += [r.to for s in steps.values() if any(w.fades for w in s.then) for r in s.then if r.share is None and r.to]
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += [r.to for r in steps[name].then if r.to]
+    return {team for name in seen for role in roles_of(scenario, steps[name]) for team, _ in role}
+
+
+def _meetings(scenario: Scenario, flow: dict[tuple[str, str], float]) -> list[TeamLoad]:
+    """Steps for several people whose calendars differ: what they ask of the time in which all are there."""
+    from salessim.network import roles_of
+
+    clock, rows = scenario.clock, []
+    for name, step in scenario.steps.items():
+        if not step.together_with or any(scenario.teams[t].at_shift_end == "overtime" for r in roles_of(scenario, step) for t, _ in r):
+            continue
+        roles = roles_of(scenario, step)
+        firsts = [role[0][0] for role in roles]
+        hours = [_intervals(scenario, t) for t in firsts]
+        shared = reduce(intersection, hours)
+        if all(h == shared for h in hours) or any(len(role) > 1 for role in roles):
+            continue
+        at_once = min(scenario.teams[t].size // firsts.count(t) for t in firsts)
+        by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
+        work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments) * by_hand / roles[0][0][1]
+        rows.append(_row(f"{name} ({' with '.join(firsts)})", work, at_once * _length(shared) / clock.horizon))
+    return rows
+
+
+def _intervals(scenario: Scenario, team: str) -> Intervals:
+    clock, calendar = scenario.clock, scenario.teams[team].calendar
+    if calendar == "always":
+        return [(0, clock.horizon)]
+    return scenario.calendars[calendar].intervals(clock.start, clock.time_zone, clock.horizon)
+
+
+def _length(intervals: Intervals) -> int:
+    return sum(end - start for start, end in intervals)
 
 
 def _deal_out(fixed: dict[str, float], shared: list[list[tuple[str, float]]], available: dict[str, float]) -> None:
