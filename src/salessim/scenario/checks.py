@@ -337,9 +337,7 @@ def _sets(lever: Lever) -> str | None:
         return f"teams.{lever.add_staff}.size"
     if lever.automate is not None:
         return f"steps.{lever.automate}.automation"
-    if lever.field is not None and lever.field.startswith("stages."):
-        return lever.field.split(".", 2)[2]
-    return lever.field
+    return lever.field.partition(".steps.")[2] if lever.field and lever.field.startswith("stages.") else lever.field
 
 
 def _lever_field(scenario: Scenario, name: str, lever: Lever) -> Iterator[Problem]:
