@@ -20,6 +20,7 @@ from salessim.statistics import (
     enough,
     mean_interval,
     paired_difference,
+    paired_ratio_difference,
     quantile_interval,
     ratio_interval,
     share_interval,
@@ -159,6 +160,33 @@ def test_paired_differences(level: float, part: str, exact: float) -> None:
 
     low, high = band(level)
     assert low <= covered(draw, make, exact, seed=4) <= high
+
+
+def two_ratios(g: np.random.Generator, n: int, draw: Callable[..., Any], less: float) -> Any:
+    """The same sales at two costs, under common random numbers; the second costs `less` a sale less and a bit of noise."""
+    cost, sales = draw(g, n)
+    return np.stack([cost, sales], 1), np.stack([cost - less * sales + g.normal(0, 5, n), sales], 1)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("n", [10, 30])
+def test_differences_of_ratios(level: float, n: int) -> None:
+    """Cost per sale falls by exactly 10."""
+    low, high = band(level)
+    rate = covered(lambda g: two_ratios(g, n, cost_over_sales, 10), lambda x: paired_ratio_difference(*x, level).change, -10.0, seed=11)
+    assert low <= rate <= high
+
+
+def test_differences_of_ratios_with_very_skewed_denominators_under_cover() -> None:
+    """Exponential denominators, a ratio known exactly against one that is not: .88 with ten replications, .93 with eighty."""
+
+    def apart(g: np.random.Generator, n: int) -> Any:
+        base = g.exponential(1, n)
+        return np.stack([2 * base, base], 1), np.stack(skewed(g, n), 1)
+
+    few, many = (covered(lambda g, n=n: apart(g, n), lambda x: paired_ratio_difference(*x).change, 1.0, seed=12) for n in (10, 80))
+    assert 0.86 < few < 0.90
+    assert 0.92 < many < band(0.95)[1]
 
 
 def test_variance_reduction_is_what_it_says() -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from salessim import engines
 from salessim.engines.reference import Reference
-from salessim.errors import ScenarioError
+from salessim.errors import InputError, ScenarioError
 from salessim.experiment import compare, replicate, replicate_until
 from salessim.network import build
 from salessim.optimisation import optimise
-from salessim.optimisation.search import pareto, parse_limit
+from salessim.optimisation.limits import parse_limit, parse_limits
+from salessim.optimisation.search import pareto
 from salessim.scenario.levers import apply
 from salessim.scenario.model import Scenario
 from tests.models import random_scenario
@@ -169,6 +170,24 @@ def test_pareto_front_by_hand() -> None:
 
 
 def test_limits_in_words() -> None:
-    assert parse_limit("cost", "<= 90000/month", "EUR") == pytest.approx(90000)
-    assert parse_limit("cost", "<= 12 EUR/hour", "EUR") == pytest.approx(12 * 24 * 30.4375)
-    assert parse_limit("lost_customers", "<= 7", "EUR") == 7
+    for name, text, bound in (
+        ("cost", "<= 90000/month", 90000), ("cost", "<= 12 EUR/hour", 12 * 24 * 30.4375), ("lost_customers", "<= 7", 7), ("lost_customers", "<= 2 per day", 14),
+        ("cycle_time", "<= 3 weeks", 21), ("response_time", "<= 2 days", 48), ("win_rate", ">= 12 %", 12), ("cost_per_win", "<= 800 EUR", 800),
+    ):  # fmt: skip
+        limit = parse_limit(name, text, "EUR")
+        assert limit.bound == pytest.approx(bound), (name, text)
+        assert limit.upper == text.startswith("<")
+    lower = parse_limit("win_rate", ">= 12 %", "EUR")
+    assert (lower.holds(13), lower.holds(11), lower.holds(float("nan"))) == (True, False, False)
+    assert lower.excess(6) == pytest.approx(0.5)
+    assert [x.words("EUR") for x in parse_limits(["cost <= 9000/month", "win_rate >= 10 %"], "EUR")] == ["cost at most 9,000 EUR/month", "win rate at least 10 %"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [("cost", "<= 90000 USD/month", "is not in EUR"), ("win_rate", "<= nan", "is not finite"), ("cycle_time", "<= 3 EUR", "unknown unit"), ("lost_customers", "<= 20 apples", "does not say per what"),
+     ("cost", "90000", "is not a limit"), ("costs", "<= 1", "did you mean 'cost'")],
+)  # fmt: skip
+def test_limits_that_are_none(name: str, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        parse_limit(name, text, "EUR")

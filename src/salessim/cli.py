@@ -36,20 +36,18 @@ class _Group(click.Group):
     """Turns our errors into one line and an exit code."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        from salessim.errors import InputError, SalesSimError
+        from salessim.errors import SalesSimError
 
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # a terminal without "–" shows "?", not a traceback
         try:
             result = super().main(*args, **{**kwargs, "standalone_mode": False})
-        except InputError as wrong:
-            _say(f"salessim: {wrong}")
-            _leave(EXIT_INPUT)
         except SalesSimError as wrong:
             _say(f"salessim: {wrong}")
             _leave(EXIT_INPUT)
-        except click.exceptions.Abort:
-            _leave(EXIT_INTERRUPTED)
-        except KeyboardInterrupt:
-            _say("salessim: interrupted; finished work is kept")
+        except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+            _say("salessim: interrupted; what was finished and written is kept")
             _leave(EXIT_INTERRUPTED)
         except click.ClickException as wrong:
             wrong.show()
@@ -198,7 +196,7 @@ def validate(scenario: str, as_json: bool) -> int:
     if as_json:
         _print_json(
             {"scenario": found.name, "hash": found.hash, "steps": len(found.steps),
-             "teams": {r.team: {"load": r.load if r.load < 1e9 else None, "demanded_hours_per_week": r.demanded,
+             "teams": {r.team: {"load": r.load if r.load < 1e9 else None, "demanded_hours_per_week": r.demanded if r.demanded < 1e9 else None,
                                 "available_hours_per_week": r.available, "or_more": r.or_more, "unstable": r.unstable} for r in rows}}
         )  # fmt: skip
         return EXIT_FINE
@@ -272,24 +270,43 @@ def run(
     if changes:
         loaded = loaded.change(changes)
     writer = _log_writer(log) if log else None
-    with _Progress("replications", quiet) as progress:
-        if precision:
-            name, width, relative = _precision(precision)
-            results = experiment.replicate_until(
-                loaded, name, width, relative=relative, seed=seed, engine=engine, workers=workers, progress=progress
-            )
-        else:
-            results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
-    if writer and log:
-        writer(experiment.simulate(loaded, seed=seed, engine=engine), log)
+    wanted = _precision(precision, loaded.currency) if precision else None
+    code, extra = EXIT_FINE, []
+    try:
+        with _Progress("replications", quiet) as progress:
+            if wanted:
+                name, width, relative = wanted
+                results = experiment.replicate_until(
+                    loaded, name, width, relative=relative, seed=seed, engine=engine, workers=workers, progress=progress
+                )
+                reached = results.estimate(name)
+                if reached.half_width > (width * abs(reached.value) if relative else width):
+                    extra.append(f"The wanted precision was not reached in {len(results.numbers)} replications: {about(name).title} is known to ± {_number(reached.half_width)} {unit(name, loaded.currency)}.")
+            else:
+                results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
+        if writer and log:
+            writer(experiment.simulate(loaded, seed=seed, engine=engine), log)
+    except experiment.Interrupted as stop:
+        results, code = stop.results, EXIT_INTERRUPTED
+        extra.append(f"Interrupted: these are the {len(results.numbers)} replications that were finished.")
+    _print_results(results, everything, as_json, [*extra, *experiment.cautions(results)])
+    if code == EXIT_INTERRUPTED:
+        _leave(code)
+    return code
+
+
+def _print_results(results: Any, everything: bool, as_json: bool, cautions: list[str]) -> None:
+    """The measures of one scenario, as a table or as JSON."""
+    from salessim.measures import about, unit
+
+    loaded, seed = results.scenario, results.seed
     names = list(results.names) if everything or as_json else _headline(loaded, results.names)
-    cautions = experiment.cautions(results)
     if as_json:
         _print_json(
             {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__,
              "measures": {n: _estimate_json(results.estimate(n), unit(n, loaded.currency)) for n in names}, "cautions": cautions}
         )  # fmt: skip
-        return EXIT_FINE
+        return
     click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
     rows = []
     for name in names:
@@ -299,7 +316,6 @@ def run(
     _table(["", "mean", "interval", "unit", ""], rows)
     for text in cautions:
         _say(f"note: {text}")
-    return EXIT_FINE
 
 
 def _log_writer(path: str) -> Callable[[Any, str], None]:
@@ -314,21 +330,26 @@ def _log_writer(path: str) -> Callable[[Any, str], None]:
     return lambda log, to: getattr(log, writers[kind])(to)
 
 
-def _precision(text: str) -> tuple[str, float, bool]:
+def _precision(text: str, currency: str) -> tuple[str, float, bool]:
+    """(measure, half-width, relative) of words such as 'cycle_time=2 %' or 'cycle_time=12 h'."""
     from salessim.errors import InputError
     from salessim.measures import MEASURES
+    from salessim.optimisation.limits import figure
     from salessim.scenario.checks import nearest
+    from salessim.units import share
 
     name, _, width = text.partition("=")
     if name not in MEASURES:
         raise InputError("--precision", f"there is no measure {name!r}", nearest(name, MEASURES))
+    relative = width.strip().endswith(("%", "％"))
     try:
-        number = float(width.replace("%", "").split()[0])
+        number = share(width) if relative else figure(name, width, currency)
         if not number > 0:
-            raise ValueError
-    except (ValueError, IndexError):
-        raise InputError("--precision", f"{width!r} is not a width", "write for example 'cycle_time=2 %' or 'cycle_time=1.5'") from None
-    return (name, number / 100, True) if "%" in width else (name, number, False)
+            raise ValueError(f"{width!r} is not above zero; write for example 'cycle_time=2 %'")
+    except ValueError as wrong:
+        problem, _, remedy = str(wrong).partition("; ")
+        raise InputError("--precision", problem, remedy or "write for example 'cycle_time=2 %' or 'cycle_time=12 h'") from None
+    return name, number, relative
 
 
 @main.command()
@@ -426,18 +447,6 @@ def check(scenario: str, baseline: str, update: bool, replications: int, seed: i
     return {"passed": EXIT_FINE, "regression": EXIT_REGRESSION, "inconclusive": EXIT_INCONCLUSIVE}[answer.verdict]
 
 
-def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    from salessim.errors import InputError
-
-    result = {}
-    for text in given:
-        name, found, value = text.partition("<=")
-        if not found:
-            raise InputError(option, f"{text!r} is not a limit", "write for example 'cost <= 90000/month'")
-        result[name.strip()] = f"<= {value.strip()}"
-    return result
-
-
 @main.command()
 @click.argument("scenario")
 @seed_option
@@ -464,10 +473,9 @@ def optimise(
     loaded = _load(scenario)
     folder = _folder(out)
     journal = folder / "trials.jsonl"
-    journal.unlink(missing_ok=True)
     with _Progress("designs", quiet) as progress:
         best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or ("cycle_time", "lost_customers"), limits=_pairs(limits, "--limit"),
+            loaded, levers=list(levers) or None, objectives=objectives or ("cycle_time", "lost_customers"), limits=limits,
             trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
         )  # fmt: skip
     best.scenario.save(folder / "best.yaml")
@@ -490,8 +498,8 @@ def _best_json(best: Any) -> dict[str, Any]:
 
     return {
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(),
-        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "designs": best.designs,
-        "refused": sum(t.refused is not None for t in best.trials), "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
+        "refused": best.refused, "limits": [limit.words(best.today.currency) for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
         "differences": {n: _difference_json(best.final, n, 1, best.today.currency) for n in best.final.base.names if n in MEASURES},
     }  # fmt: skip
 

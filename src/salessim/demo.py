@@ -93,7 +93,8 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
     learnt.save(folder / "learnt.yaml")
     best.scenario.save(folder / "best.yaml")
     path = report_best(best, folder / "report.html", calibration)
-    say(f"4. {len(best.trials)} designs were tried, none of them costing over 12 % more; the best was compared with today on fresh seeds.")
+    dear = sum(t.values is not None and not t.feasible for t in best.distinct)
+    say(f"4. {len(best.distinct)} designs were tried, {dear} of them too dear (more than 12 % over today); the most promising were compared with today on fresh seeds.")
     say("")
     for sentence in best.sentences():
         say(sentence)

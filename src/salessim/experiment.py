@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from salessim.measures import about, measure, value
 from salessim.network import Network, build
 from salessim.records import Replication
 from salessim.scenario.traffic import loads, throughput
-from salessim.statistics import Difference, Estimate, enough, mean_interval, mser5, paired_difference, ratio_interval
+from salessim.statistics import Difference, Estimate, enough, mean_interval, mser5, paired_difference, paired_ratio_difference, ratio_interval
 from salessim.units import DAY
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class Results:
 
     def values(self, name: str) -> Any:
         """One figure per replication; NaN where it does not exist."""
-        a = self.pairs[name]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(a[:, 1] != 0, a[:, 0] / np.where(a[:, 1] == 0, 1, a[:, 1]), math.nan)
+        return figures(self.pairs[name])
 
     def estimate(self, name: str) -> Estimate:
         """A measure with its interval over replications."""
@@ -63,6 +61,19 @@ class Results:
     def names(self) -> list[str]:
         """Every measure there is."""
         return list(self.pairs)
+
+
+def figures(pairs: Any) -> Any:
+    """One figure per (numerator, denominator), shape [n, 2]; NaN where it does not exist."""
+    return np.where(pairs[:, 1] != 0, pairs[:, 0] / np.where(pairs[:, 1] == 0, 1, pairs[:, 1]), math.nan)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came; what had been finished is in `results`."""
+
+    def __init__(self, results: Results) -> None:
+        super().__init__()
+        self.results = results
 
 
 def check_seed(seed: int) -> int:
@@ -143,14 +154,24 @@ def replicate(
     Raises:
         InputError: a seed or count out of range.
         LimitReached: a run would not end.
+        Interrupted: Ctrl-C; holds the results of the replications that were finished, in order.
     """
     check_seed(seed)
     numbers = tuple(range(replications)) if isinstance(replications, int) else tuple(replications)
     if not numbers or len(numbers) > 1_000_000:
         raise InputError("replications", f"{len(numbers)} is out of range", "give a number from 1 to 1,000,000")
     network = build(scenario)
-    engine = choose_engine(engine, expected_visits(scenario), len(numbers))
-    rows = list(_run(network, seed, numbers, engine, workers_of(workers), progress))
+    chosen = choose_engine(engine, expected_visits(scenario), len(numbers))
+    # What "auto" leaves to the reference engine is too little to start processes for.
+    count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
+    rows: list[Any] = []
+    try:
+        for row in _run(network, seed, numbers, chosen, count, progress):
+            rows.append(row)
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        raise Interrupted(_collect(scenario, seed, numbers[: len(rows)], rows)) from None
     return _collect(scenario, seed, numbers, rows)
 
 
@@ -163,28 +184,30 @@ def _run(
             if progress:
                 progress(done + 1, len(numbers))
         return
-    with _pool(engine, min(workers, len(numbers))) as pool:
-        try:
-            for done, row in enumerate(pool.map(_one, *zip(*[(network, seed, n, engine) for n in numbers], strict=True))):
-                yield row
-                if progress:
-                    progress(done + 1, len(numbers))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = _pool(engine, min(workers, len(numbers)))
+    try:
+        for done, row in enumerate(pool.map(_one, *zip(*[(network, seed, n, engine) for n in numbers], strict=True))):
+            yield row
+            if progress:
+                progress(done + 1, len(numbers))
+    except BaseException:
+        # Not waited for: whoever pressed Ctrl-C does not want to sit through the replications under way.
+        children = list((getattr(pool, "_processes", None) or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in children:
+            child.terminate()
+        raise
+    pool.shutdown()
 
 
-def _collect(scenario: Scenario, seed: int, numbers: tuple[int, ...], rows: Iterable[Any]) -> Results:
-    rows = list(rows)
-    pairs = {name: np.array([row[0].get(name, (0.0, 0.0)) for row in rows]) for name in dict.fromkeys(k for r in rows for k in r[0])}
+def _collect(scenario: Scenario, seed: int, numbers: tuple[int, ...], rows: Sequence[Any]) -> Results:
+    pairs = {name: np.array([row[0][name] for row in rows]) for name in rows[0][0]}
     return Results(scenario, seed, numbers, pairs, np.mean([row[1] for row in rows], axis=0))
 
 
 def merge(a: Results, b: Results) -> Results:
     """The replications of both; same scenario and seed, different numbers."""
-    names = dict.fromkeys([*a.pairs, *b.pairs])
-    empty_a, empty_b = np.zeros((len(a.numbers), 2)), np.zeros((len(b.numbers), 2))
-    pairs = {n: np.concatenate([a.pairs.get(n, empty_a), b.pairs.get(n, empty_b)]) for n in names}
+    pairs = {name: np.concatenate([a.pairs[name], b.pairs[name]]) for name in a.pairs}
     weight = len(a.numbers) / (len(a.numbers) + len(b.numbers))
     return Results(a.scenario, a.seed, a.numbers + b.numbers, pairs, a.wip * weight + b.wip * (1 - weight))
 
@@ -209,6 +232,13 @@ def replicate_until(
     return results
 
 
+def difference(name: str, before: Any, after: Any) -> Difference:
+    """The paired change of a measure, from its (numerator, denominator) pairs, shape [replications, 2]."""
+    if about(name).ratio:
+        return paired_ratio_difference(before, after)
+    return paired_difference(figures(before), figures(after))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Two or more scenarios side by side; the first is the one the others are compared with."""
@@ -225,7 +255,7 @@ class Comparison:
         a, b = self.base, self.results[other]
         if name not in a.pairs or name not in b.pairs:
             return paired_difference([], [])
-        return paired_difference(a.values(name), b.values(name))
+        return difference(name, a.pairs[name], b.pairs[name])
 
     def word(self, name: str, other: int = 1) -> str:
         """better, worse, the same, unclear -- or higher and lower where neither is better."""
@@ -241,13 +271,23 @@ def compare(
 ) -> Comparison:  # fmt: skip
     """Run scenarios under common random numbers and pair them.
 
+    Args:
+        scenarios: two or more; the others are compared with the first.
+        replications: pairs of runs.
+        seed: of all draws; replication r of every scenario uses the same.
+
+    Raises:
+        InputError: fewer than two scenarios, or different currencies.
+
     Example:
-        >>> from salessim.experiment import compare  # doctest: +SKIP
         >>> gain = compare(today, hire, replications=200, seed=7)  # doctest: +SKIP
         >>> gain.difference("cycle_time").change  # doctest: +SKIP
     """
     if len(scenarios) < 2:
         raise InputError("compare", "there is only one scenario", "give at least two")
+    for other in scenarios[1:]:
+        if other.currency != scenarios[0].currency:
+            raise InputError(other.name, f"its money is in {other.currency}, that of {scenarios[0].name!r} in {scenarios[0].currency}", "convert one of them")
     planned = replications * len(scenarios)
 
     def told(i: int) -> Progress | None:

@@ -7,30 +7,66 @@ unchanged design differs by exactly zero, and a changed one is judged by the int
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from salessim import __version__
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
-from salessim.measures import MEASURES, about
+from salessim.experiment import Results, difference, replicate
+from salessim.measures import MEASURES, about, unit
 from salessim.scenario.checks import nearest
 from salessim.scenario.loader import write_whole
 from salessim.scenario.yaml import read_text
-from salessim.statistics import Difference, paired_difference
+from salessim.statistics import Difference
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
-FORMAT = 1
 DEFAULT_THRESHOLDS = {"cycle_time": 0.05, "lost_customers": 0.05, "cost": 0.05, "win_rate": 0.05}
 """Largest change for the worse that passes, as a share of the baseline."""
 
 Verdict = Literal["passed", "regression", "inconclusive"]
+
+
+class Kept(BaseModel):
+    """One measure of a baseline."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    mean: float | None
+    half_width: float | None
+    level: float
+    unit: str
+    max_worsening: Annotated[float, Field(ge=0)]
+    """Largest change for the worse that passes, as a share of `mean`."""
+    pairs: tuple[tuple[float | None, float | None], ...]
+    """(numerator, denominator) of each replication; null where the figure does not exist."""
+
+
+class Baseline(BaseModel):
+    """What a design did: the figures of every replication, and how to run them again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    format: Literal[1] = 1
+    salessim: str
+    scenario: str
+    scenario_hash: str
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    replications: Annotated[int, Field(ge=2, le=1_000_000)]
+    measures: Annotated[dict[str, Kept], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Baseline:
+        for name, kept in self.measures.items():
+            _known(name)
+            if len(kept.pairs) != self.replications:
+                raise ValueError(f"{name} has {len(kept.pairs)} replications of {self.replications}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -54,94 +90,93 @@ class Check:
     """Whether the scenario is the one the baseline was made from."""
 
 
+def _known(name: str) -> None:
+    if name not in MEASURES:
+        raise ValueError(f"there is no measure {name!r}; {nearest(name, MEASURES)}")
+    if about(name).direction == "neither":
+        raise ValueError(f"{name!r} is neither better nor worse when it changes; choose another measure")
+
+
 def make_baseline(
     scenario: Scenario, *, replications: int = 40, seed: int = 0, thresholds: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """A baseline as plain data, for a JSON file under version control.
+) -> Baseline:  # fmt: skip
+    """A baseline, for a JSON file under version control.
 
     Args:
         scenario: the design that is known to be good.
         replications: the more, the smaller the regressions that are told from noise.
         seed: the seed of all draws.
         thresholds: measure -> largest worsening that passes, as a share of the baseline's mean.
+
+    Raises:
+        InputError: a threshold for a measure that does not exist or has no better direction.
     """
     chosen = dict(thresholds or DEFAULT_THRESHOLDS)
     for name in chosen:
-        if name not in MEASURES:
-            raise InputError(f"threshold {name!r}", "there is no such measure", nearest(name, MEASURES))
+        try:
+            _known(name)
+        except ValueError as wrong:
+            problem, _, remedy = str(wrong).partition("; ")
+            raise InputError(f"threshold {name!r}", problem, remedy) from None
     results = replicate(scenario, replications, seed=seed, progress=progress)
     measures = {}
     for name in sorted(chosen):
         estimate = results.estimate(name)
-        measures[name] = {
-            "mean": estimate.value,
-            "half_width": estimate.half_width,
-            "level": estimate.level,
-            "unit": about(name).unit.replace("money", scenario.currency),
-            "max_worsening": chosen[name],
-            "values": [None if np.isnan(v) else v for v in results.values(name).tolist()],
-        }
-    return {
-        "format": FORMAT,
-        "salessim": __version__,
-        "scenario": scenario.name,
-        "scenario_hash": scenario.hash,
-        "seed": seed,
-        "replications": replications,
-        "measures": measures,
-    }
+        pairs = [(_finite(a), _finite(b)) for a, b in results.pairs[name].tolist()]
+        measures[name] = Kept(
+            mean=_finite(estimate.value), half_width=_finite(estimate.half_width), level=estimate.level,
+            unit=unit(name, scenario.currency), max_worsening=chosen[name], pairs=tuple(pairs),
+        )  # fmt: skip
+    return Baseline(
+        salessim=__version__, scenario=scenario.name, scenario_hash=scenario.hash, seed=seed, replications=replications, measures=measures
+    )
 
 
-def save_baseline(baseline: Mapping[str, Any], path: str | Path) -> None:
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def save_baseline(baseline: Baseline, path: str | Path) -> None:
     """Write a baseline; the same baseline gives the same bytes."""
-    write_whole(path, json.dumps(baseline, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_whole(path, json.dumps(baseline.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def load_baseline(path: str | Path) -> dict[str, Any]:
+def load_baseline(path: str | Path) -> Baseline:
     """Read a baseline.
 
     Raises:
-        InputError: not a baseline, or one of a newer format.
+        InputError: not a baseline, or one of another format.
     """
     text = read_text(path, "baseline", most=1 << 26)
     try:
-        data = json.loads(text)
-        if not isinstance(data, dict) or not isinstance(data["measures"], dict):
-            raise ValueError("no measures")
-        for measure in data["measures"].values():
-            if len(measure["values"]) != data["replications"]:
-                raise ValueError("replications are missing")
-            float(measure["max_worsening"])
-        int(data["seed"]), str(data["scenario_hash"])
-    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
-        raise InputError(str(path), f"this is not a baseline ({wrong})", "make one with `salessim check SCENARIO --update`") from None
-    if data.get("format") != FORMAT:
-        raise InputError(str(path), f"the baseline has format {data.get('format')}", "make it anew with `--update`")
-    return data
+        return Baseline.model_validate(json.loads(text))
+    except ValidationError as wrong:
+        error = wrong.errors()[0]
+        where = ".".join(map(str, error["loc"]))
+        said = f"{where}: {error['msg']}" if where else error["msg"].removeprefix("Value error, ")
+    except (ValueError, RecursionError) as broken:
+        said = str(broken)
+    raise InputError(str(path), f"this is not a baseline ({said})", "make one with `salessim check SCENARIO --baseline FILE --update`")
 
 
-def check(
-    scenario: Scenario, baseline: Mapping[str, Any], *, progress: Callable[[int, int], None] | None = None
-) -> Check:
+def check(scenario: Scenario, baseline: Baseline, *, progress: Callable[[int, int], None] | None = None) -> Check:
     """Judge a scenario against a baseline, pair by pair.
 
     A measure regresses when the whole interval of its worsening lies above the threshold, passes when the whole
     interval lies below, and is inconclusive in between (more replications would tell). An unchanged scenario
     differs by exactly zero and passes.
     """
-    results: Results = replicate(scenario, int(baseline["replications"]), seed=int(baseline["seed"]), progress=progress)
+    results: Results = replicate(scenario, baseline.replications, seed=baseline.seed, progress=progress)
     findings = []
-    for name, kept in baseline["measures"].items():
-        if name not in MEASURES:
-            raise InputError("baseline", f"there is no measure {name!r}", nearest(name, MEASURES))
-        before = np.array([np.nan if v is None else v for v in kept["values"]], float)
-        difference = paired_difference(before, results.values(name))
+    for name, kept in baseline.measures.items():
+        before = np.array([[np.nan if x is None else x for x in pair] for pair in kept.pairs], float)
+        found = difference(name, before, results.pairs[name])
         bad = 1 if about(name).direction == "lower is better" else -1
-        threshold = abs(float(kept["max_worsening"]) * float(kept["mean"]))
-        low, high = sorted((bad * difference.change.low, bad * difference.change.high))
+        threshold = kept.max_worsening * abs(kept.mean or 0.0)
+        low, high = sorted((bad * found.change.low, bad * found.change.high))
         verdict: Verdict = "passed" if high <= threshold else "regression" if low > threshold else "inconclusive"
-        findings.append(Finding(name, verdict, threshold, difference))
+        findings.append(Finding(name, verdict, threshold, found))
     verdicts = [f.verdict for f in findings]
     overall: Verdict = "regression" if "regression" in verdicts else "inconclusive" if "inconclusive" in verdicts else "passed"
-    return Check(overall, tuple(findings), scenario.hash == baseline["scenario_hash"])
+    return Check(overall, tuple(findings), scenario.hash == baseline.scenario_hash)

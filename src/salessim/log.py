@@ -148,7 +148,11 @@ class EventLog:
         write_whole(path, buffer.getvalue())
 
     def to_xes(self, path: str | Path) -> None:
-        """Write the log as XES (IEEE 1849): a start and a complete event per visit."""
+        """Write the log as XES (IEEE 1849).
+
+        A visit is up to three events of the standard lifecycle: `schedule` when it becomes ready, `start`, and
+        `complete`, or `ate_abort` where the customer gave up. A visit that is open has the outcome "open" and no end.
+        """
         lines = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<log xes.version="1849.2016" xmlns="http://www.xes-standard.org/">',
@@ -166,19 +170,27 @@ class EventLog:
                 lines.append(f"    <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
             lines.append(f'    <float key="value" value="{first["value"]!r}"/>')
             for row in visits.to_dict("records"):
-                for moment, transition in (("started", "start"), ("ended", "complete")):
-                    if row[moment]:
-                        lines.append("    <event>")
-                        for key, value in (("concept:name", row["step"]), ("lifecycle:transition", transition), ("org:resource", row["person"]),
-                                           ("org:role", row["team"]), ("outcome", row["outcome"])):  # fmt: skip
-                            lines.append(f"      <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
-                        lines.append(f'      <date key="time:timestamp" value="{escape(row[moment])}"/>')
-                        lines.append("    </event>")
+                for moment, transition in _lifecycle(row):
+                    lines.append("    <event>")
+                    for key, value in (("concept:name", row["step"]), ("lifecycle:transition", transition), ("org:resource", row["person"]),
+                                       ("org:role", row["team"]), ("stage", row["stage"]), ("outcome", row["outcome"])):  # fmt: skip
+                        lines.append(f"      <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
+                    lines.append(f'      <int key="visit" value="{row["visit"]}"/>')
+                    if transition == "complete":
+                        lines.append(f'      <float key="cost:total" value="{row["cost"]!r}"/>')
+                    lines.append(f'      <date key="time:timestamp" value="{escape(moment)}"/>')
+                    lines.append("    </event>")
             lines.append("  </trace>")
         lines.append("</log>\n")
         from salessim.scenario.loader import write_whole
 
         write_whole(path, "\n".join(lines))
+
+
+def _lifecycle(row: dict[Any, Any]) -> list[tuple[str, str]]:
+    """(stamp, transition) of what is known of a visit."""
+    over = "complete" if row["started"] else "ate_abort"
+    return [(row[m], t) for m, t in (("enabled", "schedule"), ("started", "start"), ("ended", over)) if row[m]]
 
 
 def _iso(dates: pd.Series) -> list[str]:

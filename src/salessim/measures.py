@@ -48,19 +48,22 @@ class View:
         labels, cases = replication.labels, replication.cases
         self.labels, self.cases, self.totals = labels, cases, replication.totals
         self.window = labels.horizon - labels.warm_up
-        self.cohort = cases.born >= labels.warm_up
+        self.sells = np.array(labels.sells, bool)[cases.channel]
+        self.arrived = (cases.born >= labels.warm_up) & self.sells
+        """Cases that arrived in the window and can be won."""
+        self.service = (cases.born >= labels.warm_up) & ~self.sells
 
     @cached_property
     def won_at(self) -> Any:
-        """When each case was won, or NEVER."""
+        """When each case was won, or NEVER; a deal that was lost afterwards is not won."""
         if self.labels.has_won:
-            return self.cases.won
-        return np.where(self.cases.outcome == COMPLETED, self.cases.ended, NEVER)
+            return np.where(self.cases.outcome == LOST, NEVER, self.cases.won)
+        return np.where((self.cases.outcome == COMPLETED) & self.sells, self.cases.ended, NEVER)
 
     @cached_property
     def lost(self) -> Any:
-        """Cases lost before they were won."""
-        return (self.cases.outcome == LOST) & (self.won_at == NEVER)
+        """Cases that could be won and were lost, before the signature or after."""
+        return (self.cases.outcome == LOST) & self.sells
 
     @cached_property
     def to_win(self) -> Incidence:
@@ -82,8 +85,13 @@ class View:
         """Time from arrival to the end of the case, however it ends."""
         return self._incidence(self.cases.ended, 1)
 
-    def _incidence(self, at: Any, code: int) -> Incidence:
-        cases, keep = self.cases, self.cohort
+    @cached_property
+    def to_close(self) -> Incidence:
+        """Time from opening to the end of service cases."""
+        return self._incidence(self.cases.ended, 1, self.service)
+
+    def _incidence(self, at: Any, code: int, of: Any = None) -> Incidence:
+        cases, keep = self.cases, self.arrived if of is None else of
         ended = np.where(cases.ended == NEVER, self.labels.horizon, cases.ended)
         time = np.where(at != NEVER, at, ended) - cases.born
         ending = np.where(at != NEVER, code, np.where(cases.ended == NEVER, 0, 2))
@@ -145,7 +153,7 @@ def _lost_share(v: View) -> Pair:
     ended = np.where(v.cases.ended == NEVER, v.labels.horizon, v.cases.ended)
     stop = np.where(v.won_at != NEVER, v.won_at, ended)
     ending = np.where(v.lost, 1, np.where((v.won_at != NEVER) | (v.cases.ended != NEVER), 2, 0))
-    return _plain(100 * incidence((stop - v.cases.born)[v.cohort], ending[v.cohort], 1).final)
+    return _plain(100 * incidence((stop - v.cases.born)[v.arrived], ending[v.arrived], 1).final)
 
 
 def _won(v: View) -> Pair:
@@ -153,7 +161,15 @@ def _won(v: View) -> Pair:
 
 
 def _arrived(v: View) -> Pair:
-    return _plain(float(np.sum(v.cohort)) / (v.window / WEEK))
+    return _plain(float(np.sum(v.arrived)) / (v.window / WEEK))
+
+
+def _tickets(v: View) -> Pair:
+    return _plain(float(np.sum(v.service)) / (v.window / WEEK))
+
+
+def _ticket_time(v: View) -> Pair:
+    return _plain(v.to_close.mean / DAY)
 
 
 def _revenue(v: View) -> Pair:
@@ -183,8 +199,8 @@ def _queue(v: View) -> Pair:
 
 
 def _waiting(v: View) -> Pair:
-    waits = float(np.sum(v.totals.begun + v.totals.gave_up))
-    return float(np.sum(v.totals.waited)) / HOUR, waits
+    # By Little's law from the queues themselves, so that those who still wait at the end are not forgotten.
+    return float(np.sum(v.totals.queue_area)) / HOUR, float(np.sum(v.totals.asked))
 
 
 def _gave_up(v: View) -> Pair:
@@ -203,20 +219,22 @@ MEASURES: dict[str, tuple[Measure, Function]] = {
         (Measure("cycle_time_p90", "Cycle time to win, 90 %", "days", "lower is better", "nine of ten won cases take less"), _cycle_p90),
         (Measure("delivery_time", "Time to delivery, mean", "days", "lower is better", "arrival to delivered, of the cases delivered"), _delivery_mean),
         (Measure("delivery_time_p90", "Time to delivery, 90 %", "days", "lower is better", "nine of ten deliveries take less"), _delivery_p90),
-        (Measure("time_in_process", "Time in process, mean", "days", "lower is better", "arrival to the end of the case, won or lost"), _throughput_time),
+        (Measure("time_in_process", "Time in process, mean", "days", "lower is better", "arrival to the end of the case, won or lost; service cases apart"), _throughput_time),
         (Measure("response_time", "First response, mean", "h", "lower is better", "arrival to the first response, in elapsed hours"), _response_mean),
         (Measure("response_time_p50", "First response, median", "h", "lower is better", "half of those answered wait less, in elapsed hours"), _response_p50),
-        (Measure("win_rate", "Win rate", "%", "higher is better", "share of arriving cases that are won"), _win_rate),
-        (Measure("lost_customers", "Lost customers", "per week", "lower is better", "cases lost before they were won, as they leave"), _lost),
+        (Measure("win_rate", "Win rate", "%", "higher is better", "share of arriving cases that are won and stay won"), _win_rate),
+        (Measure("lost_customers", "Lost customers", "per week", "lower is better", "cases lost, before the signature or after, as they leave"), _lost),
         (Measure("lost_share", "Lost share", "%", "lower is better", "share of arriving cases that are lost"), _lost_share),
-        (Measure("won", "Won deals", "per week", "higher is better", "deals won"), _won),
-        (Measure("arrived", "Arrivals", "per week", "neither", "cases that came in, repeat business included"), _arrived),
+        (Measure("won", "Won deals", "per week", "higher is better", "deals won that were not lost afterwards"), _won),
+        (Measure("arrived", "Arrivals", "per week", "neither", "cases that came in and can be won, repeat business included"), _arrived),
+        (Measure("tickets", "Service cases opened", "per week", "neither", "spawned cases that cannot be won, such as support tickets"), _tickets),
+        (Measure("ticket_time", "Time to close a service case, mean", "days", "lower is better", "opening to the end, of service cases"), _ticket_time),
         (Measure("revenue", "Revenue", "money/month", "higher is better", "value of the deals won"), _revenue),
         (Measure("cost", "Cost", "money/month", "lower is better", "pay, the steps' and channels' own cost, standing costs"), _cost),
         (Measure("cost_per_win", "Cost per won deal", "money", "lower is better", "all cost over all deals won", ratio=True), _cost_per_win),
-        (Measure("wip", "Work in progress", "cases", "lower is better", "open cases, on average over time"), _wip),
+        (Measure("wip", "Work in progress", "cases", "lower is better", "open cases of all kinds, on average over time"), _wip),
         (Measure("queue", "Cases waiting for people", "cases", "lower is better", "on average over time, all steps"), _queue),
-        (Measure("waiting", "Wait for people, per visit", "h", "lower is better", "elapsed hours, of all visits to staffed steps", ratio=True), _waiting),
+        (Measure("waiting", "Wait for people, per visit", "h", "lower is better", "elapsed hours, of all visits that ask for people", ratio=True), _waiting),
         (Measure("gave_up", "Customers who gave up waiting", "per week", "lower is better", "patience ended in a queue"), _gave_up),
         (Measure("utilisation", "Utilisation", "%", "neither", "time worked over time on duty, all teams", ratio=True), _utilisation),
     )
@@ -235,9 +253,8 @@ def measure(replication: Replication) -> dict[str, Pair]:
     labels, totals = view.labels, view.totals
     window = float(view.window)
     for i, step in enumerate(labels.steps):
-        waits = float(totals.begun[i] + totals.gave_up[i])
-        if waits or totals.queue_area[i]:
-            result[f"waiting @ {step}"] = (float(totals.waited[i]) / HOUR, waits)
+        if labels.staffed[i]:
+            result[f"waiting @ {step}"] = (float(totals.queue_area[i]) / HOUR, float(totals.asked[i]))
             result[f"queue @ {step}"] = _plain(float(totals.queue_area[i]) / window)
     leaving = view.lost & view.in_window(view.cases.ended)
     at = np.array(labels.stage_of)[view.cases.step]

@@ -324,6 +324,8 @@ def build(scenario: Scenario) -> Network:
         currency=scenario.currency,
         has_won=WON in milestone,
         has_delivered=DELIVERED in milestone,
+        staffed=tuple(scenario.steps[s].kind == "work" for s in steps),
+        sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
     )
     return Network(
         model=model,
@@ -339,6 +341,33 @@ def build(scenario: Scenario) -> Network:
         fixed_cost=_fixed_cost(scenario),
         name=scenario.name,
     )
+
+
+def _sells(scenario: Scenario, kind: str) -> bool:
+    """Whether a spawned case of a kind can be won: it can come to a step that marks winning.
+
+    Without such a milestone every case that is done counts as won; then only those sell that enter where cases of a
+    channel may come on their own way.
+    """
+    steps = scenario.steps
+    entries = {spawn.to for step in steps.values() for spawn in step.spawns if spawn.kind == kind}
+    if any(step.milestone == "won" for step in steps.values()):
+        return any(steps[s].milestone == "won" for s in _onward(scenario, entries))
+    return bool(entries & _onward(scenario, {c.enters for c in scenario.channels.values()}))
+
+
+def _onward(scenario: Scenario, entries: set[str]) -> set[str]:
+    """Steps on the own way of cases that enter at some steps."""
+    found: set[str] = set()
+    todo = list(entries)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            step = scenario.steps[name]
+            todo += [r.to for r in step.then if r.to]
+            todo += [step.gives_up.to] if step.gives_up and step.gives_up.to else []
+    return found
 
 
 _FLOAT_ROUTES = ("share", "scale", "shape", "point_time", "point_share")

@@ -41,6 +41,10 @@ class Labels:
     has_won: bool
     """Whether some step is the milestone `won`; if none is, a completed case counts as won."""
     has_delivered: bool
+    staffed: tuple[bool, ...]
+    """Whether people work at each step."""
+    sells: tuple[bool, ...]
+    """Whether cases of each channel or kind can be won; support tickets, say, cannot."""
 
 
 class Cases(NamedTuple):
@@ -69,6 +73,8 @@ class Totals(NamedTuple):
 
     entered: Ints
     """Visits begun (per step)."""
+    asked: Ints
+    """Visits that asked for people, whether they had to queue or not (per step)."""
     begun: Ints
     """Visits whose queueing ended because somebody began to work (per step)."""
     finished: Ints

@@ -171,6 +171,9 @@ def paired_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Differ
     """
     x, y = np.asarray(a, float), np.asarray(b, float)
     both = ~(np.isnan(x) | np.isnan(y))
+    if len(x) and np.array_equal(x, y, equal_nan=True):
+        zero = Estimate(0.0, 0.0, 0.0, level, int(both.sum()), int((~both).sum()))
+        return Difference(zero, zero, math.inf)
     x, y = x[both], y[both]
     difference = mean_interval(y - x, level)
     change = replace(difference, missing=int((~both).sum()))
@@ -179,6 +182,45 @@ def paired_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Differ
     together = float(np.var(x, ddof=1) + np.var(y, ddof=1)) if len(x) > 1 else math.nan
     reduction = math.inf if spread == 0 and together > 0 else together / spread if spread > 0 else math.nan
     return Difference(change, relative, reduction)
+
+
+def paired_ratio_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
+    """The difference of two ratios of means (cost per sale) from replications with common random numbers.
+
+    The change is that of the ratios themselves, sum over sum, so it is the difference of what `ratio_interval` prints
+    for each. Its error is that of the linearised ratios, replication by replication (delta method; Cochran 1977,
+    ch. 6), with Student's t. With few replications and very skewed denominators it is somewhat too narrow
+    (`tests/test_coverage.py` says by how much).
+
+    Args:
+        a, b: (numerator, denominator) of each replication in the same order, shape [n, 2]; NaN is left out.
+    """
+    x, y = np.asarray(a, float).reshape(-1, 2), np.asarray(b, float).reshape(-1, 2)
+    there = ~(np.isnan(x).any(axis=1) | np.isnan(y).any(axis=1))
+    missing, x, y = int((~there).sum()), x[there], y[there]
+    n = len(x)
+    unknown = Estimate(math.nan, -math.inf, math.inf, level, n, missing)
+    if n == 0 or x[:, 1].sum() == 0 or y[:, 1].sum() == 0:
+        return Difference(unknown, unknown, math.nan)
+    before, after = (float(z[:, 0].sum() / z[:, 1].sum()) for z in (x, y))
+    if np.array_equal(x, y):
+        zero = Estimate(0.0, 0.0, 0.0, level, n, missing)
+        return Difference(zero, zero, math.inf)
+    # What each replication adds to the error of its ratio; both have mean zero.
+    dx, dy = (x[:, 0] - before * x[:, 1]) / x[:, 1].mean(), (y[:, 0] - after * y[:, 1]) / y[:, 1].mean()
+    change = replace(_around(after - before, dy - dx, level), missing=missing)
+    relative = unknown
+    if before != 0:
+        relative = replace(_around(after / before - 1, dy / before - after / before**2 * dx, level), missing=missing)
+    spread = float(np.var(dy - dx, ddof=1)) if n > 1 else math.nan
+    together = float(np.var(dx, ddof=1) + np.var(dy, ddof=1)) if n > 1 else math.nan
+    return Difference(change, relative, together / spread if spread > 0 else math.nan)
+
+
+def _around(value: float, errors: Floats, level: float) -> Estimate:
+    """A figure with the interval that the errors of its replications give it."""
+    half = mean_interval(errors, level).half_width
+    return Estimate(value, value - half, value + half, level, len(errors))
 
 
 def enough(values: ArrayLike, half_width: float, *, relative: bool = False, level: float = 0.95, least: int = 20) -> bool:

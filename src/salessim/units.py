@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -313,7 +313,8 @@ class Quantity:
 
     value: float
     dimension: str
-    text: str
+    text: str = field(compare=False)
+    """As it was written; "600 s" and "10 min" are the same quantity."""
 
     def __str__(self) -> str:
         """As it was written."""

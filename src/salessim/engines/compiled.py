@@ -67,6 +67,7 @@ from salessim.engines.machine import (
     settle,
 )  # fmt: skip
 from salessim.engines.outcome import (
+    ASKED,
     BUSY,
     ENTERED,
     FINISHED_VISITS,
@@ -93,7 +94,7 @@ from salessim.order import (
     SPAWNED,
 )  # fmt: skip
 from salessim.stages import decide
-from salessim.stages.verbs import ASK, BEGIN, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.stages.verbs import ASK, BEGIN, DONE, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
 from salessim.streams import Purpose, block, child_key
 
 _VISIT = int(Purpose.VISIT)
@@ -189,10 +190,11 @@ def end_visit(model: Model, state: State, slot, step, goal, gave_up):
         state.tally[step, PRESENT_AREA] += float(now - max(enabled, model.warm_up))
     if not gave_up:
         state.worth[slot, COST] += model.flow.cost[step]
-        if model.flow.milestone[step] == WON and case[slot, WON_AT] < 0:
-            case[slot, WON_AT] = now
-        if model.flow.milestone[step] == DELIVERED and case[slot, DELIVERED_AT] < 0:
-            case[slot, DELIVERED_AT] = now
+        if goal >= DONE:  # a visit that ends in a loss marks no success
+            if model.flow.milestone[step] == WON and case[slot, WON_AT] < 0:
+                case[slot, WON_AT] = now
+            if model.flow.milestone[step] == DELIVERED and case[slot, DELIVERED_AT] < 0:
+                case[slot, DELIVERED_AT] = now
     if n[KEEP_LOG] != 0:
         row = n[ROWS]
         n[ROWS] = row + 1
@@ -266,6 +268,8 @@ def ask(model: Model, state: State, slot, step, patience):
     """Ask for people; true if the case goes on at once, or may do so after the next pass over its area."""
     n, case, queues, staff = state.n, state.case, state.queues, state.staff
     needs, people = model.needs, model.people
+    if n[NOW] >= model.warm_up:
+        state.tally[step, ASKED] += 1.0
     n[ORDERS] += 1
     order = n[ORDERS]
     area = needs.area[step]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from salessim.network import Network
 
 # Columns of the tallies.
-ENTERED, BEGUN, FINISHED_VISITS, QUIT, WAITED_SUM, QUEUE_AREA, PRESENT_AREA, STEP_TALLIES = range(8)
+ENTERED, BEGUN, FINISHED_VISITS, QUIT, WAITED_SUM, QUEUE_AREA, PRESENT_AREA, ASKED, STEP_TALLIES = range(9)
 BUSY, OVERTIME, TEAM_TALLIES = range(3)
 
 # Columns of a case's record; those of a visit are (enabled, started, ended) and (number, step, visit, goal, people).
@@ -71,7 +71,7 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         cost=money[:, 1],
     )
     tally = raw.tally
-    whole = {"entered": ENTERED, "begun": BEGUN, "finished": FINISHED_VISITS, "gave_up": QUIT}
+    whole = {"entered": ENTERED, "asked": ASKED, "begun": BEGUN, "finished": FINISHED_VISITS, "gave_up": QUIT}
     totals = Totals(
         **{f: tally[:, c].astype(np.int64) for f, c in whole.items()},
         waited=tally[:, WAITED_SUM],

@@ -17,6 +17,7 @@ import simpy
 from salessim.demand import attributes, case_key, cumulate, next_arrival
 from salessim.durations import ticks as whole_ticks
 from salessim.engines.outcome import (
+    ASKED,
     BEGUN,
     BUSY,
     ENTERED,
@@ -54,7 +55,7 @@ from salessim.order import (
 )
 from salessim.records import NEVER
 from salessim.stages import decide
-from salessim.stages.verbs import ASK, BEGIN, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.stages.verbs import ASK, BEGIN, DONE, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
 from salessim.streams import Purpose, block, child_key
 
 _decide, _finish, _worked = interpreted(decide), interpreted(finish), interpreted(worked)
@@ -251,10 +252,11 @@ class Reference:
             tally[PRESENT_AREA] += float(now - max(case.enabled, model.warm_up))
         if not gave_up:
             case.cost += model.flow.cost[step]
-            if model.flow.milestone[step] == WON and case.won == NEVER:
-                case.won = now
-            if model.flow.milestone[step] == DELIVERED and case.delivered == NEVER:
-                case.delivered = now
+            if goal >= DONE:  # a visit that ends in a loss marks no success
+                if model.flow.milestone[step] == WON and case.won == NEVER:
+                    case.won = now
+                if model.flow.milestone[step] == DELIVERED and case.delivered == NEVER:
+                    case.delivered = now
         visit = case.visits.get(step, 0)
         if self.keep_log:
             self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))
@@ -274,6 +276,8 @@ class Reference:
     def ask(self, case: Case, patience: int) -> int | None:
         """Join the queue of the step; 0 if people were granted there and then, 1 if too many wait already."""
         step = case.step
+        if self.env._now >= self.model.warm_up:
+            self.tally[step][ASKED] += 1.0
         self.orders += 1
         case.order = order = self.orders
         heapq.heappush(self.queues[step], (self.queue_key(case), order, case))

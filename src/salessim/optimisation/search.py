@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +18,11 @@ import numpy as np
 
 from salessim.errors import InputError
 from salessim.experiment import Comparison, Results, check_seed, replicate, workers_of
-from salessim.measures import MEASURES, about
+from salessim.measures import MEASURES, about, unit
+from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, space_of
 from salessim.scenario.checks import nearest
 from salessim.scenario.levers import in_words, propose
-from salessim.units import MONTH, cost_rate
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -56,7 +55,7 @@ class Best:
     settings: Settings
     words: tuple[str, ...]
     objectives: tuple[str, ...]
-    limits: Mapping[str, float]
+    limits: tuple[Limit, ...]
     trials: tuple[Trial, ...]
     front: tuple[int, ...]
     """Numbers of the trials that no other trial beats in every objective."""
@@ -67,62 +66,52 @@ class Best:
     designs: int
     """How many designs there are in all."""
     changed: bool
-    closest: str = ""
-    """What came nearest to being worth it, if nothing was recommended."""
+    rejected: str = ""
+    """Why the most promising design was not recommended, if none was."""
+
+    @property
+    def distinct(self) -> list[Trial]:
+        """The designs that were looked at, each once."""
+        return list({repr(sorted(t.settings.items())): t for t in reversed(self.trials)}.values())[::-1]
+
+    @property
+    def refused(self) -> int:
+        """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
+        return sum(t.refused is not None for t in self.distinct)
 
     def sentences(self) -> list[str]:
-        """The recommendation in three sentences."""
+        """The recommendation in three sentences, each of them true whatever came out."""
+        looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
         if not self.changed:
-            return [
-                "Leave the process as it is: within the limits no design that was tried is better by enough to matter.",
-                f"{len(self.trials)} of {self.designs:,} designs were looked at; {sum(t.refused is not None for t in self.trials)} were refused because a team could not keep up.",
-                f"Closest: {self.closest}." if self.closest else "Check the levers and their limits, or search longer, before drawing conclusions.",
-            ]
-        parts = []
-        for name in self.objectives:
-            difference = self.final.difference(name)
-            m, c = about(name), difference.change
-            unit = m.unit.replace("money", self.today.currency)
-            parts.append(
-                f"{m.title.lower()} {'falls' if c.value < 0 else 'rises'} by {abs(c.value):.3g} {unit} "
-                f"(95 % interval {c.low:+.3g} to {c.high:+.3g})"
-            )
+            if not any(t.feasible for t in self.trials):
+                limits = " and ".join(limit.words(self.today.currency) for limit in self.limits)
+                first = f"No design that was tried keeps the limits ({limits}){'' if self.trials[0].feasible else ', and neither does the process as it is'}."
+            else:
+                first = "Leave the process as it is: no design that was tried and keeps the limits is better by enough to matter."
+            return [first, f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions."]
+        parts = [self._said(name) for name in self.objectives]
         cost = self.final.difference("cost").change
         return [
             f"Recommended: {'; '.join(self.words)}.",
-            f"On {len(self.final.base.numbers)} fresh replications {' and '.join(parts)}.",
-            f"It costs {cost.value:+,.0f} {self.today.currency} a month ({cost.low:+,.0f} to {cost.high:+,.0f}), one-off costs spread over the measured time included.",
+            f"On {len(self.final.base.numbers)} fresh pairs of runs {' and '.join(parts)}.",
+            f"It costs {cost.value:+,.0f} {self.today.currency} a month (95 % interval {cost.low:+,.0f} to {cost.high:+,.0f}), one-off costs spread over the measured time included; {looked}.",
         ]
 
-
-_LIMIT = re.compile(r"\s*(<=|>=|<|>|≤|≥)\s*(.+)")
-
-
-def parse_limit(name: str, text: str, currency: str) -> float:
-    """A limit in words, such as "<= 90000/month" for cost, as a bound: positive below, negative above is refused.
-
-    Raises:
-        InputError: an unknown measure or a limit that is not one.
-    """
-    if name not in MEASURES:
-        raise InputError(f"limit {name!r}", "there is no such measure", nearest(name, MEASURES))
-    match = _LIMIT.fullmatch(str(text))
-    if match is None or match.group(1) not in ("<=", "<", "≤"):
-        raise InputError(f"limit {name}", f"{text!r} is not an upper limit", "write for example '<= 90000/month'")
-    body = match.group(2).strip()
-    try:
-        if about(name).unit.startswith("money/"):
-            body = body if re.search(r"[A-Z]{3}", body) else re.sub(r"^([\d., ]+)", rf"\1 {currency}", body)
-            pay = cost_rate(body if "/" in body or " per " in body else f"{body}/month")
-            return pay.amount * MONTH / pay.per
-        return float(body.split()[0].replace(",", ""))
-    except ValueError as wrong:
-        raise InputError(f"limit {name}", str(wrong).partition(";")[0], "write for example '<= 90000/month'") from None
+    def _said(self, name: str) -> str:
+        """What becomes of an objective; a direction only where the interval shows one."""
+        change, title = self.final.difference(name).change, about(name).title.lower()
+        verdict = self.final.difference(name).verdict
+        if verdict == "the same":
+            return f"{title} stays exactly as it is"
+        text = f"(95 % interval {change.low:+.3g} to {change.high:+.3g} {unit(name, self.today.currency)})"
+        if verdict == "unclear":
+            return f"{title} does not clearly change {text}"
+        return f"{title} {'falls' if verdict == 'lower' else 'rises'} by {abs(change.value):.3g} {unit(name, self.today.currency)} {text}"
 
 
 def optimise(
     scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] = ("cycle_time", "lost_customers"),
-    limits: Mapping[str, str] | None = None, trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
+    limits: Mapping[str, str] | Sequence[str] = (), trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
     workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
 ) -> Best:  # fmt: skip
     """Search the levers of a scenario for a better design.
@@ -131,7 +120,8 @@ def optimise(
         scenario: declares the levers; without any, staffing and automation are proposed (marked as assumptions).
         levers: names of those to use; all by default.
         objectives: measures, each taken in the direction in which it is better.
-        limits: measure -> "<= bound"; a design above it is not recommended.
+        limits: {"cost": "<= 90000 EUR/month"} or ["cost <= 90000 EUR/month", "win_rate >= 10 %"]; a design that breaks
+            one is not recommended.
         trials: designs to look at.
         replications: of each design in the search.
         final: replications on fresh seeds for the recommended design and for doing nothing.
@@ -139,7 +129,7 @@ def optimise(
             a difference can be certain and still not be worth a change.
         seed: the same seed gives the same answer, whatever the number of workers.
         progress: told (done, planned).
-        journal: a file to which each finished trial is appended, so that nothing is lost.
+        journal: a file that is begun anew and gets a line for each finished trial, so that nothing is lost.
 
     Returns:
         Best: the design, its paired comparison with today, every trial and the front.
@@ -158,8 +148,10 @@ def optimise(
     if not scenario.levers:
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
         scenario = scenario.change({"levers": proposed})
-    bounds = {name: parse_limit(name, text, scenario.currency) for name, text in (limits or {}).items()}
+    bounds = parse_limits(limits, scenario.currency)
     space = space_of(scenario, levers)
+    if journal is not None:
+        journal.unlink(missing_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     directions = ["minimize" if about(n).direction == "lower is better" else "maximize" for n in objectives]
     evaluate = _Evaluator(space, tuple(objectives), bounds, replications, seed, workers_of(workers))
@@ -173,7 +165,7 @@ def optimise(
     for number in range(trials):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            # Seeded by (seed, trial): a resumed search would equal one that was never interrupted.
+            # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
             study.sampler = _sampler(seed, number, len(done))
         if number < len(starts):
             study.enqueue_trial({n: _index(space, n, starts[number][n]) for n in space.options})
@@ -194,7 +186,7 @@ def optimise(
             _append(journal, trial)
         if progress:
             progress(number + 1, trials)
-    return _choose(space, evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers)
+    return _choose(space, done, tuple(objectives), bounds, final, indifference, seed, workers)
 
 
 def _sampler(seed: int, number: int, seen: int) -> Any:
@@ -227,7 +219,7 @@ class _Evaluator:
 
     space: Space
     objectives: tuple[str, ...]
-    bounds: Mapping[str, float]
+    bounds: tuple[Limit, ...]
     replications: int
     seed: int
     workers: int
@@ -245,14 +237,14 @@ class _Evaluator:
         except InputError as wrong:  # levers that exclude each other
             self.seen[key] = trial = Trial(number, settings, words, None, f"{wrong.problem}", False)
             return trial
-        why = refused(design)
-        if why is not None and settings != self.space.today:
+        why = None if settings == self.space.today else refused(design)
+        if why is not None:
             self.seen[key] = trial = Trial(number, settings, words, None, why, False)
             return trial
         results = self.run(design)
-        wanted = dict.fromkeys([*self.objectives, *self.bounds, "cost"])
+        wanted = dict.fromkeys([*self.objectives, *(limit.measure for limit in self.bounds), "cost"])
         values = {n: results.estimate(n).value for n in wanted}
-        feasible = all(values[n] <= bound for n, bound in self.bounds.items())
+        feasible = all(limit.holds(values[limit.measure]) for limit in self.bounds)
         self.seen[key] = trial = Trial(number, settings, words, values, None, feasible)
         self.results[key] = results
         return trial
@@ -262,10 +254,10 @@ class _Evaluator:
         return replicate(design, range(self.replications), seed=self.seed, engine="compiled", workers=self.workers)
 
 
-def _excess(trial: Trial, bounds: Mapping[str, float]) -> float:
+def _excess(trial: Trial, bounds: tuple[Limit, ...]) -> float:
     if trial.values is None:
         return math.inf
-    return sum(max(0.0, trial.values[n] / bound - 1) for n, bound in bounds.items() if bound > 0)
+    return min(1e6, sum(limit.excess(trial.values[limit.measure]) for limit in bounds))
 
 
 def _signed(values: Mapping[str, float], objectives: tuple[str, ...]) -> Any:
@@ -285,7 +277,7 @@ def pareto(points: Sequence[Any]) -> list[int]:
 
 
 def _choose(
-    space: Space, evaluate: _Evaluator, done: list[Trial], objectives: tuple[str, ...], bounds: Mapping[str, float],
+    space: Space, done: list[Trial], objectives: tuple[str, ...], bounds: tuple[Limit, ...],
     final: int, indifference: float, seed: int, workers: int | None,
 ) -> Best:  # fmt: skip
     """The front of the search, the balanced best of it, and its comparison with today on fresh seeds."""
@@ -308,34 +300,51 @@ def _choose(
     numbers = range(FRESH, FRESH + final)
     today = space.scenario
     base_results = replicate(today, numbers, seed=seed, engine="compiled", workers=workers)
-    closest = ""
+    rejected = ""
     for trial in ranked:
         assert trial.values is not None
         design = space.design(trial.settings, name=f"{today.name}, improved")
         comparison = Comparison((base_results, replicate(design, numbers, seed=seed, engine="compiled", workers=workers)))
-        fits = all(comparison.results[1].estimate(n).value <= bound for n, bound in bounds.items())
-        words = [comparison.word(n) for n in objectives]
-        sizes = {n: abs(comparison.difference(n).relative.value) for n, word in zip(objectives, words, strict=True) if word == "better"}
-        if fits and sizes and not closest:
-            best_name = max(sizes, key=lambda n: sizes[n])
-            closest = f"{'; '.join(trial.words)} would improve {about(best_name).title.lower()} by {100 * sizes[best_name]:.2g} % only"
-        if fits and max(sizes.values(), default=0.0) >= indifference and "worse" not in words:
+        why = _why_not(comparison, objectives, bounds, indifference)
+        if why is None:
             flattery = {n: trial.values[n] - comparison.results[1].estimate(n).value for n in objectives}
             return Best(design, today, trial.settings, trial.words, objectives, bounds, tuple(done), tuple(t.number for t in front),
                         comparison, flattery, space.size, True)  # fmt: skip
+        rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."
     same = Comparison((base_results, base_results))
     return Best(today, today, space.today, (), objectives, bounds, tuple(done), tuple(t.number for t in front), same,
-                dict.fromkeys(objectives, 0.0), space.size, False, closest)  # fmt: skip
+                dict.fromkeys(objectives, 0.0), space.size, False, rejected)  # fmt: skip
+
+
+def _why_not(comparison: Comparison, objectives: tuple[str, ...], bounds: tuple[Limit, ...], indifference: float) -> str | None:
+    """Why a design is not recommended; None if it is."""
+    currency = comparison.base.scenario.currency
+    for limit in bounds:
+        value = comparison.results[1].estimate(limit.measure).value
+        if not limit.holds(value):
+            return f"it does not keep the limit: {about(limit.measure).title.lower()} is {value:,.6g} {unit(limit.measure, currency)}"
+    words = {n: comparison.word(n) for n in objectives}
+    for name, word in words.items():
+        if word == "worse":
+            return f"{about(name).title.lower()} gets worse"
+    sizes = {n: abs(comparison.difference(n).relative.value) for n, word in words.items() if word == "better"}
+    if not sizes:
+        return "nothing it aims at clearly gets better"
+    largest = max(sizes, key=lambda n: sizes[n])
+    if sizes[largest] < indifference:
+        return f"{about(largest).title.lower()} gets better by {100 * sizes[largest]:.2g} % only"
+    return None
 
 
 def _append(journal: Path, trial: Trial) -> None:
     """One line per finished trial; a line that a crash cut short is dropped by whoever reads it."""
+    values = None if trial.values is None else {n: v if math.isfinite(v) else None for n, v in trial.values.items()}
     line = json.dumps(
-        {"trial": trial.number, "settings": trial.settings, "values": trial.values, "refused": trial.refused, "feasible": trial.feasible},
-        ensure_ascii=False,
-    )
+        {"trial": trial.number, "settings": trial.settings, "values": values, "refused": trial.refused, "feasible": trial.feasible},
+        ensure_ascii=False, allow_nan=False,
+    )  # fmt: skip
     with journal.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
-__all__ = ["Best", "Trial", "optimise", "pareto", "parse_limit"]
+__all__ = ["Best", "Trial", "optimise", "pareto"]

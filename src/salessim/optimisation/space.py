@@ -63,7 +63,7 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
         if problem.path[1] in names:
             raise InputError(".".join(map(str, problem.path)), problem.problem, problem.remedy)
     if not names:
-        raise InputError(scenario.name, "the scenario declares no levers", "add 'levers:' or use `salessim optimise --propose`")
+        raise InputError(scenario.name, "the scenario declares no levers", "add 'levers:'")
     options: dict[str, tuple[Any, ...]] = {}
     for name in names:
         lever = scenario.levers[name]
@@ -78,8 +78,12 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
 
 
 def refused(scenario: Scenario) -> str | None:
-    """Why a design need not be simulated: a team that cannot keep up, with the numbers."""
-    unstable = [load for load in loads(scenario) if load.unstable]
+    """Why a design need not be simulated: a team that cannot keep up, with the numbers.
+
+    Work whose customers give up waiting, or for which only so many may wait, is left out of the sum: its queue settles
+    at any load, and what that costs is for the simulation to say.
+    """
+    unstable = [load for load in loads(scenario, sure=True) if load.unstable]
     if not unstable:
         return None
     worst = max(unstable, key=lambda load: load.load)

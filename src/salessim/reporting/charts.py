@@ -9,6 +9,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+alt.data_transformers.disable_max_rows()  # the page is drawn here and holds shapes, not rows
+
 COLOURS = ["#64748b", "#0f766e", "#b45309", "#7c3aed", "#be123c"]
 """Today first; told apart without red against green."""
 FONT = "DejaVu Sans, Noto Sans CJK SC, sans-serif"

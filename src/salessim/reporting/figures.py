@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOGGED = 5
 """Replications whose logs feed the funnel, the cycle times and the hours."""
+MOST_MAPS = 12
+"""Teams whose hours are shown; more would make the page heavy and nobody would look."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def _cycle(runs: list[Any]) -> pd.DataFrame:
         ended = np.where(view.cases.ended < 0, view.labels.horizon, view.cases.ended)
         stop = np.where(view.won_at >= 0, view.won_at, ended) - view.cases.born
         code = np.where(view.won_at >= 0, 1, np.where(view.cases.ended < 0, 0, 2))
-        times.append(stop[view.cohort])
-        ending.append(code[view.cohort])
+        times.append(stop[view.arrived])
+        ending.append(code[view.arrived])
     curve = incidence(np.concatenate(times), np.concatenate(ending), 1)
     if curve.final <= 0:
         return pd.DataFrame({"days": [], "share": []})
@@ -93,10 +95,9 @@ def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
     ticks = ((grid - start) // pd.Timedelta(microseconds=1)).to_numpy()
     moments = grid.as_unit("us").asi8
     rows = []
-    for team in sorted(scenario.teams):
+    busiest = sorted(scenario.teams, key=lambda t: (-busy_hours(runs, t), t))[:MOST_MAPS]
+    for team in sorted(t for t in busiest if scenario.teams[t].size):
         size = scenario.teams[team].size
-        if not size:
-            continue
         calendar = network.model.people.calendar[labels.teams.index(team)]
         duty = np.ones(len(grid), bool)
         if calendar:
@@ -119,11 +120,16 @@ def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["team", "weekday", "hour", "utilisation"])
 
 
-def losses(comparison: Comparison, kind: str) -> pd.DataFrame:
+def busy_hours(runs: list[Any], team: str) -> float:
+    """Work of a team over some runs, in person-us."""
+    return sum(float(run.totals.busy[run.labels.teams.index(team)]) for run in runs)
+
+
+def losses(comparison: Comparison, names: list[str], kind: str) -> pd.DataFrame:
     """Lost customers per week with intervals, by "stage" or "reason"."""
     start = "lost @ " if kind == "stage" else "lost because "
     rows = []
-    for results in comparison.results:
+    for scenario, results in zip(names, comparison.results, strict=True):
         for name in results.names:
             if name.startswith(start):
                 e = results.estimate(name)
@@ -131,51 +137,48 @@ def losses(comparison: Comparison, kind: str) -> pd.DataFrame:
                 if kind == "stage":
                     what = results.scenario.stages[what].title or what
                 if e.value > 0:
-                    rows.append({"what": what, "scenario": results.scenario.name, "per_week": e.value, "low": max(0.0, e.low), "high": e.high})
+                    rows.append({"what": what, "scenario": scenario, "per_week": e.value, "low": max(0.0, e.low), "high": e.high})
     return pd.DataFrame(rows, columns=["what", "scenario", "per_week", "low", "high"])
 
 
-def load_of_teams(comparison: Comparison) -> pd.DataFrame:
+def load_of_teams(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     """Utilisation of every team with its interval."""
     rows = []
-    for results in comparison.results:
+    for scenario, results in zip(names, comparison.results, strict=True):
         for team, part in results.scenario.teams.items():
             e = results.estimate(f"utilisation of {team}") if f"utilisation of {team}" in results.pairs else None
             if e is not None and np.isfinite(e.value):
-                rows.append({"team": part.title or team, "people": part.size, "scenario": results.scenario.name, "utilisation": e.value, "low": e.low, "high": e.high})
+                rows.append({"team": part.title or team, "people": part.size, "scenario": scenario, "utilisation": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows, columns=["team", "people", "scenario", "utilisation", "low", "high"])
 
 
-def waits(comparison: Comparison) -> pd.DataFrame:
+def waits(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     """Mean wait for people at each step with its interval."""
     rows = []
-    for results in comparison.results:
+    for scenario, results in zip(names, comparison.results, strict=True):
         for name in results.names:
             if name.startswith("waiting @ "):
                 e = results.estimate(name)
                 if np.isfinite(e.value):
-                    rows.append({"step": name[10:], "scenario": results.scenario.name, "hours": e.value, "low": e.low, "high": e.high})
+                    rows.append({"step": name[10:], "scenario": scenario, "hours": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows, columns=["step", "scenario", "hours", "low", "high"])
 
 
-def in_process(comparison: Comparison) -> pd.DataFrame:
+def in_process(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     """Open cases over the whole run, warm-up included, averaged over replications."""
     rows = []
-    for results in comparison.results:
+    for scenario, results in zip(names, comparison.results, strict=True):
         weeks = (np.arange(len(results.wip)) + 0.5) * results.scenario.clock.horizon / len(results.wip) / (7 * DAY)
-        rows.append(pd.DataFrame({"week": weeks, "cases": results.wip, "scenario": results.scenario.name}))
+        rows.append(pd.DataFrame({"week": weeks, "cases": results.wip, "scenario": scenario}))
     return pd.concat(rows, ignore_index=True)
 
 
 def designs(best: Best) -> pd.DataFrame:
     """Every design the search looked at, with its objectives."""
     rows = []
-    seen = set()
-    for trial in best.trials:
-        key = repr(sorted(trial.settings.items(), key=lambda kv: kv[0]))
-        if trial.values is None or key in seen:
+    for trial in best.distinct:
+        if trial.values is None:
             continue
-        seen.add(key)
         kind = "today" if not trial.words else "recommended" if best.changed and trial.settings == best.settings else "front" if trial.number in best.front else "other" if trial.feasible else "over a limit"
         rows.append({"design": "; ".join(trial.words) or "today", "kind": kind, "cost": trial.values["cost"], **{n: trial.values[n] for n in best.objectives}})
     return pd.DataFrame(rows)

@@ -99,7 +99,8 @@ def _sentences(comparison: Comparison, best: Best | None) -> list[str]:
 def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
     base = comparison.base
     currency = base.scenario.currency
-    shown = [n for n in base.names if n in MEASURES and math.isfinite(base.estimate(n).value) and (base.estimate(n).value != 0 or n in _HEADLINES)]
+    said = {n: [r.estimate(n).value for r in comparison.results] for n in base.names if n in MEASURES}
+    shown = [n for n, values in said.items() if n in _HEADLINES or any(math.isfinite(v) and v != 0 for v in values)]
     if len(comparison.results) == 1:
         rows = []
         for n in shown:
@@ -135,20 +136,15 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
     def stacked(field: str) -> pd.DataFrame:
         return pd.concat([getattr(d, field).assign(scenario=n) for d, n in zip(details, names, strict=True)], ignore_index=True)
 
-    def renamed(table: pd.DataFrame) -> pd.DataFrame:
-        original = [r.scenario.name for r in comparison.results]
-        return table.assign(scenario=table["scenario"].map(dict(zip(original, names, strict=True)))) if len(set(original)) == len(original) else table
-
     if best is not None:
         table = figures.designs(best)
         if len(table) > 1 and len(best.objectives) >= 2:
             x, y = best.objectives[:2]
             titles = [f"{about(n).title} ({unit(n, best.today.currency)})" for n in (x, y)]
-            limits = "; ".join(f"{about(n).title.lower()} at most {number(b)} {unit(n, best.today.currency)}" for n, b in best.limits.items()) or "none"
+            limits = "; ".join(limit.words(best.today.currency) for limit in best.limits) or "none"
             flattery = "; ".join(f"{about(n).title.lower()} {v:+.3g}" for n, v in best.flattery.items())
-            refused = sum(t.refused is not None for t in best.trials)
             sections.append(
-                {"title": "The designs that were tried", "text": f"{len(best.trials)} looked at of {best.designs:,} possible; {refused} refused before simulation because a team could not keep up or levers exclude each other. "
+                {"title": "The designs that were tried", "text": f"{len(best.distinct)} looked at of {best.designs:,} possible; {best.refused} refused before simulation because a team could not keep up or levers exclude each other. "
                  f"Limits: {limits}. The search estimate of the recommended design differs from its estimate on fresh seeds by: {flattery} (search minus fresh).",
                  "figures": [_figure(charts.front(table, x, y, *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places.")]}
             )  # fmt: skip
@@ -159,12 +155,12 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
     if len(cycle):
         sections.append({"title": "How long a deal takes", "text": "Time from arrival to winning. Cases still open at the end count as censored, so that the slow ones are not forgotten.",
                          "figures": [_figure(charts.cycle(cycle, names), cycle[cycle["share"].round(0) % 10 == 0], "Distribution of the time to win", "Read: at 50 % half of the won cases took no longer.")]})  # fmt: skip
-    stage, reason = renamed(figures.losses(comparison, "stage")), renamed(figures.losses(comparison, "reason"))
+    stage, reason = figures.losses(comparison, names, "stage"), figures.losses(comparison, names, "reason")
     if len(stage):
-        sections.append({"title": "Where customers are lost", "text": "Cases lost before they were won, per week.",
+        sections.append({"title": "Where customers are lost", "text": "Cases that could be won and were lost, before the signature or after, per week.",
                          "figures": [_figure(charts.bars(stage, "what", "per_week", "lost per week", names), stage, "Lost customers by stage", "By the stage they were in."),
                                      _figure(charts.bars(reason, "what", "per_week", "lost per week", names), reason, "Lost customers by reason", "By reason.")]})  # fmt: skip
-    load, wait = renamed(figures.load_of_teams(comparison)), renamed(figures.waits(comparison))
+    load, wait = figures.load_of_teams(comparison, names), figures.waits(comparison, names)
     heat = details[-1].hours
     shown = []
     if len(load):
@@ -172,9 +168,9 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
     if len(wait):
         shown.append(_figure(charts.bars(wait, "step", "hours", "hours waited per visit, nights and weekends included", names), wait, "Wait for people by step", "Elapsed hours between asking for people and getting them."))
     if len(heat):
-        shown.append(_figure(charts.heat(heat), heat, "Utilisation by weekday and hour", f"{names[-1]}: how busy each team is while on duty, mean of {figures.LOGGED} replications."))
+        shown.append(_figure(charts.heat(heat), heat, "Utilisation by weekday and hour", f"{names[-1]}: how busy each team is while on duty, mean of {figures.LOGGED} replications; at most the {figures.MOST_MAPS} busiest teams."))
     sections.append({"title": "Who is busy when, and where cases wait", "text": "A team above some 85 % leaves customers waiting; one far below has time for other work that this model does not see.", "figures": shown})
-    process = renamed(figures.in_process(comparison))
+    process = figures.in_process(comparison, names)
     sections.append({"title": "Open cases over time", "text": "The run begins empty; what comes before the dashed line is not measured.",
                      "figures": [_figure(charts.in_process(process, names, comparison.base.scenario.clock.warm_up / WEEK), process[::10], "Open cases over time", "Mean over replications.")]})  # fmt: skip
     return sections

@@ -184,14 +184,14 @@ def _live(step: Step, segment: str) -> list[Route]:
     return [r for r in step.then if step.share_of(r, segment) > 0 or (r.share is None and gives)]
 
 
-def _visited(scenario: Scenario) -> set[tuple[str, str]]:
-    """(step, segment) that some case can come to."""
+def reachable(scenario: Scenario, without: str | None = None) -> set[tuple[str, str]]:
+    """(step, segment) that some case can come to, or its parent's customer; or those it can come to without a step."""
     steps = scenario.steps
     todo = [(c.enters, g) for c in scenario.channels.values() for g, share in c.segments.items() if share > 0]
     found: set[tuple[str, str]] = set()
     while todo:
         name, segment = here = todo.pop()
-        if here in found or name not in steps:
+        if here in found or name not in steps or name == without:
             continue
         found.add(here)
         step = steps[name]
@@ -207,7 +207,7 @@ def _ends(scenario: Scenario) -> Iterator[Problem]:
     if any(r.to and r.to not in steps for s in steps.values() for r in s.then):
         return  # named above
     # Give-ups are no way out of a loop: a customer who is served at once never gives up.
-    visited = _visited(scenario)
+    visited = reachable(scenario)
     for segment in scenario.segments:
         live = {name: _live(step, segment) for name, step in steps.items()}
         ending = {n for n, routes in live.items() if any(r.to is None for r in routes)}
@@ -337,7 +337,8 @@ def _sets(lever: Lever) -> str | None:
         return f"teams.{lever.add_staff}.size"
     if lever.automate is not None:
         return f"steps.{lever.automate}.automation"
-    return lever.field.partition(".steps.")[2] if lever.field and lever.field.startswith("stages.") else lever.field
+    long = lever.field is not None and lever.field.startswith("stages.") and ".steps." in lever.field
+    return f"steps.{lever.field.partition('.steps.')[2]}" if long and lever.field else lever.field
 
 
 def _lever_field(scenario: Scenario, name: str, lever: Lever) -> Iterator[Problem]:

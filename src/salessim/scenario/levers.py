@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.errors import ScenarioError
 from salessim.scenario import ranges, surgery
-from salessim.scenario.checks import Problem, nearest, roles_of_step
+from salessim.scenario.checks import Problem, nearest, reachable, roles_of_step
 from salessim.scenario.loader import parse, to_data
 from salessim.scenario.model import Lever
 from salessim.scenario.paths import plain, put, split
@@ -57,7 +57,7 @@ def is_today(scenario: Scenario, lever: Lever, setting: Setting) -> bool:
     data = to_data(scenario)
     assert lever.field is not None
     put(data, split(scenario, lever.field), setting)
-    return parse(data).hash == scenario.hash
+    return parse(data) == scenario
 
 
 def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None = None) -> Scenario:
@@ -94,7 +94,22 @@ def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None 
         _charge(data, lever_name, lever, times)
     if name is not None:
         data["name"] = name
-    return parse(data)
+    design = parse(data)
+    _check_core(scenario, design)
+    return design
+
+
+def _check_core(today: Scenario, design: Scenario) -> None:
+    """Core steps are as they were, and what could only be reached through one still cannot be reached around it."""
+    for core in (name for name, step in today.steps.items() if step.core):
+        before, after = today.steps[core], design.steps.get(core)
+        same = {"then": before.then, "spawns": before.spawns}  # targets may have been renamed by a removal elsewhere
+        if after is None or after.model_copy(update=same) != before:
+            raise ScenarioError("levers", f"the core step {core!r} would change", "leave it as it is")
+        guarded = reachable(today) - reachable(today, without=core)
+        around = sorted(step for step, segment in guarded & reachable(design, without=core) if step != core)
+        if around:
+            raise ScenarioError("levers", f"step {around[0]!r} could be reached around the core step {core!r}", "leave the way through it")
 
 
 def misfits(scenario: Scenario) -> Iterator[Problem]:

@@ -65,8 +65,8 @@ class Clock(Part):
         zone(self.time_zone)
         if self.horizon <= 0:
             raise ValueError("the horizon is zero; give a time such as '1 year'")
-        if self.horizon > 100 * YEAR:
-            raise ValueError("the horizon is longer than 100 years; give a shorter one")
+        if self.horizon > 1000 * YEAR:
+            raise ValueError("the horizon is longer than 1,000 years; give a shorter one")
         if not 1900 <= self.start.year <= 2200:
             raise ValueError(f"the start {self.start} is not between 1900 and 2200; give a date of our time")
         if self.warm_up >= self.horizon:

@@ -205,10 +205,14 @@ def _before(horizon: int, external: Any, brings: Any, later: Any) -> Any:
     return total
 
 
-def loads(scenario: Scenario) -> list[TeamLoad]:
+def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
     """The load of every team; work that several teams can do is dealt out so that the highest load is lowest.
 
     Steps that need people of different calendars at once have a row of their own, after the teams.
+
+    Args:
+        scenario: the process.
+        sure: count only work for which everybody waits, however long: a team at 100 % of that can never catch up.
 
     Example:
         >>> import salessim as ss  # doctest: +SKIP
@@ -226,7 +230,7 @@ def loads(scenario: Scenario) -> list[TeamLoad]:
         if step.kind != "work":
             continue
         by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
-        work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments) * by_hand
+        work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments if not (sure and _settles(scenario, step, g))) * by_hand
         roles = roles_of(scenario, step)
         for r, role in enumerate(roles):
             # The pace is the first person's; with a choice of first persons, that of the one who is asked.
@@ -239,7 +243,13 @@ def loads(scenario: Scenario) -> list[TeamLoad]:
         _deal_out(fixed, shared, available)
     more = _overflowing(scenario)
     rows = [_row(t, fixed[t], available[t], t in more) for t in teams]
-    return rows + _meetings(scenario, flow)
+    return rows if sure else rows + _meetings(scenario, flow)
+
+
+def _settles(scenario: Scenario, step: Step, segment: str) -> bool:
+    """Whether the queue of a step settles whatever the load, because customers leave it."""
+    law = step.patience_by_segment.get(segment, step.patience or scenario.segments[segment].patience)
+    return step.waiting_room is not None or (law is not None and law != "none")
 
 
 def _row(name: str, demanded: float, available: float, or_more: bool = False) -> TeamLoad:
