@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -283,3 +284,31 @@ def test_a_rate_beyond_measure_is_refused_before_it_runs() -> None:
 def test_fading_in_a_queue_needs_a_queue() -> None:
     with pytest.raises(ScenarioError, match="of: age"):
         scenario({"x": {"customer": "10 days", "then": [{"done": True, "share": 0.9, "fades": {"law": "exponential", "half_life": "1 h"}}, {"lost": "cold"}]}})
+
+
+# --- replays ---------------------------------------------------------------------------------------------------------
+
+
+def test_arrivals_are_replayed_from_a_log(tmp_path: Path) -> None:
+    (tmp_path / "crm.csv").write_text("deal,created,what\n7,2026-01-06T10:00:00,b\n7,2026-01-05T09:00:00,a\n8,2026-01-07,a\n9,,a\n")
+    text = """salessim: 1
+clock: {start: 2026-01-05, horizon: 2 weeks}
+teams: {a: {size: 1}}
+segments: {all: {}}
+channels: {old: {enters: x, segments: {all: 1}, replay: {file: crm.csv, time: created, case: deal}}}
+stages: {s: {steps: {x: {work: 10 min, by: a, then: [{done: true}]}}}}
+"""
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    loaded = Scenario.load(path)
+    assert [str(d) for d in loaded.channels["old"].replay or ()] == ["2026-01-05 09:00:00", "2026-01-07 00:00:00"]
+    loaded.save(tmp_path / "frozen.yaml")
+    (tmp_path / "crm.csv").unlink()
+    assert Scenario.load(tmp_path / "frozen.yaml").hash == loaded.hash
+    for wrong, said in (("time: creatd", "did you mean 'created'"), ("file: ../crm.csv", "outside"), ("file: /crm.csv", "outside"), ("case: what", "crm.csv:3: 'soon'"), ("tme: created", "did you mean 'time'")):
+        (tmp_path / "crm.csv").write_text("deal,created,what\n7,2026-01-06T10:00:00,b\n7,soon,a\n" if "soon" in said else "deal,created\n7,2026-01-06\n")
+        key = wrong.partition(":")[0]
+        fields = {"file": "crm.csv", "time": "created", "case": "deal"} | ({key: wrong.partition(": ")[2]} if key != "tme" else {"tme": "created"})
+        path.write_text(text.replace("{file: crm.csv, time: created, case: deal}", "{" + ", ".join(f"{k}: {v}" for k, v in fields.items()) + "}"))
+        with pytest.raises(ScenarioError, match=said):
+            Scenario.load(path)

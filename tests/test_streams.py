@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,3 +153,23 @@ def test_impossible_laws_say_what_to_do(spec: Any, problem: str) -> None:
 
 def test_every_law_is_tested() -> None:
     assert {s["law"] for s, _ in SPECS if isinstance(s, dict)} | {"constant"} == set(LAWS)
+
+
+def test_the_machine_code_cache_knows_every_source_that_is_baked_in() -> None:
+    """What compiled files import from the package is in the list too, or never reaches compiled code."""
+    import ast
+
+    import salessim
+    from salessim import jit
+
+    root = Path(salessim.__file__).parent
+    files = [f for name in jit.SOURCES for f in (sorted((root / name).rglob("*.py")) or [root / name])]
+    inside = {".".join(("salessim", *f.relative_to(root).with_suffix("").parts)).removesuffix(".__init__") for f in files}
+    plain = {"salessim.errors", "salessim.units", "salessim.log", "salessim.scenario.calendars", "salessim.scenario.model", "salessim.scenario.checks"}
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("salessim."):
+                assert node.module in inside | plain, (file.name, node.module)
+    for file in root.rglob("*.py"):
+        if b"compiled" in file.read_bytes() and b"salessim.jit import" in file.read_bytes():
+            assert file in files, file

@@ -31,7 +31,7 @@ from salessim.units import DAY, HOUR, SECOND, YEAR, quantity
 
 if TYPE_CHECKING:
     from salessim.scenario.calendars import Calendar
-    from salessim.scenario.model import Arrivals, Clock, Fade, Scenario, Step
+    from salessim.scenario.model import Arrivals, Clock, Fade, ReplayFile, Scenario, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -572,10 +572,11 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
     )
 
 
-def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | None) -> list[int]:
+def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | ReplayFile | None) -> list[int]:
     """Recorded arrivals as sorted ticks within the horizon; naive dates are on the scenario's clock."""
     origin, here = midnight(scenario.clock.start, scenario.clock.time_zone), zone(scenario.clock.time_zone)
     result = []
+    assert dates is None or isinstance(dates, tuple)  # files are read when a scenario is loaded
     for when in dates or ():
         aware = when if when.tzinfo is not None else when.replace(tzinfo=here)
         ticks = (aware.astimezone(dt.UTC) - origin) // dt.timedelta(microseconds=1)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from salessim.errors import ScenarioError
 from salessim.scenario.checks import Misfit, Problem, nearest
 from salessim.scenario.paths import find, put, split
+from salessim.scenario.replays import with_dates
 from salessim.scenario.yaml import Positions, dump_yaml, load_yaml, read_text
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     if not isinstance(data, dict):
         return [Problem((), "this is not a scenario", "begin with 'name:', 'clock:', 'stages:' as in the examples")]
     try:
-        scenario = Scenario.model_validate(data)
+        scenario = Scenario.model_validate(with_dates(data, base))
     except ValidationError as wrong:
         return _told(wrong, data)
     found = list(problems(scenario))

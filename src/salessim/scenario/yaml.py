@@ -16,7 +16,7 @@ import yaml
 
 from salessim.errors import InputError
 
-MOST_BYTES, MOST_DEPTH, MOST_NODES = 1 << 20, 64, 100_000
+MOST_BYTES, MOST_DEPTH, MOST_NODES = 1 << 23, 64, 200_000
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
