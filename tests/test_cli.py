@@ -261,6 +261,23 @@ def test_interrupting_leaves_soon_and_keeps_finished_trials(tmp_path: Path, b2b:
     assert not (out / "best.yaml").exists()
 
 
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_interrupting_a_run_shows_what_was_finished(engine: str, small: Path) -> None:
+    run("run", small, "-n", "2", "--engine", engine)  # compiled once
+    process = subprocess.Popen(
+        [sys.executable, "-m", "salessim", "run", str(small), "-n", "900000", "--engine", engine, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(12)
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 5
+    assert process.returncode == 130
+    assert "replications that were finished" in err
+    assert "Cycle time to win" in out
+    assert "Traceback" not in err
+
+
 def test_the_public_names_are_functions_whatever_was_imported_before() -> None:
     code = (
         "import salessim.cli, salessim.reporting, salessim.optimisation, salessim.calibration, salessim.gate, salessim.demo, salessim as ss\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def _say(text: str) -> None:
 def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == EXIT_INTERRUPTED:
+    if code == EXIT_INTERRUPTED and threading.active_count() > 1:
         os._exit(code)  # worker threads may be deep in compiled code; everything finished is already on disk
     sys.exit(code)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,16 +188,21 @@ def _run(
         return
     pool = _pool(engine, min(workers, len(numbers)))
     try:
-        for done, row in enumerate(pool.map(_one, *zip(*[(network, seed, n, engine) for n in numbers], strict=True))):
+        todo = iter(numbers)
+        # A few ahead and no more, so that a million replications are not a million futures.
+        ahead = deque(pool.submit(_one, network, seed, n, engine) for n in islice(todo, 4 * workers))
+        for done in range(len(numbers)):
+            row = ahead.popleft().result()
+            ahead.extend(pool.submit(_one, network, seed, n, engine) for n in islice(todo, 1))
             yield row
             if progress:
                 progress(done + 1, len(numbers))
     except BaseException:
-        # Not waited for: whoever pressed Ctrl-C does not want to sit through the replications under way.
+        # Replications under way are not waited for: processes are ended, threads left behind.
         children = list((getattr(pool, "_processes", None) or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
         for child in children:
             child.terminate()
+        pool.shutdown(wait=bool(children), cancel_futures=True)
         raise
     pool.shutdown()
 
