@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
+from salessim.hours import FOREVER
 from salessim.jit import compiled, inlined, natural
 from salessim.network import Needs, People
 from salessim.order import CLASS_BITS
@@ -91,7 +92,7 @@ def put(n, agenda, time, key, what):
     i = natural(n[AGENDA])
     n[AGENDA] = i + 1
     while i > 0:
-        up = (i - 1) >> 1
+        up = natural((i - 1) >> 1)
         if agenda[0, up] < time or (agenda[0, up] == time and agenda[1, up] < key):
             break
         agenda[0, i] = agenda[0, up]
@@ -108,16 +109,15 @@ def drop_first(n, agenda):
     size = natural(n[AGENDA] - 1)
     n[AGENDA] = size
     time, key, what = agenda[0, size], agenda[1, size], agenda[2, size]
+    agenda[0, size] = FOREVER  # so that the last pair needs no test of its own
     i = 0
     while True:
-        down = 2 * i + 1
+        down = natural(2 * i + 1)
         if down >= size:
             break
-        if down + 1 < size and (
-            agenda[0, down + 1] < agenda[0, down]
-            or (agenda[0, down + 1] == agenda[0, down] and agenda[1, down + 1] < agenda[1, down])
-        ):
-            down += 1
+        left, right = agenda[0, down], agenda[0, down + 1]
+        # Which child is first is a toss-up: without a branch nothing is mispredicted.
+        down = natural(down + int((right < left) | ((right == left) & (agenda[1, down + 1] < agenda[1, down]))))
         if time < agenda[0, down] or (time == agenda[0, down] and key < agenda[1, down]):
             break
         agenda[0, i] = agenda[0, down]
@@ -139,7 +139,7 @@ def join(queues: Queues, step, key, order, slot):
     queues.size[step] = i + 1
     keys, orders, slots = queues.key, queues.order, queues.slot
     while i > 0:
-        up = (i - 1) >> 1
+        up = natural((i - 1) >> 1)
         if keys[base + up] < key or (keys[base + up] == key and orders[base + up] < order):
             break
         keys[base + i] = keys[base + up]
@@ -161,7 +161,7 @@ def drop_head(queues: Queues, step):
     key, order, slot = keys[base + size], orders[base + size], slots[base + size]
     i = 0
     while True:
-        down = 2 * i + 1
+        down = natural(2 * i + 1)
         if down >= size:
             break
         if down + 1 < size and (
@@ -214,7 +214,7 @@ def give(people: People, staff: Staff, person):
     team = natural(people.team_of[natural(person)])
     first, size = natural(people.first_person[team]), people.size[team]
     at = natural(staff.head[team] + staff.count[team])
-    staff.idle[first + (at - size if at >= size else at)] = person
+    staff.idle[first + natural(at - size if at >= size else at)] = person
     staff.count[team] += 1
 
 
@@ -251,7 +251,7 @@ def call(n, ready, slot):
     """Put a case on the at-once list."""
     room = ready.shape[0]
     at = n[READY_HEAD] + n[READY_COUNT]
-    ready[at - room if at >= room else at] = slot
+    ready[natural(at - room if at >= room else at)] = slot
     n[READY_COUNT] += 1
 
 
