@@ -32,8 +32,8 @@ def proposed(folder: Path, content: str | bytes, **changes: Any) -> tuple[EventL
 
 def mapped(folder: Path, content: str, columns: dict[str, str], names: str = "call", **more: Any) -> tuple[EventLog, Quality]:
     """A log read by a mapping written by hand."""
-    activities = {name: {} for name in names.split("|")}
-    return read_log(written(folder, content), {"columns": {"case": "case", "activity": "activity", **columns}, "activities": activities, "complete_cases_only": True, **more})
+    columns, activities = {"case": "case", "activity": "activity", **columns}, {name: {} for name in names.split("|")}
+    return read_log(written(folder, content), {"columns": columns, "activities": activities, "complete_cases_only": True, **more})
 
 
 # --- visits without a start ------------------------------------------------------------------------------------
@@ -66,8 +66,9 @@ def test_one_stamp_a_row_is_the_end_of_a_visit(tmp_path: Path) -> None:
 
 
 def test_a_lifecycle_without_known_words_is_refused_for_that(tmp_path: Path) -> None:
+    rows = "case,activity,time,phase\n1,call,2026-01-05T10:00Z,fertig\n"
     with pytest.raises(LogError, match="no row of work has a word of the mapping's lifecycle"):
-        mapped(tmp_path, "case,activity,time,phase\n1,call,2026-01-05T10:00Z,fertig\n", {"time": "time", "lifecycle": "phase"}, lifecycle={"complete": ["complete"]})
+        mapped(tmp_path, rows, {"time": "time", "lifecycle": "phase"}, lifecycle={"complete": ["complete"]})
 
 
 def test_enabled_counts_without_a_start(tmp_path: Path) -> None:
@@ -96,11 +97,21 @@ def test_only_who_gave_up_gave_up(tmp_path: Path) -> None:
 
 
 def test_a_visit_cut_short_by_the_next_does_not_end_before_it_starts(tmp_path: Path) -> None:
-    rows = "case,activity,enabled,start,end\n1,call,2026-01-05T08:00Z,2026-01-05T10:00Z,\n1,call,,2026-01-05T11:00Z,2026-01-05T12:00Z\n1,call,2026-01-05T09:00Z,2026-01-05T09:30Z,2026-01-05T12:00Z\n"
+    rows = (
+        "case,activity,enabled,start,end\n1,call,2026-01-05T08:00Z,2026-01-05T10:00Z,\n"
+        "1,call,,2026-01-05T11:00Z,2026-01-05T12:00Z\n1,call,2026-01-05T09:00Z,2026-01-05T09:30Z,2026-01-05T12:00Z\n"
+    )
     log, quality = mapped(tmp_path, rows, {"enabled": "enabled", "start": "start", "end": "end"})
     assert list(log.problems()) == []
     assert quality.counts["visits without an end were followed by others; they end when the case goes on"] == 1
     assert quality.counts["visits do not say when they were enabled; the end of the visit before counts"] == 1
+
+
+def test_swapped_starts_and_ends_are_swapped_back_before_anything_else(tmp_path: Path) -> None:
+    rows = "case,activity,start,end\n1,close,2026-01-09T10:00Z,2026-01-08T10:00Z\n2,call,2026-01-09T10:00Z,2026-01-08T10:00Z\n"
+    log, quality = mapped(tmp_path, rows, {"start": "start", "end": "end"}, activities={"close": {"kind": "event", "ends": "won"}, "call": {}})
+    assert list(log.problems()) == []
+    assert quality.counts["visits ended before they started; start and end were swapped"] == 2
 
 
 # --- files -----------------------------------------------------------------------------------------------------
@@ -133,7 +144,8 @@ def test_line_ends_of_old_macs_are_read(tmp_path: Path) -> None:
 
 
 def test_short_rows_have_empty_cells(tmp_path: Path) -> None:
-    log, quality = proposed(tmp_path, "case,activity,time,resource,outcome\n1,call,2026-01-05T10:00Z\n2,call,2026-01-05T10:00Z,ann,lost: price\n3,call,2026-01-05,bob,won\n")
+    rows = "1,call,2026-01-05T10:00Z\n2,call,2026-01-05T10:00Z,ann,lost: price\n3,call,2026-01-05,bob,won\n"
+    log, quality = proposed(tmp_path, "case,activity,time,resource,outcome\n" + rows)
     assert (len(log), quality.counts["visits name nobody"]) == (3, 1)
 
 
@@ -239,7 +251,8 @@ def test_one_step_for_several_activities_is_the_mapping_s_to_say() -> None:
 def test_activities_called_like_our_sentinels_are_work(tmp_path: Path) -> None:
     assert clean(WAITING) != WAITING
     assert clean(SYSTEM) != SYSTEM
-    log, _ = mapped(tmp_path, f"case,activity,time\n1,waiting,2026-01-05\n1,system,2026-01-06\n1,{WAITING},2026-01-07\n", {"time": "time"}, f"waiting|system|{WAITING}")
+    rows = f"case,activity,time\n1,waiting,2026-01-05\n1,system,2026-01-06\n1,{WAITING},2026-01-07\n"
+    log, _ = mapped(tmp_path, rows, {"time": "time"}, f"waiting|system|{WAITING}")
     assert list(log.frame["step"]) == ["waiting", "system", clean(WAITING)]
 
 
@@ -267,7 +280,8 @@ def test_nothing_writes_over_what_it_reads(linked: bool, tmp_path: Path) -> None
         for path in outs:
             outs[path] = tmp_path / f"link-{path.name}"
             outs[path].hardlink_to(path)
-    for args in (["import", "inspect", log, "--out", outs[log]], ["calibrate", log, "--mapping", mapping, "--out", outs[log]], ["calibrate", log, "--mapping", mapping, "--out", outs[mapping]]):
+    calibrate = ["calibrate", log, "--mapping", mapping, "--out"]
+    for args in (["import", "inspect", log, "--out", outs[log]], [*calibrate, outs[log]], [*calibrate, outs[mapping]]):
         result = CliRunner().invoke(main, [str(a) for a in args])
         assert result.exit_code == 2
         assert "it would be overwritten; give another file" in result.stderr
@@ -289,12 +303,15 @@ def test_lifecycle_with_end_is_refused(tmp_path: Path) -> None:
 
 
 SCHEMAS = {
-    "pm4py interval": ("case:concept:name,concept:name,org:resource,start_timestamp,time:timestamp,lifecycle:transition\nc1,call,ann,2026-01-05T10:00:00Z,2026-01-05T11:00:00Z,complete\n",
-                       {"case": "case:concept:name", "activity": "concept:name", "start": "start_timestamp", "end": "time:timestamp", "resource": "org:resource"}),
-    "XES with both": ("case:concept:name,concept:name,start_timestamp,time:timestamp,lifecycle:transition\nc1,call,2026-01-05T10:00Z,2026-01-05T10:00Z,start\nc1,call,2026-01-05T10:00Z,2026-01-05T11:00Z,complete\n",
+    "pm4py interval": ("case:concept:name,concept:name,org:resource,start_timestamp,time:timestamp,lifecycle:transition\n"
+                       "c1,call,ann,2026-01-05T10:00:00Z,2026-01-05T11:00:00Z,complete\n",
+                       {"case": "case:concept:name", "activity": "concept:name", "start": "start_timestamp", "end": "time:timestamp",
+                        "resource": "org:resource"}),
+    "XES with both": ("case:concept:name,concept:name,start_timestamp,time:timestamp,lifecycle:transition\n"
+                      "c1,call,2026-01-05T10:00Z,2026-01-05T10:00Z,start\nc1,call,2026-01-05T10:00Z,2026-01-05T11:00Z,complete\n",
                       {"case": "case:concept:name", "activity": "concept:name", "time": "time:timestamp", "lifecycle": "lifecycle:transition"}),
-    "Salesforce API": ("Id,OpportunityId,CreatedById,CreatedDate,StageName,Amount,ExpectedRevenue,CloseDate,Probability,ForecastCategory,SystemModstamp,IsDeleted\n"
-                       "008,006,005,2026-01-05T10:11:12.000Z,Prospecting,100,10,2026-03-01,10,Pipeline,2026-01-05T10:11:12.000Z,false\n",
+    "Salesforce API": ("Id,OpportunityId,CreatedById,CreatedDate,StageName,Amount,ExpectedRevenue,CloseDate,Probability,SystemModstamp,IsDeleted\n"
+                       "008,006,005,2026-01-05T10:11:12.000Z,Prospecting,100,10,2026-03-01,10,2026-01-05T10:11:12.000Z,false\n",
                        {"case": "OpportunityId", "activity": "StageName", "time": "CreatedDate", "resource": "CreatedById", "value": "Amount"}),
     "Salesforce field history": ("ID,LEADID,CREATEDBYID,CREATEDDATE,FIELD,OLDVALUE,NEWVALUE\n1,00Q,005,2026-01-05T10:11:12.000Z,Status,New,Working\n",
                                  {"case": "LEADID", "activity": "NEWVALUE", "time": "CREATEDDATE", "resource": "CREATEDBYID"}),
@@ -306,7 +323,8 @@ SCHEMAS = {
                 {"case": "deal_id", "activity": "value", "time": "date_entered", "channel": "source"}),
     "HubSpot properties": ("deal_id,name,value,timestamp,source,source_id\n77,dealstage,closedwon,2026-01-05T10:11:12Z,CRM_UI,userId:1\n",
                            {"case": "deal_id", "activity": "value", "time": "timestamp", "channel": "source"}),
-    "Dynamics process": ("businessprocessflowinstanceid,opportunityid,stepname,activestagestartedon,ownerid,estimatedvalue\nb,o1,2-Propose,2026-01-05T10:11:12Z,u1,100\n",
+    "Dynamics process": ("businessprocessflowinstanceid,opportunityid,stepname,activestagestartedon,ownerid,estimatedvalue\n"
+                         "b,o1,2-Propose,2026-01-05T10:11:12Z,u1,100\n",
                          {"case": "opportunityid", "activity": "stepname", "time": "activestagestartedon", "resource": "ownerid", "value": "estimatedvalue"}),
     "Dynamics audit": ("objectid,action,createdon,_userid_value\no1,Win,2026-01-05T10:11:12Z,u1\n",
                        {"case": "objectid", "activity": "action", "time": "createdon", "resource": "_userid_value"}),
@@ -358,7 +376,8 @@ def test_words_inside_other_words_are_no_match(column: str, tmp_path: Path) -> N
 
 def test_order_to_cash_is_understood() -> None:
     proposal = inspect_log(real_log("order_to_cash/o2c_until_2016-12-31.csv.gz"))
-    assert proposal.mapping["columns"] == {"case": "Key", "activity": "Activity", "time": "Date", "resource": "User", "value": "NetValue", "customer": "Customer"}
+    columns = {"case": "Key", "activity": "Activity", "time": "Date", "resource": "User", "value": "NetValue", "customer": "Customer"}
+    assert proposal.mapping["columns"] == columns
 
 
 def test_xes_is_refused_in_one_line() -> None:

@@ -94,11 +94,11 @@ def to_event_log(table: pd.DataFrame, mapping: Mapping, source: str) -> tuple[Ev
     counts: Counter[str] = Counter()
     steps = step_names(mapping.activities)
     events = _events(table, mapping, counts, source)
-    visits, endings = (_from_intervals if columns.start else _from_stamps)(events, mapping, counts)
+    visits, endings = _from_intervals(events, mapping) if columns.start else _from_stamps(events, mapping, counts)
     if not visits:
         raise _no_visits(mapping, source)
     frame = _frame(visits, endings, events, mapping, steps, counts)
-    stamps = events[[c for c in ("_enabled", "_start", "_end") if c in events]]
+    stamps = events[["_enabled", "_start", "_end"]]
     about = LogAbout(
         start=stamps.min().min().to_pydatetime(),
         end=stamps.max().max().to_pydatetime(),
@@ -162,6 +162,8 @@ def step_names(activities: dict[str, Activity]) -> dict[str, str]:
 
 def _events(table: pd.DataFrame, mapping: Mapping, counts: Counter[str], source: str) -> pd.DataFrame:
     """Rows that can be used, with dates, sorted."""
+    import pandas as pd
+
     columns = mapping.columns
     events = table.copy()
     for role, what in ((columns.case, "rows without a case were dropped"), (columns.activity, "rows without an activity were dropped")):
@@ -176,12 +178,14 @@ def _events(table: pd.DataFrame, mapping: Mapping, counts: Counter[str], source:
     if unknown:
         raise LogError("mapping activities", f"the log has the activity {unknown[0]!r}, which the mapping does not name", nearest(unknown[0], known))
     events = events.assign(_activity=stripped, _case=events[columns.case].str.strip())
-    stamps = columns.time or columns.end
-    for name, column in (("_end", stamps), ("_start", columns.start), ("_enabled", columns.enabled)):
-        if column:
-            events[name] = dates(events[column], mapping, source, column, counts)
-    by = events["_start"].fillna(events["_end"]) if columns.start else events["_end"]
-    by = by.fillna(events["_enabled"]) if columns.enabled else by
+    nothing = pd.Series(pd.NaT, index=events.index, dtype=f"datetime64[us, {mapping.office_in}]")
+    for name, column in (("_enabled", columns.enabled), ("_start", columns.start), ("_end", columns.time or columns.end)):
+        events[name] = dates(events[column], mapping, source, column, counts) if column else nothing
+    start, end = events["_start"], events["_end"]
+    backwards = end < start
+    counts["visits ended before they started; start and end were swapped"] += int(backwards.sum())
+    events = events.assign(_start=start.mask(backwards, end), _end=end.mask(backwards, start))
+    by = events["_start"].fillna(events["_end"]).fillna(events["_enabled"])
     events = events.assign(_by=by)
     counts["rows without a date were dropped"] += int(by.isna().sum())
     events = events[by.notna()]
@@ -199,28 +203,19 @@ def _cells(events: pd.DataFrame, column: str | None) -> pd.Series:
     return events[column].str.strip() if column else pd.Series("", index=events.index)
 
 
-def _stamps(events: pd.DataFrame, name: str) -> pd.Series:
-    """The dates of a column that a mapping may lack."""
-    import pandas as pd
-
-    return events[name] if name in events else pd.Series(pd.NaT, index=events.index)
-
-
 def _ending(activity: Activity, said: str) -> str | None:
     """How a case ends with a row, if it does: as the outcome column says, or as the activity means."""
     return said if said in ("won", "completed") or said.startswith("lost: ") else activity.ends
 
 
-def _from_intervals(events: pd.DataFrame, mapping: Mapping, counts: Counter[str]) -> tuple[list[_Visit], _Endings]:
+def _from_intervals(events: pd.DataFrame, mapping: Mapping) -> tuple[list[_Visit], _Endings]:
     """Rows that carry start and end."""
     import pandas as pd
 
     columns = mapping.columns
-    backwards = events["_end"] < events["_start"]
-    counts["visits ended before they started; start and end were swapped"] += int(backwards.sum())
     visits: list[_Visit] = []
     endings: _Endings = {}
-    rows = (events["_case"], events["_activity"], _stamps(events, "_enabled"), events["_start"], events["_end"],
+    rows = (events["_case"], events["_activity"], events["_enabled"], events["_start"], events["_end"],
             _cells(events, columns.resource), _cells(events, columns.outcome))  # fmt: skip
     for case, name, since, start, end, who, said in zip(*rows, strict=True):
         activity = mapping.activities[name]
@@ -228,8 +223,7 @@ def _from_intervals(events: pd.DataFrame, mapping: Mapping, counts: Counter[str]
         if how:
             endings[case] = (how, end if end is not pd.NaT else start if start is not pd.NaT else since)
         if activity.kind == "work":
-            first, last = (end, start) if end is not pd.NaT and start is not pd.NaT and end < start else (start, end)
-            visits.append((case, name, since, first, last, who, said))
+            visits.append((case, name, since, start, end, who, said))
     return visits, endings
 
 
@@ -247,7 +241,7 @@ def _from_stamps(events: pd.DataFrame, mapping: Mapping, counts: Counter[str]) -
     endings: _Endings = {}
     waiting: dict[tuple[str, str], Any] = {}
     running: dict[tuple[str, str], tuple[Any, Any, str]] = {}
-    rows = (events["_case"], events["_activity"], _stamps(events, "_enabled"), events["_end"],
+    rows = (events["_case"], events["_activity"], events["_enabled"], events["_end"],
             _cells(events, columns.resource), _cells(events, columns.outcome), _cells(events, columns.lifecycle).str.lower())  # fmt: skip
     for case, name, since, stamp, who, said, word in zip(*rows, strict=True):
         activity = mapping.activities[name]
@@ -331,7 +325,8 @@ def _frame(
     following = frame.groupby("case")["_by"].shift(-1)
     closing = frame["case"].map({c: e[1] for c, e in endings.items()}).astype(frame["ended"].dtype)
     cut_short = following.fillna(closing).fillna(frame["_by"])
-    cut_short = cut_short.mask(cut_short < frame["started"], frame["started"])  # visits of a case may overlap
+    earliest = frame["started"].fillna(frame["enabled"])
+    cut_short = cut_short.mask(cut_short < earliest, earliest)  # visits of a case may overlap
     frame["ended"] = frame["ended"].where(~contradictory, cut_short)
     frame["outcome"] = _with_those_who_gave_up(frame, outcome, mapping, counts)
     frame = _with_endings(frame, endings, born)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROLES: dict[str, tuple[str, ...]] = {
-    "case": ("case_id", "case", "case:concept:name", "case_key", "_case_key", "mql_id", "opportunity_id", "deal_id", "lead_id", "ticket", "案例", "客户编号", "单号",
-             "opportunity name", "deal name", "record_id", "object_id", "res_id", "vbelv", "vbeln", "key"),
-    "activity": ("activity", "activity_en", "concept:name", "event", "to stage", "stage", "stagename", "dealstage", "status", "task", "step", "活动", "阶段",
-                 "step_name", "sales_stage", "stage_id", "active_stage_id", "new_value", "new_value_char", "vbtyp_n", "tcode", "action"),
+    "case": ("case_id", "case", "case:concept:name", "case_key", "_case_key", "mql_id", "opportunity_id", "deal_id", "lead_id", "ticket",
+             "案例", "客户编号", "单号", "opportunity name", "deal name", "record_id", "object_id", "res_id", "vbelv", "vbeln", "key"),
+    "activity": ("activity", "activity_en", "concept:name", "event", "to stage", "stage", "stagename", "dealstage", "status", "task", "step",
+                 "活动", "阶段", "step_name", "sales_stage", "stage_id", "active_stage_id", "new_value", "new_value_char", "vbtyp_n", "tcode", "action"),
     "start": ("start_time", "start", "start_timestamp", "event_start", "started", "begin", "开始时间"),
     "end": ("end_time", "end", "end_timestamp", "complete_timestamp", "event_end", "completed", "ended", "finish", "结束时间"),
     "time": ("time:timestamp", "timestamp", "ts", "time", "date", "datetime", "event_time", "completion_time", "created_date", "时间",
@@ -29,9 +29,11 @@ _ROLES: dict[str, tuple[str, ...]] = {
              "erdat", "udate"),
     "enabled": ("enabled_time", "enable_time", "enabled"),
     "resource": ("resource", "org:resource", "user", "owner", "person", "agent", "employee", "created_by_id", "资源", "负责人",
-                 "user_name", "user_id", "_userid_value", "changed_by", "edited_by", "last_modified_by", "author_id", "owner_id", "updated_by_user_id", "ernam"),
+                 "user_name", "user_id", "_userid_value", "changed_by", "edited_by", "last_modified_by", "author_id", "owner_id", "updated_by_user_id",
+                 "ernam"),
     "lifecycle": ("lifecycle", "lifecycle:transition", "transition", "event_type"),
-    "value": ("amount", "amount_req", "value", "deal_value", "close_value", "net_value", "金额", "case_value", "estimated_value", "expected_revenue", "netwr", "rfwrt"),
+    "value": ("amount", "amount_req", "value", "deal_value", "close_value", "net_value", "金额", "case_value", "estimated_value",
+              "expected_revenue", "netwr", "rfwrt"),
     "segment": ("segment", "customer_segment", "业务类型"),
     "channel": ("channel", "origin", "lead_source", "source", "渠道"),
     "customer": ("customer", "customer_id", "account", "account_id", "客户", "partner_id", "kunnr"),
@@ -94,7 +96,8 @@ class Proposal:
         found = [f"  {role:10} {column!r} ({100 * self.confidence.get(role, 0):.0f} % sure)" for role, column in self.mapping["columns"].items()]
         work = [a for a, m in self.mapping["activities"].items() if m.get("kind", "work") == "work"]
         ends = [f"{a} = {m['ends']}" for a, m in self.mapping["activities"].items() if "ends" in m]
-        return [f"{self.source}:", *found, f"  work       {', '.join(work)}", f"  cases end  {', '.join(ends) or 'never by an activity'}", *(f"  note: {w}" for w in self.warnings)]
+        meant = [f"  work       {', '.join(work)}", f"  cases end  {', '.join(ends) or 'never by an activity'}"]
+        return [f"{self.source}:", *found, *meant, *(f"  note: {w}" for w in self.warnings)]
 
 
 def inspect_log(path: str | Path) -> Proposal:
@@ -127,7 +130,10 @@ def inspect_log(path: str | Path) -> Proposal:
         mapping["system_resources"] = systems
     if complete and "outcome" not in columns:
         mapping["complete_cases_only"] = True
-        warnings.append("No activity ends a case by name, so every case counts as ended with its last row; correct 'ends' and 'complete_cases_only' if cases can be open.")
+        warnings.append(
+            "No activity ends a case by name, so every case counts as ended with its last row; "
+            "correct 'ends' and 'complete_cases_only' if cases can be open."
+        )
     return Proposal(mapping, confidence, warnings, table.head(3).to_dict("records"), str(path))
 
 
@@ -221,7 +227,10 @@ def _doubt(table: pd.DataFrame, columns: dict[str, str], warnings: list[str]) ->
         warnings.append(f"Rows change several fields (column {field!r}): keep only the rows that change the stage.")
     distinct = table[columns["activity"]].nunique()
     if distinct > MOST_STEPS:
-        warnings.append(f"The column {columns['activity']!r} holds {distinct:,} activities, more than {MOST_STEPS}: give those that belong together the same 'step'.")
+        warnings.append(
+            f"The column {columns['activity']!r} holds {distinct:,} activities, more than {MOST_STEPS}: "
+            "give those that belong together the same 'step'."
+        )
 
 
 _FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M",
@@ -252,7 +261,8 @@ def _time(stamps: pd.Series, source: str, column: str, warnings: list[str]) -> d
             except (ValueError, TypeError, OverflowError):
                 continue
         if not fits:
-            raise LogError(source, f"{text.iloc[0]!r} in column {column!r} is not a date in one known format", "set time_format in a mapping, such as '%d.%m.%Y %H:%M'") from None
+            problem = f"{text.iloc[0]!r} in column {column!r} is not a date in one known format"
+            raise LogError(source, problem, "set time_format in a mapping, such as '%d.%m.%Y %H:%M'") from None
         found["time_format"], aware = fits[0], False
         if len(fits) > 1 and fits[0][:5] != fits[1][:5]:
             warnings.append(f"Dates fit both {fits[0]} and {fits[1]}; day first was taken: check.")

@@ -47,7 +47,8 @@ def dates(text: pd.Series, mapping: Mapping, source: str, column: str, counts: C
     wrong = filled.notna() & parsed.isna()
     if wrong.any():
         row = wrong.idxmax()
-        raise LogError(f"{source}:{int(row) + 2}", f"{text[row]!r} in column {column!r} is not a date of format {kind}", "set time_format in the mapping, such as '%d.%m.%Y %H:%M'")
+        problem = f"{text[row]!r} in column {column!r} is not a date of format {kind}"
+        raise LogError(f"{source}:{int(row) + 2}", problem, "set time_format in the mapping, such as '%d.%m.%Y %H:%M'")
     parsed = _possible(parsed.dt.as_unit("us"), text, source, column, counts)
     carried = filled.str.contains(OFFSET, na=False) if kind == "ISO8601" else pd.Series("%z" in kind, index=filled.index)
     naive = parsed.notna() & ~carried
