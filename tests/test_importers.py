@@ -182,6 +182,12 @@ def test_a_column_of_dates_without_any_is_left_out_or_refused_by_name(tmp_path: 
             mapped(tmp_path, rows, {"start": start, "end": end})
 
 
+def test_inspect_names_the_cell_that_is_no_date(tmp_path: Path) -> None:
+    rows = "case,activity,time\n1,call,13.01.2026 10:00\n2,call,14.01.2026 10:00\n3,call,soon\n"
+    with pytest.raises(LogError, match=r"log.csv:4: 'soon' in column 'time' is not a date"):
+        inspect_log(written(tmp_path, rows))
+
+
 def test_the_window_covers_all_dates(tmp_path: Path) -> None:
     rows = "case,activity,enabled,start,end\n1,call,2026-01-05T08:00Z,2026-01-05T09:00Z,\n2,call,2026-01-02T08:00Z,2026-01-02T09:00Z,2026-01-04T08:00Z\n"
     log, _ = mapped(tmp_path, rows, {"enabled": "enabled", "start": "start", "end": "end"})
@@ -352,6 +358,11 @@ def test_the_exports_of_systems_are_understood(system: str, tmp_path: Path) -> N
     assert proposal.mapping["columns"] == columns
     log, _ = read_log(tmp_path / "log.csv", {**proposal.mapping, "complete_cases_only": True})
     assert len(log) == 1
+
+
+def test_enabled_and_end_are_proposed_without_a_start(tmp_path: Path) -> None:
+    proposal = inspect_log(written(tmp_path, "case,activity,enabled_time,end_time\n1,call,2026-01-05T09:00Z,2026-01-05T11:00Z\n"))
+    assert proposal.mapping["columns"] == {"case": "case", "activity": "activity", "end": "end_time", "enabled": "enabled_time"}
 
 
 def test_doubts_about_schemas_are_told(tmp_path: Path) -> None:

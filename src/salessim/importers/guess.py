@@ -261,8 +261,7 @@ def _time(stamps: pd.Series, source: str, column: str, warnings: list[str]) -> d
             except (ValueError, TypeError, OverflowError):
                 continue
         if not fits:
-            problem = f"{text.iloc[0]!r} in column {column!r} is not a date in one known format"
-            raise LogError(source, problem, "set time_format in a mapping, such as '%d.%m.%Y %H:%M'") from None
+            raise _no_date(text, source, column) from None
         found["time_format"], aware = fits[0], False
         if len(fits) > 1 and fits[0][:5] != fits[1][:5]:
             warnings.append(f"Dates fit both {fits[0]} and {fits[1]}; day first was taken: check.")
@@ -280,6 +279,22 @@ def _time(stamps: pd.Series, source: str, column: str, warnings: list[str]) -> d
         else:
             warnings.append("The office's time zone is taken to be UTC: set office_in if it is another, such as Europe/Amsterdam.")
     return found
+
+
+def _no_date(text: pd.Series, source: str, column: str) -> LogError:
+    """Names the first cell that the format of most cells does not fit."""
+    import pandas as pd
+
+    def misses(kind: str) -> pd.Series:
+        try:
+            return pd.to_datetime(text, format=kind, utc=True, errors="coerce").isna()
+        except (ValueError, TypeError, OverflowError):
+            return pd.Series(True, index=text.index)
+
+    fewest = min(map(misses, ("ISO8601", *_FORMATS)), key=lambda missed: int(missed.sum()))
+    row = fewest.idxmax()
+    problem = f"{text[row]!r} in column {column!r} is not a date in one known format"
+    return LogError(f"{source}:{int(row) + 2}", problem, "correct it, or set time_format in a mapping, such as '%d.%m.%Y %H:%M'")
 
 
 def _middle(hours: pd.Series) -> float:
