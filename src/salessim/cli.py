@@ -534,6 +534,15 @@ def report(scenarios: tuple[str, ...], out: str, replications: int, seed: int, w
     return EXIT_FINE
 
 
+def _not_over(out: str, *inputs: str) -> None:
+    """Refuse to write over what is read, also by way of a link."""
+    from salessim.errors import InputError
+
+    for path in inputs:
+        if os.path.realpath(out) == os.path.realpath(path) or (os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path)):
+            raise InputError(f"--out {out}", f"this is the file that is read ({path}), and it would be overwritten", "give another file")
+
+
 @main.group("import")
 def import_() -> None:
     """Read event logs of real systems."""
@@ -548,6 +557,7 @@ def inspect(log: str, out: str, as_json: bool) -> int:
     from salessim.importers import inspect_log
     from salessim.scenario.loader import write_whole
 
+    _not_over(out, log)
     proposal = inspect_log(log)
     write_whole(out, proposal.to_yaml())
     if as_json:
@@ -575,6 +585,7 @@ def calibrate(
     from salessim.calibration import calibrate as learn
     from salessim.importers import read_log
 
+    _not_over(out, log, mapping)
     with _Progress("calibration", quiet) as progress:
         events, quality = read_log(log, mapping)
         calibration = learn(events, holdout=holdout, seed=seed, workers=workers, progress=progress)

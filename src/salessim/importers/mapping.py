@@ -20,7 +20,10 @@ class _Part(BaseModel):
 
 
 class Columns(_Part):
-    """Which column is what. Either `time` (one stamp per event) or `start` and `end` (one row per visit)."""
+    """Which column is what. Either `time` (one stamp per event) or `start` and `end` (one row per visit).
+
+    `start` and `time` mean the same as `start` and `end`: so pm4py writes its interval logs.
+    """
 
     case: str
     activity: str
@@ -39,10 +42,22 @@ class Columns(_Part):
     outcome: str | None = None
     """"won", "completed" or "lost: REASON" in the row that ends a case; anything else says that it went on."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _intervals(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("start") is not None and data.get("time") is not None and data.get("end") is None:
+            return {**{k: v for k, v in data.items() if k != "time"}, "end": data["time"]}
+        return data
+
     @model_validator(mode="after")
     def _stamps(self) -> Columns:
         if (self.time is None) == (self.end is None):
             raise ValueError("the columns need either 'time' or 'end' (with 'start' if there is one); give exactly one")
+        if self.lifecycle is not None and self.end is not None:
+            raise ValueError(
+                "'lifecycle' says which moment of a visit a row stamps, but 'start' and 'end' make a row a whole visit; "
+                "take 'lifecycle' out, or keep it with 'time' alone"
+            )
         return self
 
 
