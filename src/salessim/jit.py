@@ -6,12 +6,16 @@ the loop of another with the old rule: the cache folder is therefore named by a 
 """
 
 from __future__ import annotations
+import __future__
 
+import ast
 import hashlib
+import inspect
 import os
 import platform
 import sys
 import tempfile
+import textwrap
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +45,7 @@ def high_product(typing: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def natural(typing: Any, x: Any) -> Any:
-    """The same integer, with the promise that it is not negative; for compiled code only.
+    """The same integer, with the promise that it is not negative; `interpreted` takes it out.
 
     An index that may be negative is looked at for counting from the end; without that, the loop is a third faster.
     """
@@ -131,6 +135,26 @@ def spliced(function: F) -> F:
     return cast(F, numba.njit(inline="always", **_OPTIONS)(function))
 
 
+class _Promises(ast.NodeTransformer):
+    """Replaces `natural(x)` by `x`: a promise to the optimiser means nothing to CPython and would cost a call."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        return node.args[0] if isinstance(node.func, ast.Name) and node.func.id == "natural" else node
+
+
+def _without_promises(function: types.FunctionType) -> types.CodeType:
+    """The code of a function as it reads without `natural`, on the lines of its file, so that it can be stepped through."""
+    lines, first = inspect.getsourcelines(function)
+    tree = ast.parse(textwrap.dedent("".join(lines)))
+    definition = tree.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    definition.decorator_list = []
+    ast.increment_lineno(tree, first - 1)
+    module = compile(ast.fix_missing_locations(_Promises().visit(tree)), function.__code__.co_filename, "exec", flags=__future__.annotations.compiler_flag)
+    return next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
+
+
 def interpreted(function: F) -> F:
     """The same source run by CPython, down to the leaves made by `compiled_as`, which stay compiled.
 
@@ -143,7 +167,7 @@ def interpreted(function: F) -> F:
         if id(dispatcher) not in done:
             source = dispatcher.py_func
             names = dict(source.__globals__)
-            done[id(dispatcher)] = types.FunctionType(source.__code__, names, source.__name__, source.__defaults__)
+            done[id(dispatcher)] = types.FunctionType(_without_promises(source), names, source.__name__, source.__defaults__)
             for name, value in list(names.items()):
                 if id(value) in _INTERPRETABLE:
                     names[name] = convert(value)

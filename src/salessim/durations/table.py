@@ -26,7 +26,7 @@ from salessim.durations.specs import (
     Mixture,
     Quantiles,
 )
-from salessim.jit import compiled_as, inlined
+from salessim.jit import compiled_as, inlined, natural
 from salessim.streams import uniform
 
 BINS = 64
@@ -204,6 +204,7 @@ def sample(laws: LawTable, law: int, word: int) -> float:
         law: index of the law.
         word: unsigned 64-bit random word; the result increases with it.
     """
+    law = natural(law)
     form = laws.form[law]
     if form < TABLE:
         return closed_form(form, laws.a[law], laws.b[law], laws.c[law], word)

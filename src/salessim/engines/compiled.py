@@ -132,7 +132,7 @@ def allot(state: State, key, goal, channel, segment, customer, value, cost):
     """A free slot for a new case; it is not born yet."""
     n, case = state.n, state.case
     n[SLOTS_FREE] -= 1
-    slot = state.free[n[SLOTS_FREE]]
+    slot = natural(state.free[natural(n[SLOTS_FREE])])
     for f in range(FIELDS):
         case[slot, f] = -1
     case[slot, STEP] = goal
@@ -273,7 +273,7 @@ def ask(model: Model, state: State, slot, step, patience):
     n[ORDERS] += 1
     order = n[ORDERS]
     area = needs.area[step]
-    linked = needs.linked[area] != 0
+    linked = needs.linked[natural(area)] != 0
     if not linked:
         if queues.waiting[step] == 0:
             role = natural(needs.first_role[step])
@@ -309,7 +309,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     since, until = max(now, model.warm_up), min(end, model.horizon)
     for r in range(case[slot, HELD]):
         team = natural(people.team_of[natural(case[slot, PERSON + r])])
-        calendar = people.calendar[team]
+        calendar = natural(people.calendar[team])
         state.worth[slot, COST] += float(time) * people.pay[team]
         if until > since:
             if people.overtime[team] != 0:
@@ -340,10 +340,10 @@ def free_people(model: Model, state: State, slot, step):
         give(people, staff, case[slot, PERSON + r])
     case[slot, HELD] = 0
     area = needs.area[step]
-    if needs.linked[area] != 0:
+    if needs.linked[natural(area)] != 0:
         n[AREA] = area
     else:
-        serve_best(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, people.team_of[case[slot, PERSON]])
+        serve_best(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, natural(people.team_of[natural(case[slot, PERSON])]))
 
 
 @spliced
@@ -400,7 +400,7 @@ def next_event(model: Model, state: State):
     if rank == FINISHED:
         n[CURRENT] = what
     elif rank == GAVE_UP:
-        slot = what & ((1 << 22) - 1)
+        slot = natural(what & ((1 << 22) - 1))
         if case[slot, ORDER] == what >> 22:
             step = case[slot, STEP]
             case[slot, ORDER] = 0

@@ -184,7 +184,7 @@ def drop_head(queues: Queues, step):
 def head(queues: Queues, case, step):
     """The slot at the head of a queue that is not empty; entries of cases that left are dropped on the way."""
     base = natural(queues.base[step])
-    while case[queues.slot[base], ORDER] != queues.order[base]:
+    while case[natural(queues.slot[base]), ORDER] != queues.order[base]:
         drop_head(queues, step)
     return natural(queues.slot[base])
 
@@ -195,7 +195,7 @@ def head(queues: Queues, case, step):
 @inlined
 def present(people: People, staff: Staff, team):
     """Idle people of a team who are on duty."""
-    return staff.count[team] if staff.duty[people.calendar[team]] != 0 else 0
+    return staff.count[team] if staff.duty[natural(people.calendar[team])] != 0 else 0
 
 
 @inlined
@@ -226,7 +226,7 @@ def grant(needs: Needs, people: People, staff: Staff, n, case, tally, warm_up, s
     combination = needs.first_combination[step]
     for r in range(roles):
         entry = natural(staff.pick[r])
-        case[slot, PERSON + r] = take(people, staff, needs.team[needs.first_entry[first + r] + entry])
+        case[slot, PERSON + r] = take(people, staff, natural(needs.team[natural(needs.first_entry[first + r]) + entry]))
         combination += entry * needs.stride[first + r]
     case[slot, HELD] = case[slot, CREW] = roles
     case[slot, COMBINATION] = combination
@@ -340,8 +340,8 @@ def serve_best(needs: Needs, people: People, staff: Staff, queues: Queues, n, ca
     if present(people, staff, team) == 0:
         return
     best, best_class, best_order = -1, 0, 0
-    for i in range(people.first_serves[team], people.last_serves[team]):
-        step = natural(people.serves[i])
+    for i in range(natural(people.first_serves[team]), natural(people.last_serves[team])):
+        step = natural(people.serves[natural(i)])
         if queues.waiting[step] == 0:
             continue
         slot = head(queues, case, step)
@@ -351,12 +351,13 @@ def serve_best(needs: Needs, people: People, staff: Staff, queues: Queues, n, ca
             best, best_class, best_order = step, rank, order
     if best < 0:
         return
+    best = natural(best)
     slot = head(queues, case, best)
     drop_head(queues, best)
     queues.waiting[best] -= 1
-    first = needs.first_entry[needs.first_role[best]]
+    first = natural(needs.first_entry[natural(needs.first_role[best])])
     entry = 0
-    while needs.team[first + entry] != team:
+    while needs.team[natural(first + entry)] != team:
         entry += 1
     staff.pick[0] = entry
     grant(needs, people, staff, n, case, tally, warm_up, slot, best)

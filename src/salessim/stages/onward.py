@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from salessim.durations import sample, ticks
-from salessim.jit import compiled_as, inlined
+from salessim.jit import compiled_as, inlined, natural
 from salessim.stages.tables import Routes, Rules
 from salessim.stages.verbs import EXIT, LEAVE, MOVE, SPAWN, START
 from salessim.streams import Purpose, block, uniform
@@ -22,14 +22,14 @@ EXPONENTIAL, LOMAX, LOGLOGISTIC, TABLE = 1, 2, 3, 4
 def leave(rules: Rules, phase: int, step: int, segment: int, visit: int, waited: int, age: int, who, words):
     """Phase LEAVE + k: spawn k and later ones, then the route; a SPAWN's next phase names it."""
     steps, spawns = rules.steps, rules.spawns
-    first, last = steps.first_spawn[step], steps.last_spawn[step]
+    first, last = natural(steps.first_spawn[step]), natural(steps.last_spawn[step])
     for spawn in range(first + phase - LEAVE, last):
         share = spawns.share[spawn * steps.segments + segment]
         if share > 0.0:
             drawn = block(who[0], who[1], who[2], spawns.key[spawn], visit, _SPAWN)
             if uniform(drawn[0]) < share:
                 return SPAWN, ticks(sample(rules.laws, spawns.delay[spawn], drawn[1])), LEAVE + spawn - first + 1
-    goal = route(rules.routes, steps.segments, steps.first_route[step], steps.last_route[step],
+    goal = route(rules.routes, steps.segments, natural(steps.first_route[step]), natural(steps.last_route[step]),
                  segment, visit, waited, age, uniform(words[1]))  # fmt: skip
     return (MOVE if goal >= 0 else EXIT), goal, START
 
@@ -54,7 +54,7 @@ def route(
         mark = u * total
     goal = routes.goal[last - 1]
     for r in range(first, last):
-        share = routes.share[r * segments + segment]
+        share = routes.share[natural(r * segments + segment)]
         if routes.limit[r] < 0 or visit < routes.limit[r]:
             goal = routes.goal[r]
             if mark < share:

@@ -6,7 +6,7 @@ A share of the visits may be automated: a system does these, nobody is asked.
 from __future__ import annotations
 
 from salessim.durations import sample, ticks
-from salessim.jit import inlined
+from salessim.jit import inlined, natural
 from salessim.stages.onward import leave
 from salessim.stages.tables import Rules
 from salessim.stages.verbs import ASK, BEGIN, EXIT, FREE, LEAVE, MOVE, RELEASE, START, WAIT, WORK
@@ -17,7 +17,7 @@ from salessim.streams import uniform
 def staffed(rules: Rules, phase: int, step: int, segment: int, visit: int, waited: int, age: int, who, words):
     """The rule of a staffed step; see `stages.verbs` for the answer."""
     steps = rules.steps
-    cell = step * steps.segments + segment
+    cell = natural(step * steps.segments + segment)
     if phase == START:
         if steps.automated[step] > 0.0 and uniform(words[3]) < steps.automated[step]:
             return WAIT, ticks(sample(rules.laws, steps.automated_time[step], words[0])), LEAVE

@@ -6,7 +6,7 @@ Both pass on a calendar of their own (a system that posts at night, a customer w
 from __future__ import annotations
 
 from salessim.durations import sample, ticks
-from salessim.jit import inlined
+from salessim.jit import inlined, natural
 from salessim.stages.onward import leave
 from salessim.stages.tables import Rules
 from salessim.stages.verbs import LEAVE, START, WAIT
@@ -17,5 +17,5 @@ def unstaffed(rules: Rules, phase: int, step: int, segment: int, visit: int, wai
     """The rule of an automatic step or of customer's time; see `stages.verbs` for the answer."""
     if phase == START:
         steps = rules.steps
-        return WAIT, ticks(sample(rules.laws, steps.time[step * steps.segments + segment], words[0])), LEAVE
+        return WAIT, ticks(sample(rules.laws, steps.time[natural(step * steps.segments + segment)], words[0])), LEAVE
     return leave(rules, phase, step, segment, visit, waited, age, who, words)
