@@ -312,3 +312,22 @@ stages: {s: {steps: {x: {work: 10 min, by: a, then: [{done: true}]}}}}
         path.write_text(text.replace("{file: crm.csv, time: created, case: deal}", "{" + ", ".join(f"{k}: {v}" for k, v in fields.items()) + "}"))
         with pytest.raises(ScenarioError, match=said):
             Scenario.load(path)
+
+
+# --- the published schema --------------------------------------------------------------------------------------------
+
+
+def test_the_schema_that_editors_read_accepts_what_we_accept_and_refuses_the_rest(b2b: Path) -> None:
+    import jsonschema
+
+    from salessim.demo import TRUTH
+    from salessim.scenario.loader import scenario_schema
+    from salessim.scenario.yaml import load_yaml
+    from tests.models import random_scenario
+
+    validator = jsonschema.Draft202012Validator(scenario_schema())
+    written = [load_yaml(path.read_text(), str(path))[0] for path in (b2b, TRUTH)]
+    for data in [*written, *(random_scenario(s).model_dump(mode="json", exclude_unset=True, exclude_none=True) for s in range(60))]:
+        assert [e.message for e in validator.iter_errors(data)] == []
+    assert not validator.is_valid({**written[0], "chanels": {}})
+    assert not validator.is_valid({**written[0], "teams": {"a": {"size": "two"}}})

@@ -12,7 +12,18 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 from scipy import special
 
 from salessim.units import Measured, Quantity, Share, quantity, say_share, share
@@ -593,6 +604,10 @@ class _Plain(Constant):
     """A plain quantity in the place of a law: a constant."""
 
     law: Literal["constant"] = "constant"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": ["string", "number"], "examples": ["25 min", "800 EUR"]}
 
     @model_validator(mode="before")
     @classmethod

@@ -119,7 +119,7 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
             rows.append({"explain": about(n).explain, "word": word, "icon": _ICONS[word], "cells": cells})
         tables.append(
             {"title": f"Before and after: {names[i]}",
-             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs.",
+             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs. Each interval by itself holds 95 times of 100: of twenty rows one may miss by chance.",
              "head": ["", "before", "after", "change", "interval of the change", "in %", "unit", "saved", "verdict"], "rows": rows}
         )  # fmt: skip
     return tables

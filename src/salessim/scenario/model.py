@@ -38,6 +38,10 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])]
+"""One name or a list of names."""
+
+
 class Part(BaseModel):
     """A frozen paragraph of the language; unknown fields are refused."""
 
@@ -253,7 +257,7 @@ class Spawn(Documented):
 class Role(Part):
     """One person a step needs: from the first of these teams with somebody free, or whoever has the skill."""
 
-    by: Annotated[tuple[Name, ...], BeforeValidator(_as_list)] = ()
+    by: Names = ()
     skill: Name | None = None
 
     @model_validator(mode="after")
@@ -269,7 +273,7 @@ def _as_role(value: Any) -> Any:
     return {"by": value} if isinstance(value, str | list | tuple) else value
 
 
-RoleLike = Annotated[Role, BeforeValidator(_as_role)]
+RoleLike = Annotated[Role, BeforeValidator(_as_role, json_schema_input_type=str | tuple[str, ...] | Role)]
 
 
 class Automation(Documented):
@@ -286,7 +290,7 @@ class Step(Documented):
     automatic: Law | None = None
     customer: Law | None = None
     time_by_segment: dict[Name, Law] = {}
-    by: Annotated[tuple[Name, ...], BeforeValidator(_as_list)] = ()
+    by: Names = ()
     skill: Name | None = None
     together_with: tuple[RoleLike, ...] = Field(default=(), max_length=3)
     automation: Automation | None = None
