@@ -104,11 +104,11 @@ def expected_visits(scenario: Scenario) -> float:
     return total if math.isfinite(total) else 1e9
 
 
-def choose_engine(engine: Engine, visits: float, replications: int) -> Engine:
-    """What "auto" means for so much work."""
+def choose_engine(engine: Engine, scenario: Scenario, replications: int) -> Engine:
+    """What "auto" means for so many replications of a scenario."""
     if engine != "auto":
         return engine
-    return "reference" if visits * replications < engines.SMALL else "compiled"
+    return "reference" if expected_visits(scenario) * replications < engines.SMALL else "compiled"
 
 
 WIP_POINTS = 200
@@ -163,7 +163,7 @@ def replicate(
     if not numbers or len(numbers) > 1_000_000:
         raise InputError("replications", f"{len(numbers)} is out of range", "give a number from 1 to 1,000,000")
     network = build(scenario)
-    chosen = choose_engine(engine, expected_visits(scenario), len(numbers))
+    chosen = choose_engine(engine, scenario, len(numbers))
     # What "auto" leaves to the reference engine is too little to start processes for.
     count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
     rows: list[Any] = []
@@ -325,7 +325,7 @@ def simulate(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine:
 def run_one(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: Engine = "auto") -> Replication:
     """One replication with its log."""
     check_seed(seed)
-    engine = choose_engine(engine, expected_visits(scenario), 1)
+    engine = choose_engine(engine, scenario, 1)
     return engines.run(build(scenario), seed=seed, number=replication, engine=engine, log=True)
 
 

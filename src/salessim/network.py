@@ -255,7 +255,6 @@ def build(scenario: Scenario) -> Network:
     # --- people
     needs = _needs(scenario, steps, segments, team_at, calendars)
     sources = _sources(scenario, channels, segments, at, book)
-    _check_arrivals(scenario)
     hours = build_hours(calendars.lists)
     used = sorted({calendars.number(scenario.teams[t].calendar) for t in teams} - {0})
     edges = sorted(
@@ -538,7 +537,9 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
         column["cost"].append(channel.cost.value if channel.cost else 0.0)
         column["first_slot"].append(len(column["slot_start"]))
         if channel.arrivals is not None:
-            for start, per_tick, day in slots(scenario, channel.arrivals):
+            stretches = slots(scenario, channel.arrivals)
+            _check_count(scenario, name, channel.arrivals, stretches)
+            for start, per_tick, day in stretches:
                 column["slot_start"].append(start)
                 column["slot_rate"].append(per_tick)
                 column["slot_day"].append(day)
@@ -649,18 +650,14 @@ def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | N
     return total / (7 * DAY)
 
 
-def _check_arrivals(scenario: Scenario) -> None:
-    for name, channel in scenario.channels.items():
-        if channel.arrivals is None:
-            continue
-        stretches = slots(scenario, channel.arrivals)
-        ends = [s[0] for s in stretches[1:]] + [scenario.clock.horizon]
-        count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
-        if count > MOST_ARRIVALS:
-            raise ScenarioError(
-                f"channels.{name}.arrivals.rate", f"{channel.arrivals.rate} brings {count:.3g} arrivals before the horizon",
-                f"give a rate or a horizon for at most {MOST_ARRIVALS:,}",
-            )  # fmt: skip
+def _check_count(scenario: Scenario, name: str, arrivals: Arrivals, stretches: list[tuple[int, float, int]]) -> None:
+    ends = [s[0] for s in stretches[1:]] + [scenario.clock.horizon]
+    count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
+    if count > MOST_ARRIVALS:
+        raise ScenarioError(
+            f"channels.{name}.arrivals.rate", f"{arrivals.rate} brings {count:.3g} arrivals before the horizon",
+            f"give a rate or a horizon for at most {MOST_ARRIVALS:,}",
+        )  # fmt: skip
 
 
 def _wall_ticks(origin: dt.datetime, date: dt.date, hour: int, here: Any) -> int:

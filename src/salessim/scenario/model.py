@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -446,7 +447,7 @@ class Scenario(Part):
     levers: dict[Name, Lever] = {}
     provenance: dict[str, str] = {}
 
-    @property
+    @cached_property
     def steps(self) -> dict[str, Step]:
         """All steps by name, in the order the stages show them."""
         return {name: step for stage in self.stages.values() for name, step in stage.steps.items()}

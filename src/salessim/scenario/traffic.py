@@ -64,14 +64,17 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
     columns: list[int] = []
     weights: list[float] = []
     todo = [first]
+    known: dict[tuple[str, int], list[tuple[str, float]]] = {}
     while todo:
         state = todo.pop()
         name, counts = state
-        step = scenario.steps[name]
-        seen = counts[place[name]] if name in place else 0
-        if name in place:
-            counts = tuple(min(c + (i == place[name]), most[n]) for i, (n, c) in enumerate(zip(most, counts, strict=True)))
-        for target, share in _onward(step, segment, seen, bool(most)):
+        at = place.get(name)
+        seen = counts[at] if at is not None else 0
+        if at is not None and seen < most[name]:
+            counts = (*counts[:at], seen + 1, *counts[at + 1 :])
+        if (name, seen) not in known:
+            known[name, seen] = _onward(scenario.steps[name], segment, seen, bool(most))
+        for target, share in known[name, seen]:
             after = (target, counts)
             if after not in number:
                 number[after] = len(number)
