@@ -221,6 +221,17 @@ def test_merging_keeps_what_both_lose_and_takes_its_own_time() -> None:
         apply(scenario(looping, levers={"one": {"merge": ["x", "z"], "time": "15 min"}}), {"one": True})
 
 
+@pytest.mark.parametrize(
+    "lever",
+    [{"remove": "before", "then_to": "sign"}, {"field": "steps.x.then.0.to", "choice": ["before", "sign"]}, {"field": "channels.web.enters", "choice": ["x", "sign"]}],
+)
+def test_no_design_leads_around_a_core_step(lever: dict[str, Any]) -> None:
+    steps = {"x": work({"to": "before"}), "before": work({"to": "approve"}), "approve": work({"to": "sign"}, core=True), "sign": work({"done": True})}
+    found = list(misfits(scenario(steps, levers={"short cut": lever})))
+    assert len(found) == 1
+    assert "'sign' could be reached around the core step 'approve'" in found[0].problem
+
+
 def test_removing_a_step_that_loses_cases_needs_a_word() -> None:
     steps = {"x": work({"to": "z", "share": 0.7}, {"lost": "no"}), "z": work({"done": True})}
     silent, said = (scenario(steps, levers={"drop": {"remove": "x", **more}}) for more in ({}, {"then_to": "z"}))
