@@ -112,5 +112,5 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     big = tmp_path / "big"
     with big.open("wb") as file:
         file.truncate(2 << 30)  # sparse
-    with pytest.raises(InputError, match="larger than 1024 KiB"):
+    with pytest.raises(InputError, match="larger than 8192 KiB"):
         read_text(big)
