@@ -110,10 +110,8 @@ def case_key(sources: Sources, s: int, serial: int, member: int):
 @inlined
 def attributes(segments: Segments, laws: LawTable, mix, first: int, fixed: int, seed, replication, key):
     """(segment, value) of a new case; `fixed` is the segment if it is known, else -1 and drawn from mix[first:]."""
-    segment = 0 if fixed < 0 and segments.size == 1 else fixed
-    if segment >= 0 and segments.value[segment] < 0:
-        return segment, 0.0  # nothing to draw
     words = block(seed, replication, key, 0, 0, _ATTRIBUTES)
+    segment = fixed
     if segment < 0:
         mark = uniform(words[0])
         segment = 0
