@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
+from salessim.importers.eventlog import WAITING
 from salessim.log import EventLog
 
 if TYPE_CHECKING:
@@ -32,6 +33,32 @@ def cut(log: EventLog, at: dt.datetime) -> EventLog:
     over = ~kept["outcome"].isin(["next", "gave up"])
     kept.loc[last & (late | ~over), "outcome"] = "open"
     return EventLog(kept.reset_index(drop=True), replace(log.about, end=at))
+
+
+def gave_up(frame: pd.DataFrame) -> pd.Series:
+    """Which visits were left before anybody took them up.
+
+    Only what the log says counts: the outcome is "gave up" or "lost: ...", nobody is named and there is no start. Any
+    other visit without a start is one whose start is not known.
+    """
+    said = (frame["outcome"] == "gave up") | frame["outcome"].str.startswith("lost: ")
+    return said & frame["started"].isna() & frame["ended"].notna() & (frame["person"] == "")
+
+
+def arrival_seen(log: EventLog) -> bool:
+    """Whether the log shows cases come in before their first visit, as events without work do."""
+    if log.about.enabled_known:
+        return True
+    first = log.frame.drop_duplicates("case")
+    begun = first["started"].where(first["step"] != WAITING).fillna(first["ended"])
+    return bool((first["enabled"] < begun).mean() > 0.05)
+
+
+def without_arrival(frame: pd.DataFrame) -> pd.DataFrame:
+    """A log in which a case comes in with its first start, as logs without times of readiness have it."""
+    first = ~frame.duplicated("case")
+    begun = frame["started"].fillna(frame["ended"])
+    return frame.assign(enabled=frame["enabled"].where(~first, begun))
 
 
 class HasFrame(Protocol):
