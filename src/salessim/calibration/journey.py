@@ -138,13 +138,18 @@ def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
     return result
 
 
-def _states(steps: list[str], memory: Mapping[str, int]) -> list[State]:
+def _counted(steps: list[str]) -> list[State]:
+    """The steps with how often each was visited before."""
     seen: Counter[str] = Counter()
     states = []
     for step in steps:
-        states.append((step, min(seen[step], memory.get(step, 1) - 1)))
+        states.append((step, seen[step]))
         seen[step] += 1
     return states
+
+
+def _states(steps: list[str], memory: Mapping[str, int]) -> list[State]:
+    return [(step, min(n, memory.get(step, 1) - 1)) for step, n in _counted(steps)]
 
 
 def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Moves:
@@ -202,7 +207,7 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move]
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
     kept = sorted(sorted(kept, key=lambda g: (-counts[g], str(g)))[:MOST_MOVES], key=str)
-    limits = _limits(rows, kept)
+    limits = _limits([(row.before, row.goal) for row in rows if row.goal is not None], kept)
     # Beyond a limit other shares hold; so they are learnt from the visits before.
     first = min(limits.values(), default=None)
     used = [row for row in rows if (row.goal is None or row.goal in kept) and (first is None or row.before < first)]
@@ -237,16 +242,20 @@ def _compete(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock])
     return shares, curves
 
 
-def _limits(rows: list[_Wait], goals: list[Any]) -> dict[Any, int]:
-    """Ways that close: after how many visits the share that goes there drops to about nothing."""
-    done = [row for row in rows if row.goal is not None]
-    before = np.array([row.before for row in done])
+def _limits(done: list[tuple[int, Any]], goals: list[Any]) -> dict[Any, int]:
+    """Ways that close: after how many visits the share that goes there drops to about nothing.
+
+    Args:
+        done: (how often the case had left before, where it went).
+        goals: to judge.
+    """
+    before = np.array([n for n, _ in done])
     if not len(before) or np.sum(before > 0) < LEAST_AT_LIMIT:
         return {}
     result = {}
     at_least = np.cumsum(np.bincount(before)[::-1])[::-1]
     for goal in goals:
-        mine = before[np.array([row.goal == goal for row in done])]
+        mine = before[np.array([went == goal for _, went in done])]
         gone = np.cumsum(np.bincount(mine, minlength=len(at_least))[::-1])[::-1]
         for n in range(1, len(at_least)):
             usual = (gone[0] - gone[n]) / (at_least[0] - at_least[n])
@@ -259,14 +268,24 @@ def _limits(rows: list[_Wait], goals: list[Any]) -> dict[Any, int]:
 
 
 def _memory(cases: list[_Sequence]) -> dict[str, int]:
-    """For each activity, how many visits are worth telling apart: 1, 2 or 3, by likelihood on the other half."""
+    """For each activity, how many visits are worth telling apart: 1, 2 or 3, by likelihood on the other half.
+
+    Visits after a way has closed are left out: a limit says that better than memory.
+    """
     seen: dict[str, list[tuple[int, str, bool]]] = {}
     for i, case in enumerate(cases):
         following = [*case.steps[1:], case.ending]
-        for (step, n), goal, quits in zip(_states(case.steps, dict.fromkeys(case.steps, 3)), following, case.gave_up, strict=True):
+        for (step, n), goal, quits in zip(_counted(case.steps), following, case.gave_up, strict=True):
             if goal != "open" and not quits:
                 seen.setdefault(step, []).append((n, goal, i % 2 == 0))
-    return {step: _best_memory(rows) for step, rows in seen.items() if any(n for n, *_ in rows)}
+    result = {}
+    for step, rows in seen.items():
+        limits = _limits([(n, goal) for n, goal, _ in rows], sorted({goal for _, goal, _ in rows}))
+        first = min(limits.values(), default=None)
+        used = [(min(n, 2), goal, half) for n, goal, half in rows if first is None or n < first]
+        if any(n for n, *_ in used):
+            result[step] = _best_memory(used)
+    return result
 
 
 def _best_memory(rows: list[tuple[int, str, bool]]) -> int:

@@ -35,6 +35,8 @@ STAGE_TITLES = {
 AGAIN = ("", " (2nd time)", " (3rd time on)")
 LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
+LEAST_LEAVERS = 0.002
+"""Give-ups beyond those of simulated queues are left out below this share of visits."""
 LONGEST_WARM_UP = 52
 """Weeks."""
 
@@ -142,6 +144,7 @@ class _Learner:
         self.facts |= self.staff.facts
         self.assumptions += self.staff.assumptions
         self.staffed = self.staff.staffed
+        self.later = self.real.index[self.real.duplicated("case")]
         quits = self.real.loc[gave_up(self.real), "step"].value_counts()
         self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
         self.impatient: dict[str, Impatient] = {}
@@ -199,12 +202,14 @@ class _Learner:
         """Let queues and learnt waits add up to the waits of the log."""
         if self.real["started"].isna().all():
             return  # work takes no time here, so there are no queues
+        for impatient in self.impatient.values():
+            self._leave_before(impatient)
         settled = settle(self._model())
         for team, (few, many) in settled.grown.items():
             self.staff.teams[team]["assumption"] = f"{many} instead of {few}: with fewer people cases would wait longer than they did"
             self.assumptions.append(f"{team}: {many} instead of {few} people; with fewer, cases would wait longer in the model than they did in the log.")
-        for impatient in settled.too_short:
-            self._leave_before(impatient)
+        for impatient, share in settled.unexplained:
+            self._say_leavers(impatient, share)
         if not self.log.about.enabled_known:
             self._say_queues(settled)
 
@@ -243,21 +248,40 @@ class _Learner:
         self.assumptions.append(text)
 
     def _leave_before(self, impatient: Impatient) -> None:
-        """Where simulated queues are too short for patience, cases leave before the step, as many as did."""
-        for name, step in impatient.paragraphs.items():
-            stage = next(s for s in self.data["stages"].values() if name in s["steps"])
+        """Where the wait is not known well, who does not give up in the simulated queue leaves before the step."""
+        for name in impatient.leave:
+            stage = self._stage_with(name)
             before = self.names(("before", name), f"{name[:60]} or not")
-            route = {**step["gives_up"], "share": say_share(round(impatient.share, 4)), "source": impatient.note}
-            for other in (o for s in self.data["stages"].values() for o in s["steps"].values()):
-                for way in other["then"]:
-                    if way.get("to") == name:
-                        way["to"] = before
-            for channel in self.data["channels"].values():
-                channel["enters"] = before if channel["enters"] == name else channel["enters"]
-            stage["steps"][before] = {"automatic": "0 min", "then": [route, {"to": name}]}
-            step["patience"] = "none"
-            del step["gives_up"]
-        self.assumptions.append(f"{', '.join(map(repr, impatient.paragraphs))}: too little queue in the model to explain why cases gave up; they leave before, as many as did.")
+            patient = stage["steps"][name]["patience"] != "none"  # to begin with, patience is taken to explain all
+            leave = {**stage["steps"][name]["gives_up"], "share": say_share(0.0 if patient else round(impatient.share, 4)), "source": impatient.note}
+            self._redirect(name, before)
+            stage["steps"][before] = {"automatic": "0 min", "then": [leave, {"to": name}]}
+            impatient.leave[name] = leave
+
+    def _say_leavers(self, impatient: Impatient, share: float) -> None:
+        name = next(iter(impatient.leave))
+        if share < LEAST_LEAVERS:
+            for name in impatient.leave:
+                before = self.names(("before", name), name)
+                del self._stage_with(before)["steps"][before]
+                self._redirect(before, name)
+            return
+        self.assumptions.append(
+            f"{name!r}: {100 * impatient.share:.1f} % gave up before work began; {100 * share:.1f} % are not explained by the queue of the model and leave before it, whatever the staff."
+        )
+
+    def _stage_with(self, name: str) -> dict[str, Any]:
+        result: dict[str, Any] = next(s for s in self.data["stages"].values() if name in s["steps"])
+        return result
+
+    def _redirect(self, name: str, to: str) -> None:
+        """Send cases to another step than the one named."""
+        for step in (s for stage in self.data["stages"].values() for s in stage["steps"].values()):
+            for way in [*step["then"], step.get("gives_up", {})]:
+                if way.get("to") == name:
+                    way["to"] = to
+        for channel in self.data["channels"].values():
+            channel["enters"] = to if channel["enters"] == name else channel["enters"]
 
     def _segments(self) -> dict[str, Any]:
         values = self.frame.groupby("case").agg(segment=("segment", "first"), value=("value", "first"))
@@ -297,7 +321,7 @@ class _Learner:
             if state[0] in self.patient and state[1] != GAVE_UP:
                 step |= self._patience(state[0], work[state[0]])
                 if not self.log.about.enabled_known:
-                    self._impatient(state[0], work[state[0]]).paragraphs[name] = step
+                    self._impatient(state[0], work[state[0]]).leave[name] = {}
             milestone = self.log.about.milestones.get(state[0])
             if milestone and state[1] == 0:
                 step["milestone"] = milestone
@@ -397,18 +421,22 @@ class _Learner:
         """Exponential patience by censored maximum likelihood: give-ups over all time spent queueing."""
         quits = gave_up(rows)
         known = rows[quits | rows["started"].notna() | rows["ended"].isna()]  # else the start is not known, nor the wait
+        if not arrival_seen(self.log):
+            known = known[known.index.isin(self.later)]  # the wait before a first visit is not known
         until = known["started"].fillna(known["ended"]).fillna(self.end)
         waited = float((until - known["enabled"]).dt.total_seconds().clip(lower=0).sum())
-        note = f"data: {int(quits.sum()):,} of {len(known):,} gave up, the others censored"
+        count = int(quits[known.index].sum())
+        mean = max(60.0, waited / max(1, count))
+        law = {"law": "exponential", "mean": laws.in_words(mean), "source": f"data: {count:,} of {len(known):,} gave up, the others censored", "assumption": "exponential"}
         return {
-            "patience": {"law": "exponential", "mean": laws.in_words(max(60.0, waited / int(quits.sum()))), "source": note, "assumption": "exponential"},
+            "patience": law if count >= LEAST_GIVE_UPS else "none",
             "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))},
         }  # fmt: skip
 
     def _impatient(self, activity: str, rows: pd.DataFrame) -> Impatient:
         if activity not in self.impatient:
             quits, over = int(gave_up(rows).sum()), int(rows["ended"].notna().sum())
-            self.impatient[activity] = Impatient({}, quits / over, f"data: {quits:,} of {over:,} gave up")
+            self.impatient[activity] = Impatient(quits / over, f"data: {quits:,} of {over:,} gave up")
         return self.impatient[activity]
 
     def _directly(self, step: str) -> dict[str, Any] | None:

@@ -9,14 +9,15 @@ out of the customer's steps. So the whole is as long as in the log, and staff ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from salessim.calibration import laws
-from salessim.calibration.history import seconds
+from salessim.calibration.history import gave_up, seconds
+from salessim.units import say_share
 
 if TYPE_CHECKING:
     from salessim.calibration.clocks import Clock
@@ -70,23 +71,20 @@ class Wait:
 
 @dataclass
 class Impatient:
-    """An activity that cases leave before it begins, where it was not logged since when they waited."""
+    """An activity that cases leave before it begins, where it is not logged since when they wait."""
 
-    paragraphs: dict[str, dict[str, Any]]
-    """Steps of the scenario."""
     share: float
     """Of visits that were given up."""
     note: str
+    leave: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Step of the scenario -> route on which cases leave before it."""
 
-    def learn(self, waited: float) -> bool:
-        """Patience such that the simulated queue makes the share seen give up; whether there is enough of a queue."""
-        mean = waited / self.share
-        for step in self.paragraphs.values():
-            step["patience"] = {
-                "law": "exponential", "mean": laws.in_words(max(mean, 60.0)), "source": self.note,
-                "assumption": "exponential; from simulated queues, because it is not logged since when cases waited",
-            }  # fmt: skip
-        return mean > 60.0
+    def unexplained(self, given_up: float) -> float:
+        """Let leave before the step who does not give up in its simulated queue; their share."""
+        more = max(0.0, (self.share - given_up) / (1 - given_up))
+        for route in self.leave.values():
+            route["share"] = say_share(round(more, 4))
+        return more
 
 
 @dataclass
@@ -100,8 +98,8 @@ class Settled:
     """The same, without what simulated queues explain."""
     grown: dict[str, tuple[int, int]]
     """team -> people seen, people taken."""
-    too_short: list[Impatient]
-    """Activities whose queues are too short to explain why cases gave up."""
+    unexplained: list[tuple[Impatient, float]]
+    """Share of visits that were given up more often than simulated queues make them."""
 
 
 @dataclass
@@ -112,7 +110,7 @@ class Model:
         scenario: parses it, over the period of the log.
         teams: paragraphs, whose sizes may grow.
         waits: steps of the customer that hold queues as well; empty where readiness is logged.
-        impatient: activities whose patience is learnt from simulated queues.
+        impatient: activities that cases give up, where the wait is not known well.
         team_of: staffed step -> team that mostly does it.
         clocks: team -> working time.
         seen: team -> mean wait of the log before it, in working seconds: its queues cannot be much longer.
@@ -135,7 +133,7 @@ def settle(model: Model) -> Settled:
     """Let simulated queues and learnt waits add up to the waits of the log."""
     original = {name: int(team["size"]) for name, team in model.teams.items()}
     means = [(0, 0.0, 0.0)]
-    short: list[Impatient] = []
+    unexplained: list[tuple[Impatient, float]] = []
     rounds = quiet = 0
     while quiet < ROUNDS and rounds < MOST_ROUNDS:
         rounds += 1
@@ -146,10 +144,10 @@ def settle(model: Model) -> Settled:
             break
         quiet += 1
         means = [(w.move.count, *w.less(queues.waited[w.target])) for w in model.waits if w.target in queues.waited] or means
-        short = [i for i in model.impatient if not i.learn(queues.exposure(i))]
+        unexplained = [(i, i.unexplained(queues.given_up(i))) for i in model.impatient]
     moved = max(1, sum(n for n, *_ in means))
     grown = {name: (original[name], int(team["size"])) for name, team in model.teams.items() if team["size"] != original[name]}
-    return Settled(rounds, sum(n * a for n, a, _ in means) / moved, sum(n * b for n, _, b in means) / moved, grown, short)
+    return Settled(rounds, sum(n * a for n, a, _ in means) / moved, sum(n * b for n, _, b in means) / moved, grown, unexplained)
 
 
 class _Queues:
@@ -179,11 +177,10 @@ class _Queues:
         clock = {name: self.model.clocks[team] for name, team in self.model.team_of.items()}
         return {str(n): clock[str(n)](seconds(r["started"])) - clock[str(n)](seconds(r["enabled"])) for n, r in begun.groupby("step")}
 
-    def exposure(self, impatient: Impatient) -> float:
-        """Mean seconds until work began or the case gave up."""
-        rows = self.frame[self.frame["step"].isin(impatient.paragraphs)]
-        waited = (rows["started"].fillna(rows["ended"]) - rows["enabled"]).dt.total_seconds()
-        return float(waited.mean()) if waited.notna().any() else 0.0
+    def given_up(self, impatient: Impatient) -> float:
+        """Share of visits that were given up."""
+        rows = self.frame[self.frame["step"].isin(list(impatient.leave)) & self.frame["ended"].notna()]
+        return float(gave_up(rows).mean()) if len(rows) else 0.0
 
     def grow(self, original: dict[str, int]) -> bool:
         """Enlarge teams before which cases would wait far longer than they did; whether any was."""
