@@ -373,7 +373,8 @@ class _Learner:
             if not move.immediate:
                 goal = {"to": self._wait(stage, state, move, name, goal)}
             if move is not rest:
-                goal |= {"share": say_share(round(move.share, 4)), "source": f"data: {move.count:,} moves"}
+                # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
+                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {move.count:,} moves"}
             else:
                 goal |= {"source": f"data: {move.count:,} moves ({100 * move.share:.1f} %)"}
             if move.limit is not None:

@@ -13,6 +13,10 @@ from salessim.scenario.calendars import DAYS
 
 BUSY_ENOUGH = 0.15
 """An hour belongs to the working hours if it sees this share of the stamps of a busy hour (the 90th percentile)."""
+WEEK_ENOUGH = 0.05
+"""And this share of the stamps of a busy hour of the week: a few jobs on a Sunday make no shift."""
+MOST_BREAKS = 2
+"""More breaks in a day are noise, or a timer."""
 LEAST_STARTS = 60
 """Fewer stamps than this teach no calendar."""
 LEAST_PER_CELL = 12
@@ -46,7 +50,7 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
 
     A half hour of the week (an hour, where there are few stamps) counts if it sees at least 15 % of the stamps of a
     busy one; a stretch without stamps inside a day is a break if chance cannot explain it. Weekdays share their hours
-    unless a day's own stamps contradict. A weekday with less than 1.5 % of the week's stamps is closed.
+    unless a day's own stamps contradict; at most two breaks a day are told. A weekday with less than 1.5 % of the week's stamps (or 5) is closed.
 
     Args:
         stamps: local times.
@@ -61,12 +65,14 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
     day, minute = stamps.dt.day_of_week.to_numpy(), stamps.dt.hour.to_numpy() * 60 + stamps.dt.minute.to_numpy()
     grid = np.zeros((7, 48))
     np.add.at(grid, (day, minute // 30), 1.0)
-    working = [d for d in range(7) if grid[d].sum() >= max(3.0, 0.015 * grid.sum())]
+    working = [d for d in range(7) if grid[d].sum() >= max(5.0, 0.015 * grid.sum())]
+    busiest = float(np.quantile(grid[grid > 0], 0.9))
     by_hours: dict[str, list[str]] = {}
     inside = np.zeros((7, 48), bool)
     for days in _alike(grid, working):
-        inside[days] = _open(grid[days].sum(axis=0))
-        by_hours.setdefault(_spans(inside[days[0]]), []).extend(DAYS[d] for d in days)
+        inside[days] = _open(grid[days].sum(axis=0), WEEK_ENOUGH * busiest * len(days))
+        if inside[days].any():
+            by_hours.setdefault(_spans(inside[days[0]]), []).extend(DAYS[d] for d in days)
     if not by_hours:
         return None
     shifts = [{"days": ", ".join(sorted(names, key=DAYS.index)), "hours": hours} for hours, names in by_hours.items()]
@@ -114,20 +120,33 @@ def _contradicts(own: Any, pool: Any, pooled: Any) -> bool:
     return bool(idle.any() or extra.any())
 
 
-def _open(cells: Any) -> Any:
-    """Which of a day's 48 half hours are working time."""
+def _open(cells: Any, least: float = 0.0) -> Any:
+    """Which of a day's 48 half hours are working time; cells with less than `least` stamps are not."""
     coarse = np.quantile(cells[cells > 0], 0.9) < LEAST_PER_CELL if (cells > 0).any() else True
-    n = cells.reshape(24, 2).sum(axis=1) if coarse else cells
-    if not (n > 0).any():
-        return np.zeros(48, bool)
-    busy = n >= max(1.0, BUSY_ENOUGH * np.quantile(n[n > 0], 0.9))
-    span = np.flatnonzero(busy)
+    fine = None if coarse else _stretches(cells, least)
+    # Work on the hour, as by a timer, looks like many breaks; nobody takes so many.
+    if fine is None or np.sum(np.diff(fine.astype(int)) == 1) > MOST_BREAKS:
+        return np.repeat(_stretches(cells.reshape(24, 2).sum(axis=1), 2 * least), 2)
+    return fine
+
+
+def _stretches(n: Any, least: float) -> Any:
+    """Working time from the first busy cell of a day to the last, less breaks."""
     inside = np.zeros(len(n), bool)
+    if not (n > 0).any():
+        return inside
+    busy = n >= max(1.0, least, BUSY_ENOUGH * np.quantile(n[n > 0], 0.9))
+    if not busy.any():
+        return inside
+    span = np.flatnonzero(busy)
     inside[span[0] : span[-1] + 1] = True
     # A break needs more than few stamps: half the usual number would show that many with near certainty.
     surely = special.pdtr(n, 0.5 * np.median(n[busy])) < SURE
     result = inside & ~(~busy & surely)
-    return np.repeat(result, 2) if coarse else result
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (inside & ~result).astype(int), [0]]))).reshape(-1, 2)
+    for a, b in sorted(edges.tolist(), key=lambda e: (e[0] - e[1], e[0]))[MOST_BREAKS:]:
+        result[a:b] = True
+    return result
 
 
 def _spans(cells: Any) -> str:
