@@ -38,11 +38,15 @@ def cut(log: EventLog, at: dt.datetime) -> EventLog:
 def gave_up(frame: pd.DataFrame) -> pd.Series:
     """Which visits were left before anybody took them up.
 
-    Only what the log says counts: the outcome is "gave up" or "lost: ...", nobody is named and there is no start. Any
-    other visit without a start is one whose start is not known.
+    Only what the log says counts: the outcome is "gave up" or "lost: ...", nobody is named and there is no start, at an
+    activity whose other visits mostly have one or the other. Any other visit without a start is one whose start is
+    not known.
     """
     said = (frame["outcome"] == "gave up") | frame["outcome"].str.startswith("lost: ")
-    return said & frame["started"].isna() & frame["ended"].notna() & (frame["person"] == "")
+    evident = frame["started"].notna() | (frame["person"] != "")
+    candidate = said & ~evident & frame["ended"].notna()
+    usual = evident[~candidate].groupby(frame["step"][~candidate]).mean()
+    return candidate & (frame["step"].map(usual).fillna(0.0) >= 0.5)
 
 
 def arrival_seen(log: EventLog) -> bool:

@@ -44,6 +44,8 @@ def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
     if d.sum() < 5:
         mean = float(t.sum() / max(1, d.sum())) if len(t) else 60.0
         return {"law": "exponential", "mean": in_words(max(mean, 1.0)), "source": note, "assumption": "too few to tell the law"}
+    if np.ptp(t[d]) == 0:
+        return {"law": "constant", "value": in_words(float(t[d][0])), "source": f"{note}; all alike"}
     positive = t > 0
     if positive[d].mean() > 0.98:
         ranked = sorted((f for f in (_lognormal(t, d), _weibull(t, d), _exponential(t, d), _loglogistic(t, d)) if f), key=lambda f: f[0])
@@ -111,7 +113,7 @@ def _lognormal(t: Any, d: Any) -> Any:
     x = np.log(np.maximum(t, 1e-3))
 
     def negative(p: Any) -> float:
-        mu, sigma = p[0], math.exp(p[1])
+        mu, sigma = p[0], math.exp(max(p[1], -12))
         z = (x - mu) / sigma
         return float(np.sum(d * (z * z / 2 + p[1] + x)) - np.sum(special.log_ndtr(-z[~d])))
 
@@ -148,7 +150,7 @@ def _loglogistic(t: Any, d: Any) -> Any:
     x = np.log(np.maximum(t, 1e-3))
 
     def negative(p: Any) -> float:
-        mu, s = p[0], math.exp(p[1])
+        mu, s = p[0], math.exp(max(p[1], -12))
         z = (x - mu) / s
         tail = np.logaddexp(0, z)
         return float(np.sum(d * (2 * tail - z + p[1] + x)) + np.sum(tail[~d]))

@@ -200,10 +200,12 @@ class _Learner:
 
     def _settle(self) -> None:
         """Let queues and learnt waits add up to the waits of the log."""
-        if self.real["started"].isna().all():
-            return  # work takes no time here, so there are no queues
         for impatient in self.impatient.values():
             self._leave_before(impatient)
+        if self.real["started"].isna().all():  # work takes no time in the model, so there are no queues
+            for impatient in self.impatient.values():
+                self._say_leavers(impatient, impatient.unexplained(0.0))
+            return
         settled = settle(self._model())
         for team, (few, many) in settled.grown.items():
             self.staff.teams[team]["assumption"] = f"{many} instead of {few}: with fewer people cases would wait longer than they did"
@@ -357,8 +359,9 @@ class _Learner:
                 continue
             found.append(state)
             todo += [m.goal for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple)]
-            if state[0] in self.patient and state[1] != GAVE_UP and not self._directly(state[0]):
-                todo.append((state[0], GAVE_UP))
+            if state[0] in self.patient and state[1] != GAVE_UP:
+                direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
+                todo += [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)] if direct else [(state[0], GAVE_UP)]
         return found
 
     def _routes(self, data: dict[str, Any], stage: dict[str, Any], state: State, name: str) -> list[dict[str, Any]]:

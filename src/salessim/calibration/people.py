@@ -27,7 +27,11 @@ MOST_TEAMS_PER_STEP = 4
 ALIKE = 0.7
 """Groups of people whose shares of activities have this cosine or more are one team."""
 LAST_WEEKS = 8
-"""The last weeks, in which the people there now are counted."""
+"""The last weeks, in which the people there now are counted ..."""
+STILL_HERE = 2
+"""... if they were seen in these last weeks ..."""
+LEAST_DAYS = 10
+"""... and on so many days."""
 
 
 @dataclass(frozen=True)
@@ -201,16 +205,23 @@ def _sized(frame: pd.DataFrame, groups: dict[str, list[str]]) -> list[Crew]:
     """The groups with their sizes."""
     group_of = {person: name for name, people in groups.items() for person in people}
     days = pd.DataFrame({"person": frame["person"], "date": frame["at"].dt.date, "group": frame["person"].map(group_of)}).drop_duplicates()
-    recent = days[days["date"] > days["date"].max() - pd.Timedelta(weeks=LAST_WEEKS)]
     per_day = days.groupby(["group", "date"])["person"].nunique()
     result = []
     for name, people in groups.items():
         busy = max(1, int(np.ceil(np.quantile(per_day[name], 0.9))))
-        mine = recent[recent["group"] == name]
-        seen = mine["person"].value_counts()
-        regulars = int((seen > 0.5 * mine["date"].nunique()).sum())
+        regulars = _regulars(days[days["group"] == name], days["date"].max())
         result.append(Crew(f"{name} team", tuple(people), max(busy, regulars), busy, regulars, len(people)))
     return result
+
+
+def _regulars(days: pd.DataFrame, last: Any) -> int:
+    """People of a team who are there now: on most of its days since they came, or in the last weeks."""
+    recent = days[days["date"] > last - pd.Timedelta(weeks=LAST_WEEKS)]
+    dates = np.sort(recent["date"].unique())
+    people = recent.groupby("person")["date"].agg(["min", "max", "size"])
+    possible = len(dates) - np.searchsorted(dates, people["min"].to_numpy())
+    there = people["max"] > last - pd.Timedelta(weeks=STILL_HERE)
+    return int((there & (people["size"] >= LEAST_DAYS) & (people["size"] > 0.5 * possible)).sum())
 
 
 def crews_of(people: pd.Series, of_person: dict[str, str]) -> list[str]:

@@ -49,7 +49,7 @@ class Staff:
     def team_of(self, rows: pd.DataFrame) -> pd.Series:
         """The team of each visit: that of the person named first, else the one that mostly does the step."""
         first = rows["person"].str.split(" + ", regex=False).str[0]
-        return first.map(self.of_person).fillna(rows["step"].map({step: teams[0] for step, teams in self.does.items()}))
+        return first.map(self.of_person).astype(object).fillna(rows["step"].map({step: teams[0] for step, teams in self.does.items()}))
 
 
 def staff_of(log: EventLog, holidays: str | None) -> Staff:
