@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from salessim.scenario.calendars import DAYS
+from salessim.scenario.calendars import DAYS, spans, weekdays
 
 BUSY_ENOUGH = 0.15
 """An hour belongs to the working hours if it sees this share of the stamps of a busy hour (the 90th percentile)."""
 WEEK_ENOUGH = 0.05
 """And this share of the stamps of a busy hour of the week: a few jobs on a Sunday make no shift."""
+STABLE = 0.85
+"""Share of later stamps that must lie inside a team's own hours."""
 MOST_BREAKS = 2
 """More breaks in a day are noise, or a timer."""
 LEAST_STARTS = 60
@@ -88,6 +90,21 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
         result["closed"] = closed
     result["source"] = f"data: {len(stamps):,} {what}, {100 * grid[inside].sum() / grid.sum():.1f} % of them inside; {len(closed)} days without work"
     return result
+
+
+def holds(stamps: pd.Series) -> bool:
+    """Whether hours learnt from the first half of some stamps hold in the second: else there is no rule, only habit."""
+    ordered = stamps.sort_values()
+    first, second = ordered.iloc[: len(ordered) // 2], ordered.iloc[len(ordered) // 2 :]
+    learnt = calendar(first)
+    if learnt is None:
+        return False
+    open_ = np.zeros((7, 1440), bool)
+    for shift in learnt["shifts"]:
+        for a, b in spans(shift["hours"]):
+            open_[np.ix_(sorted(weekdays(shift["days"])), range(a, b))] = True
+    inside = open_[second.dt.day_of_week, second.dt.hour * 60 + second.dt.minute]
+    return bool(inside.mean() >= STABLE)
 
 
 def _closed(stamps: pd.Series, working: list[int]) -> list[str]:

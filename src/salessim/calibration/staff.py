@@ -9,7 +9,7 @@ import pandas as pd
 
 from salessim.calibration.clocks import Clock
 from salessim.calibration.history import gave_up, seconds
-from salessim.calibration.people import at_once, calendar, crews, crews_of, works_late
+from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ def _named_teams(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
 
 
 def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventLog, holidays: str | None) -> None:
-    """A calendar for each team; for all together where a team has too few stamps."""
+    """A calendar for each team; that of all together where a team has too few stamps, or no regular hours."""
     zone = log.about.time_zone
     start, end = (pd.Timestamp(t).tz_convert(zone) for t in (log.about.start, log.about.end))
-    office = _learnt(work, holidays)
+    stamps, what = _stamps(work)
+    office = calendar(stamps, holidays, what)
     if office is None:
         staff.assumptions.append(f"Working hours: {len(work)} starts and ends of work are too few to learn them; people are taken to be always there.")
     else:
@@ -133,7 +134,8 @@ def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventL
         staff.facts["Working hours"] = f"{hours} for all together ({office['source'].removeprefix('data: ')}); each team has its own where it has enough"
     own = dict(tuple(seen.groupby("crew")))
     for team, paragraph in staff.teams.items():
-        learnt = _learnt(own[team], holidays) if team in own else None
+        stamps, what = _stamps(own[team] if team in own else work.iloc[:0])
+        learnt = calendar(stamps, holidays, what) if holds(stamps) else None
         name = "always" if office is None else OFFICE
         if learnt is not None and office is not None and learnt["shifts"] != office["shifts"]:
             same = [n for n, c in staff.calendars.items() if c["shifts"] == learnt["shifts"]]
@@ -145,12 +147,12 @@ def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventL
         staff.clocks[team] = Clock(staff.calendars.get(name), start, end, zone)
 
 
-def _learnt(rows: pd.DataFrame, holidays: str | None) -> dict[str, Any] | None:
+def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:
+    """When people were there, and what says so."""
     starts, ended = rows["started"].dropna(), rows["ended"].dropna()
     if len(starts) >= ENOUGH_STARTS:
-        return calendar(starts, holidays)
-    what = "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
-    return calendar(pd.concat([starts, ended]), holidays, what)
+        return starts, "starts of work"
+    return pd.concat([starts, ended]), "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
 
 
 def _shift_ends(staff: Staff, seen: pd.DataFrame) -> None:
