@@ -19,7 +19,7 @@ from scipy import special
 
 from salessim.calibration.history import gave_up, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import incidence
+from salessim.statistics import incidence, kaplan_meier
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -38,6 +38,11 @@ PAYS = 8.0
 """Held-out log-likelihood by which telling the visits of an activity apart must pay, so that noise buys no memory."""
 LEAST_AT_LIMIT = 30
 """Visits beyond a limit that show that the way is closed."""
+
+LEAST_LEFT, LEAST_FOR_TAIL = 0.01, 50
+"""A tail beyond observation is told if this share of cases had not moved, and so many had."""
+LONGEST_TAIL = 10.0
+"""Its mean at most, in lengths of the observation."""
 
 
 @dataclass(frozen=True)
@@ -232,14 +237,35 @@ def _compete(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock])
     code = {goal: i + 1 for i, goal in enumerate(goals)}
     since, until = np.array([r.since for r in rows]), np.array([r.until for r in rows])
     ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
-    shares = {goal: incidence(until - since, ending, i).final for goal, i in code.items()}
+    elapsed = until - since
+    shares = {goal: incidence(elapsed, ending, i).final for goal, i in code.items()}
+    left, beyond = _tail(elapsed, ending > 0)
     curves = {}
     for goal, i in code.items():
         clock = clock_of.get(goal[0]) if isinstance(goal, tuple) else None
-        curve = incidence(until - since if clock is None else clock(until) - clock(since), ending, i)
+        times = elapsed if clock is None else clock(until) - clock(since)
+        curve = incidence(times, ending, i)
         if curve.final > 0:
-            curves[goal] = (curve.time, curve.share / curve.final, clock is not None)
+            pace = float(times.sum()) / max(1e-9, float(elapsed.sum()))
+            time = np.maximum.accumulate(np.concatenate([curve.time, pace * beyond]))
+            moved = np.concatenate([curve.share / curve.final * (1 - left), 1 - left * np.arange(len(beyond))[::-1] / max(1, len(beyond))])
+            curves[goal] = (time, moved, clock is not None)
     return shares, curves
+
+
+def _tail(times: Any, moved: Any) -> tuple[float, Any]:
+    """The share that had not moved when observation ended, and when it will: at the pace of the second half.
+
+    Without it the slowest would be taken to move as the others did, and cases that are stuck would all be finished.
+    """
+    at, survival, _ = kaplan_meier(times, moved)
+    if moved.sum() < LEAST_FOR_TAIL or survival[-1] < LEAST_LEFT:
+        return 0.0, np.zeros(0)
+    end, left = float(at[-1]), float(survival[-1])
+    half = int(np.searchsorted(at, end / 2, side="right")) - 1
+    rate = 2 * float(np.log((survival[half] if half >= 0 else 1.0) / left)) / max(end, 1e-9)
+    mean = min(1 / rate, LONGEST_TAIL * end) if rate > 0 else LONGEST_TAIL * end
+    return left, end - mean * np.log1p(-np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
 
 
 def _limits(done: list[tuple[int, Any]], goals: list[Any]) -> dict[Any, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from salessim.calibration import laws
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, Move, State
 from salessim.calibration.journey import learn as learn_moves
+from salessim.calibration.names import Names
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.validate import Validation, validate
@@ -40,21 +41,6 @@ LEAST_LEAVERS = 0.002
 LONGEST_WARM_UP = 52
 """Weeks."""
 
-
-class _Names:
-    """Unique names that the language takes; the same thing keeps its name."""
-
-    def __init__(self) -> None:
-        self.name_of: dict[Hashable, str] = {}
-
-    def __call__(self, thing: Hashable, wanted: str) -> str:
-        """The name of a thing: as wanted, or with a number where another thing has that name."""
-        if thing not in self.name_of:
-            taken, name, n = set(self.name_of.values()), wanted[:80].strip(), 2
-            while name in taken:
-                name, n = f"{wanted[:74].strip()} ({n})", n + 1
-            self.name_of[thing] = name
-        return self.name_of[thing]
 
 
 @dataclass(frozen=True)
@@ -138,7 +124,7 @@ class _Learner:
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
-        self.names, self.channel_names, self.segment_names = _Names(), _Names(), _Names()
+        self.names, self.channel_names, self.segment_names = Names(), Names(), Names()
         self.waits: list[Wait] = []
         self.staff = staff_of(log, holidays)
         self.facts |= self.staff.facts

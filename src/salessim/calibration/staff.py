@@ -9,6 +9,7 @@ import pandas as pd
 
 from salessim.calibration.clocks import Clock
 from salessim.calibration.history import gave_up, seconds
+from salessim.calibration.names import Names
 from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 
@@ -73,7 +74,7 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     seen = _named_teams(staff, work) if (work["person"] != "").any() else _one_team(staff, work)
     _calendars(staff, seen, work, log, holidays)
     _shift_ends(staff, seen)
-    if len(work) and work["started"].notna().mean() < 0.999:
+    if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
         staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends, and work counts as part of the wait before it.")
     return staff
@@ -102,7 +103,8 @@ def _named_teams(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
     alone = others["step"].value_counts() / work["step"].value_counts()
     others = others[others["step"].map(alone) > 0.5]
     found = crews(pd.concat([named, others.assign(step=others["step"] + " (second)")]))
-    name_of = {crew.name: f"{clean(crew.name.removesuffix(' team'))[:60]} team" for crew in found}
+    unique = Names()
+    name_of = {crew.name: unique(crew.name, f"{clean(crew.name.removesuffix(' team'))[:60]} team") for crew in found}
     staff.of_person = {person: name_of[crew.name] for crew in found for person in crew.people}
     for step, rows in others.groupby("step"):
         staff.together[str(step)] = rows["person"].map(staff.of_person).mode().iloc[0]
