@@ -43,6 +43,8 @@ LEAST_LEFT, LEAST_FOR_TAIL = 0.01, 50
 """A tail beyond observation is told if this share of cases had not moved, and so many had."""
 LONGEST_TAIL = 10.0
 """Its mean at most, in lengths of the observation."""
+LEAST_AT_END = 20
+"""Observation ends for us where fewer cases than this are still watched."""
 
 
 @dataclass(frozen=True)
@@ -261,11 +263,11 @@ def _tail(times: Any, moved: Any) -> tuple[float, Any]:
     at, survival, _ = kaplan_meier(times, moved)
     if moved.sum() < LEAST_FOR_TAIL or survival[-1] < LEAST_LEFT:
         return 0.0, np.zeros(0)
-    end, left = float(at[-1]), float(survival[-1])
-    half = int(np.searchsorted(at, end / 2, side="right")) - 1
-    rate = 2 * float(np.log((survival[half] if half >= 0 else 1.0) / left)) / max(end, 1e-9)
-    mean = min(1 / rate, LONGEST_TAIL * end) if rate > 0 else LONGEST_TAIL * end
-    return left, end - mean * np.log1p(-np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
+    end = float(np.sort(times)[-min(len(times), LEAST_AT_END)])  # later, too few are watched to say anything
+    exposure = float(np.sum(np.clip(times - end / 2, 0.0, end / 2)))
+    seen = int(np.sum(moved & (times > end / 2) & (times <= end)))
+    mean = min(exposure / (seen + 0.5), LONGEST_TAIL * end)
+    return float(survival[-1]), max(end, float(at[-1])) - mean * np.log1p(-np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
 
 
 def _limits(done: list[tuple[int, Any]], goals: list[Any]) -> dict[Any, int]:

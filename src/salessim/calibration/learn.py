@@ -40,6 +40,8 @@ LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
 LONGEST_WARM_UP = 52
 """Weeks."""
+LONGEST_RUN = 1100
+"""Days simulated at most to measure queues."""
 
 
 
@@ -203,7 +205,8 @@ class _Learner:
 
     def _model(self) -> Model:
         team_of = {name: self.staff.does[step][0] for name, step in self.activity_of.items() if step in self.staffed}
-        days = min(366, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
+        # The log's own period, empty at its start as the log is: a shorter one would see too little of late steps' queues.
+        days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
         clock = {"start": self.start.date().isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
         return Model(
             lambda: self._parsed({**self.data, "clock": clock}), self.staff.teams, self.waits, list(self.impatient.values()),
