@@ -337,6 +337,13 @@ def test_a_short_friday_is_told() -> None:
     assert {s["days"]: s["hours"] for s in learnt["shifts"]} == {"Mon, Tue, Wed, Thu": "09:00-18:00", "Fri": "09:00-14:00"}
 
 
+def test_dates_without_a_time_make_whole_days() -> None:
+    learnt = calendar(stamps("01234", [(9, 17)], 500, 4).dt.normalize())
+    assert learnt is not None
+    assert learnt["shifts"] == [{"days": "Mon, Tue, Wed, Thu, Fri", "hours": "00:00-24:00"}]
+    assert "no time of day" in learnt["assumption"]
+
+
 def test_working_time_by_hand() -> None:
     office = {"shifts": [{"days": "Mon-Fri", "hours": "09:00-12:30, 13:30-18:00"}]}
     monday = pd.Timestamp("2026-01-05", tz="UTC")

@@ -75,8 +75,9 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
     busiest = float(np.quantile(grid[grid > 0], 0.9))
     by_hours: dict[str, list[str]] = {}
     inside = np.zeros((7, 48), bool)
+    dates_only = bool((minute == 0).mean() > 0.9)  # midnight is no opening hour: the day is all that was logged
     for days in _alike(grid, working):
-        inside[days] = _open(grid[days].sum(axis=0), WEEK_ENOUGH * busiest * len(days))
+        inside[days] = dates_only or _open(grid[days].sum(axis=0), WEEK_ENOUGH * busiest * len(days))
         if inside[days].any():
             by_hours.setdefault(_spans(inside[days[0]]), []).extend(DAYS[d] for d in days)
     if not by_hours:
@@ -89,6 +90,8 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
     if closed:
         result["closed"] = closed
     result["source"] = f"data: {len(stamps):,} {what}, {100 * grid[inside].sum() / grid.sum():.1f} % of them inside; {len(closed)} days without work"
+    if dates_only:
+        result["assumption"] = "whole days, because the log has no time of day"
     return result
 
 
