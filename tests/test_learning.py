@@ -117,7 +117,9 @@ def test_ends_without_people_still_take_their_time(log: EventLog) -> None:
 def test_starts_without_people_make_one_team(log: EventLog) -> None:
     learnt = calibrate(as_exported(log, enabled=False, people=False), holdout=0)
     assert list(learnt.scenario.teams) == ["staff"]
-    assert any("No people are named: one team of" in text for text in learnt.assumptions)
+    frame = log.frame.assign(person=log.frame["person"].where(np.arange(len(log)) % 20 == 0, ""))
+    assert list(calibrate(as_exported(EventLog(frame, log.about)), holdout=0).scenario.teams) == ["staff"]
+    assert any("No people are named, or too few: one team of" in text for text in learnt.assumptions)
 
 
 def test_every_team_has_its_own_hours(b2b_learnt: Calibration) -> None:

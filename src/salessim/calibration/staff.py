@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OFFICE = "office"
 NOBODY = "staff"
 """The one team of a log that names nobody."""
+NAMED_ENOUGH = 0.2
+"""A step is done by people if this share of its visits names somebody."""
 ENOUGH_STARTS = 600
 """With fewer starts a calendar is learnt from ends as well: both are only seen while people are there."""
 
@@ -63,15 +65,15 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     work = real[~by_system & ~real["step"].isin(staff.machines)]
     named = work["person"] != ""
     starts = work["started"].notna()
-    if named.any():
-        staff.staffed = {str(s) for s, share in named.groupby(work["step"]).mean().items() if share > 0.2}
-    else:
+    staff.staffed = {str(s) for s, share in named.groupby(work["step"]).mean().items() if share > NAMED_ENOUGH}
+    somebody = bool(staff.staffed)
+    if not somebody:  # nobody is named, or too rarely to say who does what
         timed = starts.groupby(work["step"]).any()
         staff.staffed = {str(s) for s in timed.index if timed[s] or not timed.any()}
     # Where no start is logged the end is the only sign that somebody was there.
-    work = work[work["step"].isin(staff.staffed)].assign(at=work["started"].fillna(work["ended"]))
+    work = work[work["step"].isin(sorted(staff.staffed))].assign(at=work["started"].fillna(work["ended"]))
     work = work[work["at"].notna()]
-    seen = _named_teams(staff, work) if (work["person"] != "").any() else _one_team(staff, work)
+    seen = _named_teams(staff, work) if somebody else _one_team(staff, work)
     _calendars(staff, seen, work, log, holidays)
     _shift_ends(staff, seen)
     if len(work) and work["started"].isna().mean() >= 0.01:
@@ -85,7 +87,7 @@ def _one_team(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
     begun = work[work["started"].notna()]
     size = at_once(seconds(begun["started"]), seconds(begun["ended"].fillna(begun["started"])))
     if len(begun):
-        staff.assumptions.append(f"No people are named: one team of {size}, as many as were at work at once (95th percentile).")
+        staff.assumptions.append(f"No people are named, or too few: one team of {size}, as many as were at work at once (95th percentile).")
     elif len(work):
         staff.assumptions.append("Neither people nor starts are logged: how many people there are cannot be told, one team stands for them all.")
     if len(work):
