@@ -71,8 +71,8 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
         timed = starts.groupby(work["step"]).any()
         staff.staffed = {str(s) for s in timed.index if timed[s] or not timed.any()}
     # Where no start is logged the end is the only sign that somebody was there.
-    work = work[work["step"].isin(sorted(staff.staffed))].assign(at=work["started"].fillna(work["ended"]))
-    work = work[work["at"].notna()]
+    work = work.assign(at=work["started"].fillna(work["ended"]))
+    work = work[work["step"].isin(sorted(staff.staffed)) & work["at"].notna()]
     seen = _named_teams(staff, work) if somebody else _one_team(staff, work)
     _calendars(staff, seen, work, log, holidays)
     _shift_ends(staff, seen)
