@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
+from salessim.importers.eventlog import WAITING
 from salessim.log import EventLog
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ def cut(log: EventLog, at: dt.datetime) -> EventLog:
     frame = log.frame
     begun = frame["started"].fillna(frame["ended"]).fillna(frame["enabled"])
     unstaffed = (frame["person"] == "") & (frame["started"] == frame["enabled"])
-    keep = (begun < at) & ~((frame["ended"] >= at) & (frame["step"] == "waiting"))
+    keep = (begun < at) & ~((frame["ended"] >= at) & (frame["step"] == WAITING))
     # A customer's wait that began before the cut is known to be under way; a visit to people only once it has begun.
-    keep |= unstaffed & (frame["enabled"] < at) & (frame["step"] != "waiting")
+    keep |= unstaffed & (frame["enabled"] < at) & (frame["step"] != WAITING)
     if log.about.enabled_known:
         keep |= frame["enabled"] < at
     kept = frame[keep].copy()
@@ -32,6 +33,36 @@ def cut(log: EventLog, at: dt.datetime) -> EventLog:
     over = ~kept["outcome"].isin(["next", "gave up"])
     kept.loc[last & (late | ~over), "outcome"] = "open"
     return EventLog(kept.reset_index(drop=True), replace(log.about, end=at))
+
+
+def gave_up(frame: pd.DataFrame) -> pd.Series:
+    """Which visits were left before anybody took them up.
+
+    Only what the log says counts: the outcome is "gave up" or "lost: ...", nobody is named and there is no start, at an
+    activity whose other visits mostly have one or the other. Any other visit without a start is one whose start is
+    not known.
+    """
+    said = (frame["outcome"] == "gave up") | frame["outcome"].str.startswith("lost: ")
+    evident = frame["started"].notna() | (frame["person"] != "")
+    candidate = said & ~evident & frame["ended"].notna()
+    usual = evident[~candidate].groupby(frame["step"][~candidate]).mean()
+    return candidate & (frame["step"].map(usual).fillna(0.0) >= 0.5)
+
+
+def arrival_seen(log: EventLog) -> bool:
+    """Whether the log shows cases come in before their first visit, as events without work do."""
+    if log.about.enabled_known:
+        return True
+    first = log.frame.drop_duplicates("case")
+    begun = first["started"].where(first["step"] != WAITING).fillna(first["ended"])
+    return bool((first["enabled"] < begun).mean() > 0.05)
+
+
+def without_arrival(frame: pd.DataFrame) -> pd.DataFrame:
+    """A log in which a case comes in with its first start, as logs without times of readiness have it."""
+    first = ~frame.duplicated("case")
+    begun = frame["started"].fillna(frame["ended"])
+    return frame.assign(enabled=frame["enabled"].where(~first, begun))
 
 
 class HasFrame(Protocol):

@@ -3,32 +3,48 @@
 After each visit a case moves on to another step or to an ending, or is still waiting when the log ends. The moves
 compete and waiting cases are censored, so shares and times come from Aalen-Johansen, not from ratios of finished
 moves. Repeated visits to an activity may behave differently: up to three states per activity, as many as the data
-pay for (held-out likelihood).
+pay for (held-out likelihood), and a way that closes after so many visits gets a limit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
-from salessim.calibration.history import seconds
+from salessim.calibration.history import gave_up, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import incidence
+from salessim.statistics import incidence, kaplan_meier
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
 
 State = tuple[str, int]
 """(step, how often before, capped); ("", 0) stands for the arrival through a channel named in `Moves.entry`."""
+GAVE_UP = -1
+"""In the place of the count: left without having been taken up."""
 LEAST_MOVES = 3
 """A move seen less often is left out (and counted)."""
+MOST_MOVES = 60
+"""The language takes 64 routes from a step; rarer ones are left out (and counted)."""
 LEAST_PER_STATE = 80
 """Visits a state of its own needs."""
+PAYS = 8.0
+"""Held-out log-likelihood by which telling the visits of an activity apart must pay, so that noise buys no memory."""
+LEAST_AT_LIMIT = 30
+"""Visits beyond a limit that show that the way is closed."""
+
+LEAST_LEFT, LEAST_FOR_TAIL = 0.01, 50
+"""A tail beyond observation is told if this share of cases had not moved, and so many had."""
+LONGEST_TAIL = 10.0
+"""Its mean at most, in lengths of the observation."""
+LEAST_AT_END = 20
+"""Observation ends for us where fewer cases than this are still watched."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +59,21 @@ class Move:
     """Seconds by which the share `moved` has moved."""
     moved: Any
     on_clock: bool
-    """Whether `time` is working time."""
+    """Whether `time` is working time of the goal's team."""
+    limit: int | None = None
+    """Closed once the case has left the state so often before."""
+    takes_rest: bool = False
+    """Whether cases go this way when a limit has closed theirs."""
 
     @property
     def immediate(self) -> bool:
         """Whether nearly all move within a second."""
         return bool(self.moved[max(0, np.searchsorted(self.time, 1.0, side="right") - 1)] >= 0.98 and self.time[0] <= 1.0)
+
+    @property
+    def mean(self) -> float:
+        """Mean of `time`."""
+        return float(np.sum(np.diff(np.concatenate([[0.0], self.moved])) * self.time))
 
 
 @dataclass(frozen=True)
@@ -58,8 +83,8 @@ class Moves:
     onward: dict[State, list[Move]]
     entry: dict[str, State]
     """channel -> the state in which its cases arrive."""
-    memory: int
-    """States per repeated activity that the data pay for."""
+    memory: dict[str, int]
+    """States per activity that the data pay for."""
     dropped: int
 
 
@@ -72,35 +97,39 @@ class _Sequence:
     reached: Any
     left: Any
     """NaN while the visit is under way."""
+    gave_up: list[bool]
     ending: str
     """"open", "completed" or "lost: REASON"."""
     ended: float
 
-    def gap(self, i: int, until: float, clock: Clock) -> tuple[float, float]:
-        """Elapsed and working seconds from leaving state i until a time."""
-        return max(0.0, until - self.left[i]), max(0.0, clock(until) - clock(self.left[i]))
+
+Clock = Callable[[Any], Any]
+"""Working seconds that have passed by some times."""
 
 
-Clock = Callable[[float], float]
-"""Working seconds that have passed by a time."""
+@dataclass(frozen=True)
+class _Wait:
+    """From leaving a state to the next move, or to now where there is none yet."""
+
+    since: float
+    until: float
+    goal: State | str | None
+    before: int
+    """How often the case had left the state before."""
 
 
-def sequences(log: EventLog, staffed: set[str]) -> list[_Sequence]:
+def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
     """The cases of a log, in order of the log."""
     frame = log.frame
-    gave_up = (frame["started"].isna() & frame["ended"].notna() & frame["step"].isin(staffed)).to_numpy()
-    reach = frame["enabled"] if log.about.enabled_known else frame["started"].fillna(frame["enabled"])
-    reached, left, closed = seconds(reach), seconds(frame["ended"]), seconds(frame["ended"])
-    if log.about.enabled_known:
-        left[gave_up] = np.nan
-    born = seconds(frame["enabled"])
+    quits = (gave_up(frame) & frame["step"].isin(patient)).tolist()
+    # Where readiness is not logged, a case reaches a step with its start or, where only ends are logged, its end.
+    reach = frame["enabled"] if log.about.enabled_known else frame["started"].fillna(frame["ended"]).fillna(frame["enabled"])
+    reached, left, born = seconds(reach), seconds(frame["ended"]), seconds(frame["enabled"])
     steps, outcomes, channels = frame["step"].tolist(), frame["outcome"].tolist(), frame["channel"].tolist()
     result = []
     codes = frame["case"].to_numpy()
     bounds = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1], [True]]))
     for a, b in pairwise(bounds):
-        last = b - 1
-        ending, ended = outcomes[last], closed[last]
         real = [i for i in range(a, b) if steps[i] not in (WAITING, SYSTEM)]
         result.append(
             _Sequence(
@@ -108,32 +137,37 @@ def sequences(log: EventLog, staffed: set[str]) -> list[_Sequence]:
                 ["", *(steps[i] for i in real)],
                 np.array([born[a], *(reached[i] for i in real)]),
                 np.array([born[a], *(left[i] for i in real)]),
-                ending,
-                float(ended),
+                [False, *(quits[i] for i in real)],
+                outcomes[b - 1],
+                float(left[b - 1]),
             )
         )
     return result
 
 
-def _states(steps: list[str], memory: int) -> list[State]:
+def _counted(steps: list[str]) -> list[State]:
+    """The steps with how often each was visited before."""
     seen: Counter[str] = Counter()
     states = []
     for step in steps:
-        states.append((step, min(seen[step], memory - 1)))
+        states.append((step, seen[step]))
         seen[step] += 1
     return states
 
 
-def learn(log: EventLog, clock: Clock, on_clock: set[str], staffed: set[str]) -> Moves:
+def _states(steps: list[str], memory: Mapping[str, int]) -> list[State]:
+    return [(step, min(n, memory.get(step, 1) - 1)) for step, n in _counted(steps)]
+
+
+def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Moves:
     """The moves of a log.
 
     Args:
         log: cut off where knowledge ends.
-        clock: working time of the office.
-        on_clock: steps that are reached only in working time: the wait for them is measured on the clock.
-        staffed: steps with queues; where customers gave up in one, patience explains it and no move is counted.
+        clock_of: step -> clock of its team, for steps that are reached only in working time.
+        patient: steps whose queues cases leave; how they go on from there is learnt apart.
     """
-    cases = sequences(log, staffed)
+    cases = sequences(log, patient)
     memory = _memory(cases)
     now = log.about.end.timestamp()
     channels = sorted({c.channel for c in cases})
@@ -142,29 +176,31 @@ def learn(log: EventLog, clock: Clock, on_clock: set[str], staffed: set[str]) ->
     thin = {s for s, n in visits.items() if s[1] > 0 and n < LEAST_PER_STATE}
     for case in cases:
         states = [_thick(s, thin) for s in _states(case.steps, memory)]
+        before: Counter[State] = Counter()
         for i, state in enumerate(states):
-            key = (case.channel if state[0] == "" else "", state)
+            leaves = (state[0], GAVE_UP) if case.gave_up[i] else state
+            key = (case.channel if state[0] == "" else "", leaves)
             if np.isnan(case.left[i]):
                 continue  # the visit is under way: nothing is known of what follows
-            if i + 1 < len(states):
-                waits.setdefault(key, []).append((*case.gap(i, case.reached[i + 1], clock), states[i + 1]))
-            elif case.ending == "open":
-                waits.setdefault(key, []).append((*case.gap(i, now, clock), None))
-            else:
-                waits.setdefault(key, []).append((*case.gap(i, case.ended, clock), case.ending))
+            until, goal = _next(case, states, i, now)
+            waits.setdefault(key, []).append(_Wait(case.left[i], max(until, case.left[i]), goal, before[leaves]))
+            before[leaves] += 1
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
     for (channel, state), rows in sorted(waits.items()):
-        moves, lost = _moves(rows, on_clock)
+        moves, lost = _moves(rows, clock_of)
         dropped += lost
         if moves:
             onward[entry[channel] if state[0] == "" else state] = moves
     return Moves(onward, entry, memory, dropped)
 
 
-_Wait = tuple[float, float, State | str | None]
-"""(elapsed seconds, working seconds, goal or None while waiting)."""
+def _next(case: _Sequence, states: list[State], i: int, now: float) -> tuple[float, State | str | None]:
+    """When a case that left its i-th state reached what, if it has."""
+    if i + 1 < len(states):
+        return case.reached[i + 1], states[i + 1]
+    return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
 def _thick(state: State, thin: set[State]) -> State:
@@ -173,48 +209,128 @@ def _thick(state: State, thin: set[State]) -> State:
     return state
 
 
-def _moves(rows: list[_Wait], on_clock: set[str]) -> tuple[list[Move], int]:
+def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move], int]:
     """Shares and times of competing moves; waiting cases are censored."""
-    counts = Counter(goal for *_, goal in rows if goal is not None)
+    counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
-    code = {goal: i + 1 for i, goal in enumerate(kept)}
-    used = [row for row in rows if row[2] is None or row[2] in code]
-    elapsed, working = np.array([r[0] for r in used]), np.array([r[1] for r in used])
-    ending = np.array([0 if r[2] is None else code[r[2]] for r in used])
-    shares = {goal: incidence(elapsed, ending, i).final for goal, i in code.items()}
+    kept = sorted(sorted(kept, key=lambda g: (-counts[g], str(g)))[:MOST_MOVES], key=str)
+    limits = _limits([(row.before, row.goal) for row in rows if row.goal is not None], kept)
+    # Beyond a limit other shares hold; so they are learnt from the visits before.
+    first = min(limits.values(), default=None)
+    used = [row for row in rows if (row.goal is None or row.goal in kept) and (first is None or row.before < first)]
+    beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
+    rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
+    late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
+    shares, curves = _compete(used, kept, clock_of)
+    if late:
+        curves |= _compete(late, [rest], clock_of)[1]
+        shares[rest] = 0.0
     total = sum(shares.values())
-    if total <= 0:
-        return [], len(rows)
     moves = []
+    for goal in kept:
+        if goal in curves and total > 0 and (shares[goal] > 0 or goal == rest):
+            time, moved, timed = curves[goal]
+            moves.append(Move(goal, shares[goal] / total, counts[goal], time, moved, timed, limits.get(goal), goal == rest))
+    return moves, sum(n for g, n in counts.items() if g not in kept)
+
+
+def _compete(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) -> tuple[dict[Any, float], dict[Any, tuple[Any, Any, bool]]]:
+    """The share of each goal, and the curve of the time to it."""
+    code = {goal: i + 1 for i, goal in enumerate(goals)}
+    since, until = np.array([r.since for r in rows]), np.array([r.until for r in rows])
+    ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
+    elapsed = until - since
+    shares = {goal: incidence(elapsed, ending, i).final for goal, i in code.items()}
+    left, beyond = _tail(elapsed, ending > 0)
+    curves = {}
     for goal, i in code.items():
-        timed = isinstance(goal, tuple) and goal[0] in on_clock
-        curve = incidence(working if timed else elapsed, ending, i)
-        if shares[goal] > 0 and curve.final > 0:
-            moves.append(Move(goal, shares[goal] / total, counts[goal], curve.time, curve.share / curve.final, timed))
-    return moves, sum(n for g, n in counts.items() if g not in code)
+        clock = clock_of.get(goal[0]) if isinstance(goal, tuple) else None
+        times = elapsed if clock is None else clock(until) - clock(since)
+        curve = incidence(times, ending, i)
+        if curve.final > 0:
+            pace = float(times.sum()) / max(1e-9, float(elapsed.sum()))
+            time = np.maximum.accumulate(np.concatenate([curve.time, pace * beyond]))
+            moved = np.concatenate([curve.share / curve.final * (1 - left), 1 - left * np.arange(len(beyond))[::-1] / max(1, len(beyond))])
+            curves[goal] = (time, moved, clock is not None)
+    return shares, curves
 
 
-def _memory(cases: list[_Sequence]) -> int:
-    """How many visits back are worth telling apart: the best of 1, 2, 3 by likelihood on the other half."""
+def _tail(times: Any, moved: Any) -> tuple[float, Any]:
+    """The share that had not moved when observation ended, and when it will: at the pace of the second half.
+
+    Without it the slowest would be taken to move as the others did, and cases that are stuck would all be finished.
+    """
+    at, survival, _ = kaplan_meier(times, moved)
+    if moved.sum() < LEAST_FOR_TAIL or survival[-1] < LEAST_LEFT:
+        return 0.0, np.zeros(0)
+    end = float(np.sort(times)[-min(len(times), LEAST_AT_END)])  # later, too few are watched to say anything
+    exposure = float(np.sum(np.clip(times - end / 2, 0.0, end / 2)))
+    seen = int(np.sum(moved & (times > end / 2) & (times <= end)))
+    mean = min(exposure / (seen + 0.5), LONGEST_TAIL * end)
+    return float(survival[-1]), max(end, float(at[-1])) - mean * np.log1p(-np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
+
+
+def _limits(done: list[tuple[int, Any]], goals: list[Any]) -> dict[Any, int]:
+    """Ways that close: after how many visits the share that goes there drops to about nothing.
+
+    Args:
+        done: (how often the case had left before, where it went).
+        goals: to judge.
+    """
+    before = np.array([n for n, _ in done])
+    if not len(before) or np.sum(before > 0) < LEAST_AT_LIMIT:
+        return {}
+    result = {}
+    at_least = np.cumsum(np.bincount(before)[::-1])[::-1]
+    for goal in goals:
+        mine = before[np.array([went == goal for _, went in done])]
+        gone = np.cumsum(np.bincount(mine, minlength=len(at_least))[::-1])[::-1]
+        for n in range(1, len(at_least)):
+            usual = (gone[0] - gone[n]) / (at_least[0] - at_least[n])
+            if at_least[n] < LEAST_AT_LIMIT or usual < 0.02:
+                continue
+            if gone[n] <= 0.05 * usual * at_least[n] and special.bdtr(gone[n], at_least[n], usual) < 1e-4:
+                result[goal] = n
+                break
+    return {goal: n for goal, n in result.items() if set(goals) - set(result)}
+
+
+def _memory(cases: list[_Sequence]) -> dict[str, int]:
+    """For each activity, how many visits are worth telling apart: 1, 2 or 3, by likelihood on the other half.
+
+    Visits after a way has closed are left out: a limit says that better than memory.
+    """
+    seen: dict[str, list[tuple[int, str, bool]]] = {}
+    for i, case in enumerate(cases):
+        following = [*case.steps[1:], case.ending]
+        for (step, n), goal, quits in zip(_counted(case.steps), following, case.gave_up, strict=True):
+            if goal != "open" and not quits:
+                seen.setdefault(step, []).append((n, goal, i % 2 == 0))
+    result = {}
+    for step, rows in seen.items():
+        limits = _limits([(n, goal) for n, goal, _ in rows], sorted({goal for _, goal, _ in rows}))
+        first = min(limits.values(), default=None)
+        used = [(min(n, 2), goal, half) for n, goal, half in rows if first is None or n < first]
+        if any(n for n, *_ in used):
+            result[step] = _best_memory(used)
+    return result
+
+
+def _best_memory(rows: list[tuple[int, str, bool]]) -> int:
     best, best_score = 1, -np.inf
+    halves = {half: Counter((n, goal) for n, goal, h in rows if h == half) for half in (True, False)}
+    names = len({goal for _, goal, _ in rows})
     for memory in (1, 2, 3):
         score = 0.0
-        for fold in (0, 1):
-            train: Counter[tuple[State, str]] = Counter()
-            totals: Counter[State] = Counter()
-            test: list[tuple[State, str]] = []
-            for i, case in enumerate(cases):
-                states = _states(case.steps, memory)
-                pairs = [(a, b[0]) for a, b in pairwise(states)]
-                if case.ending != "open":
-                    pairs.append((states[-1], case.ending))
-                if i % 2 == fold:
-                    test += pairs
-                else:
-                    train.update(pairs)
-                    totals.update(a for a, _ in pairs)
-            names = len({b for _, b in train}) + 1
-            score += sum(np.log((train[p] + 0.5) / (totals[p[0]] + 0.5 * names)) for p in test)
-        if score > best_score + 10:  # a margin, so that noise does not buy memory
+        for half in (True, False):
+            train: Counter[tuple[int, str]] = Counter()
+            totals: Counter[int] = Counter()
+            for (n, goal), count in halves[half].items():
+                train[min(n, memory - 1), goal] += count
+                totals[min(n, memory - 1)] += count
+            for (n, goal), count in halves[not half].items():
+                n = min(n, memory - 1)
+                score += count * np.log((train[n, goal] + 0.5) / (totals[n] + 0.5 * names))
+        if score > best_score + PAYS:
             best, best_score = memory, score
     return best

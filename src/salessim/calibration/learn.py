@@ -12,17 +12,19 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration import laws
-from salessim.calibration.history import born, cut, ends, seconds
-from salessim.calibration.journey import Moves, State
+from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
+from salessim.calibration.journey import GAVE_UP, Move, State
 from salessim.calibration.journey import learn as learn_moves
-from salessim.calibration.people import calendar, crews, crews_of
+from salessim.calibration.names import Names
+from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
+from salessim.calibration.staff import staff_of
 from salessim.calibration.validate import Validation, validate
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
 from salessim.scenario.calendars import DAYS
-from salessim.scenario.calendars import Calendar as CalendarModel
-from salessim.units import DAY, SECOND, say_share
+from salessim.statistics import kaplan_meier
+from salessim.units import say_share
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -31,8 +33,16 @@ STAGE_TITLES = {
     "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
     "contract": "Negotiation and contract", "order": "Order fulfilment", "service": "After-sales service",
 }  # fmt: skip
-OFFICE = "office"
 AGAIN = ("", " (2nd time)", " (3rd time on)")
+LEAST_GIVE_UPS = 5
+"""Fewer cases that gave up teach no patience."""
+LEAST_LEAVERS = 0.002
+"""Give-ups beyond those of simulated queues are left out below this share of visits."""
+LONGEST_WARM_UP = 52
+"""Weeks."""
+LONGEST_RUN = 1100
+"""Days simulated at most to measure queues."""
+
 
 
 @dataclass(frozen=True)
@@ -108,120 +118,161 @@ class _Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
     def __init__(self, log: EventLog, name: str, holidays: str | None) -> None:
-        self.log, self.name, self.holidays = log, name, holidays
+        self.log, self.name = log, name
         self.frame = log.frame
         self.facts: dict[str, str] = {}
         self.assumptions: list[str] = []
         self.activity_of: dict[str, str] = {}
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
-        frame = self.frame
-        self.real = frame[~frame["step"].isin([WAITING, SYSTEM])]
-        named = self.real[self.real["person"] != ""]
-        shares = self.real.assign(named=self.real["person"] != "").groupby("step")["named"].mean()
-        timed = self.real.groupby("step")["started"].count() > 0
-        anybody = len(named) > 0
-        self.staffed = {s for s in shares.index if timed[s] and (shares[s] > 0.2 or not anybody)}
-        if log.about.enabled_known and anybody:
-            self.staffed = {s for s in shares.index if shares[s] > 0.2}
-        self.calendars = self._calendars()
+        self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
+        self.names, self.channel_names, self.segment_names = Names(), Names(), Names()
+        self.waits: list[Wait] = []
+        self.staff = staff_of(log, holidays)
+        self.facts |= self.staff.facts
+        self.assumptions += self.staff.assumptions
+        self.staffed = self.staff.staffed
+        self.later = self.real.index[self.real.duplicated("case")]
+        quits = self.real.loc[gave_up(self.real), "step"].value_counts()
+        self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
+        self.impatient: dict[str, Impatient] = {}
         self.data = self._build()
-
-    # --- clock and calendars ----------------------------------------------------------------------------------
-
-    def _calendars(self) -> dict[str, Any]:
-        work = self.real[self.real["step"].isin(self.staffed)]
-        learnt = calendar(work["started"].dropna(), self.holidays)
-        if learnt is None:
-            self.assumptions.append("Working hours: too few starts to learn them; people are taken to be always there.")
-            self.office = None
-            return {}
-        hours = "; ".join(f"{s['days']} {s['hours']}" for s in learnt["shifts"])
-        self.facts["Working hours"] = f"{hours} ({learnt['source'].removeprefix('data: ')})"
-        model = CalendarModel.model_validate(learnt)
-        horizon = round((self.end - self.start.normalize()).total_seconds() + 86_400 * 2) * SECOND
-        intervals = np.array(model.intervals(self.start.date(), self.log.about.time_zone, horizon), dtype=float) / SECOND
-        self.office = intervals + self.start.normalize().timestamp()
-        return {OFFICE: learnt}
-
-    def clock(self, time: float) -> float:
-        """Working seconds by a time."""
-        if self.office is None or math.isnan(time):
-            return time
-        if not hasattr(self, "_before"):
-            self._before = np.concatenate([[0.0], np.cumsum(self.office[:, 1] - self.office[:, 0])])
-        i = int(np.searchsorted(self.office[:, 0], time, side="right")) - 1
-        if i < 0:
-            return 0.0
-        return float(self._before[i] + min(time, self.office[i, 1]) - self.office[i, 0])
+        self._settle()
 
     # --- paragraphs -------------------------------------------------------------------------------------------
 
     def _build(self) -> dict[str, Any]:
-        on_clock = set() if self.log.about.enabled_known or not self.calendars else self.staffed
-        self.moves = learn_moves(self.log, self.clock, on_clock, self.staffed)
+        self.moves = learn_moves(self.log, self._clocks(), self.patient)
+        repeated = sorted(s for s, m in self.moves.memory.items() if m > 1)
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"{self.moves.memory} state{'s' if self.moves.memory > 1 else ''} per repeated activity; {self.moves.dropped} rare moves left out"
+            f"repeated visits told apart at {len(repeated)} activities; {self.moves.dropped} rare moves left out"
         )
-        teams, does = self._teams()
+        if not arrival_seen(self.log):
+            self.assumptions.append(
+                "When a case came in is not logged: its first visit counts as its arrival. What it waited before is not seen, so the response time of the model is its queue alone."
+            )
         data: dict[str, Any] = {
             "salessim": 1, "name": self.name, "currency": self.log.about.currency, "clock": self._planning_clock(),
-            "calendars": self.calendars, "teams": teams, "segments": self._segments(), "channels": {}, "stages": {},
+            "calendars": self.staff.calendars, "teams": self.staff.teams, "segments": self._segments(), "channels": {}, "stages": {},
         }  # fmt: skip
         self.stage = dict(zip(self.real["step"], self.real["stage"], strict=True))
-        self._steps(data, does)
+        self._steps(data)
         self._channels(data)
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
         self.assumptions.append("Costs, satisfaction and repeat business are not in the log: they are left out. Work on other processes is not seen.")
         return data
 
+    def _clocks(self) -> dict[str, Any]:
+        """Clocks of the steps that are reached with the start of work: only in working time."""
+        if self.log.about.enabled_known:
+            return {}
+        clocks = {step: self.staff.clock_of(step) for step in self.staffed}
+        return {step: clock for step, clock in clocks.items() if not clock.always}
+
     def _planning_clock(self) -> dict[str, Any]:
-        over = ends(self.log)
-        known = (over["ended"] - born(self.log)).dropna()
-        settle = max(4, math.ceil(float(known.dt.total_seconds().quantile(0.95)) / (7 * 86_400)) + 1) if len(known) else 8
+        """A warm-up after which the empty start has surely passed: the 99th percentile of the time in process and two weeks."""
+        over, since = ends(self.log)["ended"], born(self.log)
+        open_ = over.isna().to_numpy()
+        times = seconds(over.fillna(self.end)) - seconds(since.reindex(over.index))
+        at, survival, _ = kaplan_meier(np.maximum(times, 0.0), ~open_)
+        longest = float(at[min(int(np.searchsorted(-survival, -0.01)), len(at) - 1)]) if len(at) else 0.0
+        weeks = min(LONGEST_WARM_UP, math.ceil(longest / (7 * 86_400)) + 2)
         return {
             "start": self.end.normalize().date().isoformat(), "time_zone": self.log.about.time_zone,
-            "warm_up": f"{settle} weeks", "horizon": f"{settle + 26} weeks",
+            "warm_up": f"{weeks} weeks", "horizon": f"{weeks + 26} weeks",
         }  # fmt: skip
 
-    def _teams(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        calendar_name = OFFICE if self.calendars else "always"
-        work = self.real[self.real["step"].isin(self.staffed) & self.real["started"].notna()]
-        people = work["person"].str.split(" + ", regex=False)
-        named = work[work["person"] != ""].assign(person=people.str[0])
-        # Where most visits have a second person, one of that person's team is needed at the same time.
-        others = work[people.str.len() > 1].assign(person=people.str[1])
-        alone = others["step"].value_counts() / work["step"].value_counts()
-        others = others[others["step"].map(alone) > 0.5]
-        self._together: dict[str, str] = {}
-        if named.empty:
-            size = _at_once(work)
-            self._together = {}
-            self.assumptions.append(f"No people are named: one team of {size}, as many as were at work at once (95th percentile).")
-            return {"staff": {"size": size, "calendar": calendar_name, "assumption": "size from visits at the same time"}}, {step: ["staff"] for step in self.staffed}
-        found = crews(pd.concat([named, others.assign(step=others["step"] + " (second)")]))
-        of_person = {person: clean(crew.name) for crew in found for person in crew.people}
-        for step, rows in others.groupby("step"):
-            self._together[str(step)] = rows["person"].map(of_person).mode().iloc[0]
-        does = {str(step): crews_of(rows["person"], of_person) for step, rows in named.groupby("step")}
-        teams: dict[str, Any] = {}
-        for crew in found:
-            teams[clean(crew.name)] = {
-                "size": crew.size, "calendar": calendar_name,
-                "source": f"data: {crew.roster} people seen, {crew.size} on a busy day",
-            }  # fmt: skip
-        for step in self.staffed - set(does):
-            does[step] = [clean(max(found, key=lambda c: (c.roster, c.name)).name)]
-            self.assumptions.append(f"Nobody is named at {step!r}: done by the largest team.")
-        self.facts["People"] = f"{named['person'].nunique()} people in {len(teams)} teams, by what they mostly do; size is the 90th percentile of days"
+    # --- queues -----------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Let queues and learnt waits add up to the waits of the log."""
+        for impatient in self.impatient.values():
+            self._leave_before(impatient)
+        if self.real["started"].isna().all():  # work takes no time in the model, so there are no queues
+            for impatient in self.impatient.values():
+                self._say_leavers(impatient, impatient.unexplained(0.0))
+            return
+        settled = settle(self._model())
+        for team, (few, many) in settled.grown.items():
+            self.staff.teams[team]["assumption"] = f"{many} instead of {few}: with fewer people cases would wait longer than they did"
+            self.assumptions.append(f"{team}: {many} instead of {few} people; with fewer, cases would wait longer in the model than they did in the log.")
+        for impatient, share in settled.unexplained:
+            self._say_leavers(impatient, share)
         if not self.log.about.enabled_known:
-            self.assumptions.append(
-                "When a case became ready for work is not logged: the time between visits holds the customer's own time and waiting for people together, "
-                "so more staff shows an effect only where teams are overloaded."
-            )
-        return teams, does
+            self._say_queues(settled)
+
+    def _model(self) -> Model:
+        team_of = {name: self.staff.does[step][0] for name, step in self.activity_of.items() if step in self.staffed}
+        # The log's own period, empty at its start as the log is: a shorter one would see too little of late steps' queues.
+        days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
+        clock = {"start": self.start.date().isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
+        return Model(
+            lambda: self._parsed({**self.data, "clock": clock}), self.staff.teams, self.waits, list(self.impatient.values()),
+            team_of, self.staff.clocks, self._waits_seen(), set(self.activity_of), arrival_seen(self.log),
+        )  # fmt: skip
+
+    def _waits_seen(self) -> dict[str, float]:
+        """Mean wait before each team's work, in its working time: in queues, or with the customer's own time where that is not told apart."""
+        if not self.log.about.enabled_known:
+            by_team: dict[str, list[tuple[int, float]]] = {}
+            for state, moves in self.moves.onward.items():
+                if state[0] or arrival_seen(self.log):
+                    for move in moves:
+                        if isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
+                            by_team.setdefault(self.staff.does[move.goal[0]][0], []).append((move.count, move.mean))
+            return {team: sum(n * m for n, m in rows) / sum(n for n, _ in rows) for team, rows in by_team.items()}
+        work = self.real[self.real["step"].isin(self.staffed) & self.real["started"].notna()]
+        result = {}
+        for team, rows in work.groupby(self.staff.team_of(work)):
+            clock = self.staff.clocks[str(team)]
+            result[str(team)] = float(np.mean(clock(seconds(rows["started"])) - clock(seconds(rows["enabled"]))))
+        return result
+
+    def _say_queues(self, settled: Settled) -> None:
+        text = (
+            "When a case became ready for work is not logged: the time between visits holds the customer's own time and waiting for people together. "
+            f"Of {laws.in_words(settled.before)} of working time, {laws.in_words(max(0.0, settled.before - settled.after))} are queues of the model and were taken out of the customer's time "
+            f"({settled.rounds} simulations); more staff shortens these queues only."
+        )
+        self.assumptions.append(text)
+
+    def _leave_before(self, impatient: Impatient) -> None:
+        """Where the wait is not known well, who does not give up in the simulated queue leaves before the step."""
+        for name in impatient.leave:
+            stage = self._stage_with(name)
+            before = self.names(("before", name), f"{name[:60]} or not")
+            patient = stage["steps"][name]["patience"] != "none"  # to begin with, patience is taken to explain all
+            leave = {**stage["steps"][name]["gives_up"], "share": say_share(0.0 if patient else round(impatient.share, 4)), "source": impatient.note}
+            self._redirect(name, before)
+            stage["steps"][before] = {"automatic": "0 min", "then": [leave, {"to": name}]}
+            impatient.leave[name] = leave
+
+    def _say_leavers(self, impatient: Impatient, share: float) -> None:
+        name = next(iter(impatient.leave))
+        if share < LEAST_LEAVERS:
+            for name in impatient.leave:
+                before = self.names(("before", name), name)
+                del self._stage_with(before)["steps"][before]
+                self._redirect(before, name)
+            return
+        self.assumptions.append(
+            f"{name!r}: {100 * impatient.share:.1f} % gave up before work began; {100 * share:.1f} % are not explained by the queue of the model and leave before it, whatever the staff."
+        )
+
+    def _stage_with(self, name: str) -> dict[str, Any]:
+        result: dict[str, Any] = next(s for s in self.data["stages"].values() if name in s["steps"])
+        return result
+
+    def _redirect(self, name: str, to: str) -> None:
+        """Send cases to another step than the one named."""
+        for step in (s for stage in self.data["stages"].values() for s in stage["steps"].values()):
+            for way in [*step["then"], step.get("gives_up", {})]:
+                if way.get("to") == name:
+                    way["to"] = to
+        for channel in self.data["channels"].values():
+            channel["enters"] = to if channel["enters"] == name else channel["enters"]
 
     def _segments(self) -> dict[str, Any]:
         values = self.frame.groupby("case").agg(segment=("segment", "first"), value=("value", "first"))
@@ -232,45 +283,61 @@ class _Learner:
         result: dict[str, Any] = {}
         for segment, rows in values.groupby("segment"):
             amounts = rows["value"][rows["value"] > 0]
-            entry: dict[str, Any] = {}
-            if len(amounts) >= 10:
-                currency = self.log.about.currency
-                points = {f"{100 * p:g} %": f"{float(amounts.quantile(p)):.6g} {currency}" for p in (0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1)}
-                entry["value"] = {"law": "quantiles", "points": points, "source": f"data: {len(amounts):,} amounts"}
-            result[clean(str(segment))] = entry
+            entry = {"value": laws.amounts(amounts, self.log.about.currency)} if len(amounts) >= 10 else {}
+            result[self._segment(segment)] = entry
         return result
+
+    def _segment(self, segment: Any) -> str:
+        return self.segment_names(str(segment), clean(str(segment)))
 
     def _name(self, state: State) -> str:
         if state[0] == "":
             channel = next(c for c, s in self.moves.entry.items() if s == state)
-            return f"arrive ({clean(channel)})"
-        name = clean(state[0])[:60] + AGAIN[state[1]]
+            return self.names(state, f"arrive ({clean(channel)[:60]})")
+        if state[1] == GAVE_UP:
+            return self.names(state, f"{clean(state[0])[:60]} (given up)")
+        name = self.names(state, clean(state[0])[:60] + AGAIN[state[1]])
         self.activity_of[name] = state[0]
         return name
 
-    def _steps(self, data: dict[str, Any], does: dict[str, list[str]]) -> None:
+    def _steps(self, data: dict[str, Any]) -> None:
         work = dict(tuple(self.real.groupby("step")))
-        lawful = {step: self._time_law(step, rows) for step, rows in work.items()}
-        reached = self._reachable()
-        for state in reached:
-            name = self._name(state)
-            stage = data["stages"].setdefault(self.stage.get(state[0], "lead"), {"title": STAGE_TITLES.get(self.stage.get(state[0], "lead"), self.stage.get(state[0], "lead")), "steps": {}})
-            if state[0] == "":
-                step: dict[str, Any] = {"automatic": "0 min"}
-            elif state[0] in self.staffed:
-                step = {"work": lawful[state[0]], "by": does[state[0]]}
-                if state[0] in self._together:
-                    step["together_with"] = [self._together[state[0]]]
-                step |= self._patience(work[state[0]])
-                if not step.get("patience"):
-                    step["patience"] = "none"
-            else:
-                step = {"customer": lawful[state[0]]}
+        done = {step: self._done(step, rows) for step, rows in work.items()}
+        states = self._reachable()
+        for state in states:  # names first, so that waits never take the name of an activity
+            self._name(state)
+        for state in states:
+            name, stage = self._name(state), self._stage(data, state)
+            step: dict[str, Any] = {"automatic": "0 min"} if state[0] == "" or state[1] == GAVE_UP else dict(done[state[0]])
+            if state[0] in self.patient and state[1] != GAVE_UP:
+                step |= self._patience(state[0], work[state[0]])
+                if not self.log.about.enabled_known:
+                    self._impatient(state[0], work[state[0]]).leave[name] = {}
             milestone = self.log.about.milestones.get(state[0])
             if milestone and state[1] == 0:
                 step["milestone"] = milestone
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
+
+    def _stage(self, data: dict[str, Any], state: State) -> dict[str, Any]:
+        key = self.stage.get(state[0], "lead")
+        result: dict[str, Any] = data["stages"].setdefault(key, {"title": STAGE_TITLES.get(key, key), "steps": {}})
+        return result
+
+    def _done(self, step: str, rows: pd.DataFrame) -> dict[str, Any]:
+        """Who does an activity, and how long it takes."""
+        by_system = rows["team"] == "system"
+        if step in self.staff.machines:
+            return {"automatic": self._time_law(step, rows, "times of the system")}
+        if step not in self.staffed:
+            return {"customer": self._time_law(step, rows, "times")}
+        result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
+        if step in self.staff.together:
+            result["together_with"] = [self.staff.together[step]]
+        if by_system.mean() >= 0.01:
+            share = {"share": say_share(round(float(by_system.mean()), 4)), "source": f"data: {int(by_system.sum()):,} visits done by a system"}
+            result["automation"] = share | {"time": self._time_law(step, rows[by_system], "times of the system")}
+        return result
 
     def _reachable(self) -> list[State]:
         found: list[State] = []
@@ -281,6 +348,9 @@ class _Learner:
                 continue
             found.append(state)
             todo += [m.goal for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple)]
+            if state[0] in self.patient and state[1] != GAVE_UP:
+                direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
+                todo += [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)] if direct else [(state[0], GAVE_UP)]
         return found
 
     def _routes(self, data: dict[str, Any], stage: dict[str, Any], state: State, name: str) -> list[dict[str, Any]]:
@@ -289,15 +359,18 @@ class _Learner:
             self.assumptions.append(f"What follows {name!r} was never seen: the case is taken to end there.")
             return [{"done": True, "assumption": "never seen what follows"}]
         routes = []
-        largest = max(moves, key=lambda m: (m.share, str(m.goal)))
+        rest = max((m for m in moves if m.limit is None), key=lambda m: (m.takes_rest, m.share, str(m.goal)))
         for move in moves:
             goal = self._goal(move.goal)
             if not move.immediate:
-                goal = {"to": self._wait(data, stage, move, name, goal)}
-            if move is not largest:
-                goal |= {"share": say_share(round(move.share, 4)), "source": f"data: {move.count:,} moves"}
+                goal = {"to": self._wait(stage, state, move, name, goal)}
+            if move is not rest:
+                # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
+                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {move.count:,} moves"}
             else:
                 goal |= {"source": f"data: {move.count:,} moves ({100 * move.share:.1f} %)"}
+            if move.limit is not None:
+                goal |= {"limit": move.limit, "source": f"data: {move.count:,} moves, none to speak of after {move.limit} visits"}
             routes.append(goal)
         return routes
 
@@ -308,18 +381,20 @@ class _Learner:
             return {"lost": clean(goal[6:])}
         return {"done": True}
 
-    def _wait(self, data: dict[str, Any], stage: dict[str, Any], move: Any, name: str, goal: dict[str, Any]) -> str:
+    def _wait(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
         target = goal.get("to") or goal.get("lost") or "done"
-        wait = f"{name[:36]} → {target[:36]}"
+        wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
         step: dict[str, Any] = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
         if move.on_clock:
-            step["calendar"] = OFFICE
+            step["calendar"] = self.staff.teams[self.staff.does[move.goal[0]][0]]["calendar"]
         step["then"] = [goal]
         stage["steps"][wait] = step
+        if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
+            self.waits.append(Wait(step, target, move))
         return wait
 
-    def _time_law(self, step: str, rows: pd.DataFrame) -> Any:
-        """The law of working or waiting time of an activity."""
+    def _time_law(self, step: str, rows: pd.DataFrame, what: str) -> Any:
+        """The law of the time of an activity; that of people is working time on their team's calendar."""
         rows = rows[rows["started"].notna()]
         if rows.empty:
             self.assumptions.append(f"{step!r}: only ends are logged; it takes no time of its own, the wait before it holds everything.")
@@ -328,31 +403,43 @@ class _Learner:
         open_ = np.isnan(ended)
         until = np.where(open_, self.end.timestamp(), ended)
         times = until - begun
-        if step in self.staffed and self.office is not None:
-            over_night = rows["started"].dt.date.to_numpy() != rows["ended"].fillna(self.end).dt.date.to_numpy()
-            for i in np.flatnonzero(over_night):
-                working = self.clock(float(until[i])) - self.clock(float(begun[i]))
-                times[i] = working if working > 0 else times[i]
-        return laws.fit(times, ~open_, "times" if step not in self.staffed else "work times")
+        if step in self.staffed and what == "work times":
+            teams = self.staff.team_of(rows).to_numpy()
+            for team in sorted(set(teams)):
+                mine = teams == team
+                times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
+        return laws.fit(times, ~open_, what)
 
-    def _patience(self, rows: pd.DataFrame) -> dict[str, Any]:
+    def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
         """Exponential patience by censored maximum likelihood: give-ups over all time spent queueing."""
-        if not self.log.about.enabled_known:
-            return {}
-        gave_up = rows["started"].isna() & rows["ended"].notna()
-        if gave_up.sum() < 5:
-            return {}
-        until = rows["started"].fillna(rows["ended"]).fillna(self.end)
-        waited = float((until - rows["enabled"]).dt.total_seconds().clip(lower=0).sum())
-        reasons = rows.loc[gave_up, "outcome"]
-        reason = reasons[reasons.str.startswith("lost: ")].str[6:].mode()
-        result: dict[str, Any] = {
-            "patience": {"law": "exponential", "mean": laws.in_words(waited / int(gave_up.sum())),
-                         "source": f"data: {int(gave_up.sum()):,} of {len(rows):,} gave up, the others censored", "assumption": "exponential"}
+        quits = gave_up(rows)
+        known = rows[quits | rows["started"].notna() | rows["ended"].isna()]  # else the start is not known, nor the wait
+        if not arrival_seen(self.log):
+            known = known[known.index.isin(self.later)]  # the wait before a first visit is not known
+        until = known["started"].fillna(known["ended"]).fillna(self.end)
+        waited = float((until - known["enabled"]).dt.total_seconds().clip(lower=0).sum())
+        count = int(quits[known.index].sum())
+        mean = max(60.0, waited / max(1, count))
+        law = {"law": "exponential", "mean": laws.in_words(mean), "source": f"data: {count:,} of {len(known):,} gave up, the others censored", "assumption": "exponential"}
+        return {
+            "patience": law if count >= LEAST_GIVE_UPS else "none",
+            "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))},
         }  # fmt: skip
-        if len(reason):
-            result["gives_up"] = {"lost": clean(str(reason.iloc[0]))}
-        return result
+
+    def _impatient(self, activity: str, rows: pd.DataFrame) -> Impatient:
+        if activity not in self.impatient:
+            quits, over = int(gave_up(rows).sum()), int(rows["ended"].notna().sum())
+            self.impatient[activity] = Impatient(quits / over, f"data: {quits:,} of {over:,} gave up")
+        return self.impatient[activity]
+
+    def _directly(self, step: str) -> dict[str, Any] | None:
+        """Where cases that gave up go, if nearly all go the same way at once; else they pass a step of their own."""
+        moves = self.moves.onward.get((step, GAVE_UP), [])
+        if not moves:
+            return {"lost": "gave up"}
+        main = max(moves, key=lambda m: (m.share, str(m.goal)))
+        goal = self._goal(main.goal)
+        return goal if main.share >= 0.95 and main.immediate and "done" not in goal else None
 
     def _channels(self, data: dict[str, Any]) -> None:
         arrived = born(self.log)
@@ -363,10 +450,9 @@ class _Learner:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
-            name = clean(channel)
-            data["channels"][name if name not in data["channels"] else f"{name} 2"] = {
+            data["channels"][self.channel_names(channel, clean(channel))] = {
                 "enters": enters,
-                "segments": _whole({clean(str(s)): float(p) for s, p in shares.items()}),
+                "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
                 "arrivals": _arrivals(mine, self.start, self.end),
             }
         self._simplify_entries(data)
@@ -388,18 +474,18 @@ class _Learner:
 
     def scenario(self) -> Scenario:
         """For planning."""
-        from salessim.scenario.model import Scenario
-
-        return Scenario.parse(self.data)
+        return self._parsed(self.data)
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""
-        from salessim.scenario.model import Scenario
-
         local = until.tz_convert(self.log.about.time_zone)
         days = max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400))
-        clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
-        return Scenario.parse({**self.data, "clock": clock})
+        return self._parsed({**self.data, "clock": {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}})
+
+    def _parsed(self, data: dict[str, Any]) -> Scenario:
+        from salessim.scenario.model import Scenario
+
+        return Scenario.parse(data)
 
 
 def _arrivals(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> dict[str, Any]:
@@ -423,15 +509,6 @@ def _arrivals(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> dic
     }
 
 
-def _at_once(work: pd.DataFrame) -> int:
-    """How many visits were under way at once (95th percentile over starts)."""
-    if work.empty:
-        return 1
-    begun, ended = np.sort(seconds(work["started"])), np.sort(seconds(work["ended"].fillna(work["started"])))
-    busy = np.arange(1, len(begun) + 1) - np.searchsorted(ended, begun, side="right")
-    return max(1, int(np.quantile(busy, 0.95)))
-
-
 def _whole(shares: dict[str, float]) -> dict[str, float]:
     """Shares rounded so that they still sum to one."""
     rounded = {k: round(v, 6) for k, v in shares.items()}
@@ -440,4 +517,4 @@ def _whole(shares: dict[str, float]) -> dict[str, float]:
     return rounded
 
 
-__all__ = ["DAY", "Calibration", "Moves", "calibrate"]
+__all__ = ["Calibration", "calibrate"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration.history import born, ends, seconds
+from salessim.calibration.history import arrival_seen, born, ends, seconds, without_arrival
 from salessim.importers.eventlog import SYSTEM, WAITING
 
 if TYPE_CHECKING:
@@ -105,13 +105,14 @@ def validate(
     from salessim.network import build
 
     network, end = build(scenario), pd.Timestamp(real.about.end)
-    length = end - split
+    length, arrivals_known = end - split, arrival_seen(real)
     before = max(split - length, pd.Timestamp(real.about.start))
 
     def one(number: int) -> tuple[dict[str, float], dict[str, float], _Shape, _Shape]:
         log = engines.run(network, seed=check_seed(seed), number=number, engine="compiled", log=True).log
         assert log is not None
-        known = _fold(log.frame, activity_of)
+        known = fold(log.frame, activity_of)
+        known = known if arrivals_known else without_arrival(known)  # what the real log does not show counts in neither
         return _figures(known, split, end), _figures(known, before, split), _shape(known, split, end), _shape(known, before, split)
 
     with ThreadPoolExecutor(workers_of(workers)) as pool:
@@ -141,7 +142,7 @@ def validate(
     )  # fmt: skip
 
 
-def _fold(frame: pd.DataFrame, activity_of: dict[str, str]) -> pd.DataFrame:
+def fold(frame: pd.DataFrame, activity_of: dict[str, str]) -> pd.DataFrame:
     """A simulated log in the activities of the real one: the waits between them become part of the case again."""
     # The end of a wait that closed the case is the case's end: keep such rows under the name real logs give them.
     ending = frame["outcome"].str.startswith(("lost", "completed", "open"))

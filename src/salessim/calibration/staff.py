@@ -1,0 +1,168 @@
+"""The staff of a log: which steps people do, in which teams, and when these are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from salessim.calibration.clocks import Clock
+from salessim.calibration.history import gave_up, seconds
+from salessim.calibration.names import Names
+from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
+from salessim.importers.eventlog import SYSTEM, WAITING, clean
+
+if TYPE_CHECKING:
+    from salessim.log import EventLog
+
+OFFICE = "office"
+NOBODY = "staff"
+"""The one team of a log that names nobody."""
+NAMED_ENOUGH = 0.2
+"""A step is done by people if this share of its visits names somebody."""
+ENOUGH_STARTS = 600
+"""With fewer starts a calendar is learnt from ends as well: both are only seen while people are there."""
+
+
+@dataclass
+class Staff:
+    """Who works where and when."""
+
+    machines: set[str] = field(default_factory=set)
+    """Steps that a system does."""
+    staffed: set[str] = field(default_factory=set)
+    teams: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Paragraphs of the scenario."""
+    calendars: dict[str, dict[str, Any]] = field(default_factory=dict)
+    does: dict[str, list[str]] = field(default_factory=dict)
+    """step -> its teams, most visits first."""
+    together: dict[str, str] = field(default_factory=dict)
+    """step -> team of the second person."""
+    of_person: dict[str, str] = field(default_factory=dict)
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    """team -> its working time."""
+    facts: dict[str, str] = field(default_factory=dict)
+    assumptions: list[str] = field(default_factory=list)
+
+    def clock_of(self, step: str) -> Clock:
+        """Working time of the team that mostly does a step."""
+        return self.clocks[self.does[step][0]]
+
+    def team_of(self, rows: pd.DataFrame) -> pd.Series:
+        """The team of each visit: that of the person named first, else the one that mostly does the step."""
+        first = rows["person"].str.split(" + ", regex=False).str[0]
+        return first.map(self.of_person).astype(object).fillna(rows["step"].map({step: teams[0] for step, teams in self.does.items()}))
+
+
+def staff_of(log: EventLog, holidays: str | None) -> Staff:
+    """Learn the staff of a log."""
+    staff = Staff()
+    real = log.frame[~log.frame["step"].isin([WAITING, SYSTEM])]
+    real = real[~gave_up(real)]
+    by_system = real["team"] == "system"
+    staff.machines = {str(s) for s, share in by_system.groupby(real["step"]).mean().items() if share > 0.5}
+    work = real[~by_system & ~real["step"].isin(staff.machines)]
+    named = work["person"] != ""
+    starts = work["started"].notna()
+    staff.staffed = {str(s) for s, share in named.groupby(work["step"]).mean().items() if share > NAMED_ENOUGH}
+    somebody = bool(staff.staffed)
+    if not somebody:  # nobody is named, or too rarely to say who does what
+        timed = starts.groupby(work["step"]).any()
+        staff.staffed = {str(s) for s in timed.index if timed[s] or not timed.any()}
+    # Where no start is logged the end is the only sign that somebody was there.
+    work = work.assign(at=work["started"].fillna(work["ended"]))
+    work = work[work["step"].isin(sorted(staff.staffed)) & work["at"].notna()]
+    seen = _named_teams(staff, work) if somebody else _one_team(staff, work)
+    _calendars(staff, seen, work, log, holidays)
+    _shift_ends(staff, seen)
+    if len(work) and work["started"].isna().mean() >= 0.01:
+        share = 100 * work["started"].isna().mean()
+        staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends, and work counts as part of the wait before it.")
+    return staff
+
+
+def _one_team(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
+    """Nobody is named: everybody is one team."""
+    begun = work[work["started"].notna()]
+    size = at_once(seconds(begun["started"]), seconds(begun["ended"].fillna(begun["started"])))
+    if len(begun):
+        staff.assumptions.append(f"No people are named, or too few: one team of {size}, as many as were at work at once (95th percentile).")
+    elif len(work):
+        staff.assumptions.append("Neither people nor starts are logged: how many people there are cannot be told, one team stands for them all.")
+    if len(work):
+        staff.teams = {NOBODY: {"size": size, "assumption": "size from visits at the same time"}}
+        staff.does = {step: [NOBODY] for step in sorted(staff.staffed)}
+    return work.assign(crew=NOBODY)
+
+
+def _named_teams(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
+    """Teams of people who mostly do the same; every visit once for each person whose presence it shows."""
+    people = work["person"].str.split(" + ", regex=False)
+    named = work[work["person"] != ""].assign(person=people.str[0])
+    # Where most visits have a second person, one of that person's team is needed at the same time.
+    others = work[people.str.len() > 1].assign(person=people.str[1])
+    alone = others["step"].value_counts() / work["step"].value_counts()
+    others = others[others["step"].map(alone) > 0.5]
+    found = crews(pd.concat([named, others.assign(step=others["step"] + " (second)")]))
+    unique = Names()
+    name_of = {crew.name: unique(crew.name, f"{clean(crew.name.removesuffix(' team'))[:60]} team") for crew in found}
+    staff.of_person = {person: name_of[crew.name] for crew in found for person in crew.people}
+    for step, rows in others.groupby("step"):
+        staff.together[str(step)] = rows["person"].map(staff.of_person).mode().iloc[0]
+    staff.does = {str(step): crews_of(rows["person"], staff.of_person) for step, rows in named.groupby("step")}
+    for crew in found:
+        said = f"{crew.roster} people seen, {crew.busy_day} on a busy day, {crew.regulars} on most days of the last weeks; the larger of the two"
+        staff.teams[name_of[crew.name]] = {"size": crew.size, "source": f"data: {said}"}
+    largest = name_of[max(found, key=lambda c: (c.roster, c.name)).name]
+    for step in sorted(staff.staffed - set(staff.does)):
+        staff.does[step] = [largest]
+        staff.assumptions.append(f"Nobody is named at {step!r}: done by the largest team.")
+    staff.facts["People"] = (
+        f"{len(staff.of_person)} people in {len(staff.teams)} teams, by what they mostly do; "
+        "size is the 90th percentile of days, or those there on most days of the last weeks if they are more"
+    )
+    return pd.concat([named, others]).assign(crew=lambda rows: rows["person"].map(staff.of_person))
+
+
+def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventLog, holidays: str | None) -> None:
+    """A calendar for each team; that of all together where a team has too few stamps, or no regular hours."""
+    zone = log.about.time_zone
+    start, end = (pd.Timestamp(t).tz_convert(zone) for t in (log.about.start, log.about.end))
+    stamps, what = _stamps(work)
+    office = calendar(stamps, holidays, what)
+    if office is None:
+        staff.assumptions.append(f"Working hours: {len(work)} starts and ends of work are too few to learn them; people are taken to be always there.")
+    else:
+        hours = "; ".join(f"{s['days']} {s['hours']}" for s in office["shifts"])
+        staff.facts["Working hours"] = f"{hours} for all together ({office['source'].removeprefix('data: ')}); each team has its own where it has enough"
+    own = dict(tuple(seen.groupby("crew")))
+    for team, paragraph in staff.teams.items():
+        stamps, what = _stamps(own[team] if team in own else work.iloc[:0])
+        learnt = calendar(stamps, holidays, what) if holds(stamps) else None
+        name = "always" if office is None else OFFICE
+        if learnt is not None and office is not None and learnt["shifts"] != office["shifts"]:
+            same = [n for n, c in staff.calendars.items() if c["shifts"] == learnt["shifts"]]
+            name = same[0] if same else f"hours of {team}"
+            staff.calendars.setdefault(name, learnt)
+        elif office is not None:
+            staff.calendars[OFFICE] = office
+        paragraph["calendar"] = name
+        staff.clocks[team] = Clock(staff.calendars.get(name), start, end, zone)
+
+
+def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:
+    """When people were there, and what says so."""
+    starts, ended = rows["started"].dropna(), rows["ended"].dropna()
+    if len(starts) >= ENOUGH_STARTS:
+        return starts, "starts of work"
+    return pd.concat([starts, ended]), "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
+
+
+def _shift_ends(staff: Staff, seen: pd.DataFrame) -> None:
+    """Teams that finish after closing what they have begun."""
+    whole = seen[seen["started"].notna() & seen["ended"].notna()]
+    for team, rows in whole.groupby("crew"):
+        if works_late(seconds(rows["started"]), seconds(rows["ended"]), staff.clocks[str(team)]):
+            staff.teams[str(team)]["at_shift_end"] = "overtime"
+
