@@ -261,6 +261,24 @@ def test_interrupting_leaves_soon_and_keeps_finished_trials(tmp_path: Path, b2b:
     assert not (out / "best.yaml").exists()
 
 
+def test_an_interruption_that_a_library_swallows_is_said_again() -> None:
+    """pydantic turns an exception inside a serialiser into a warning; the process must leave all the same."""
+    code = (
+        "import os, signal, threading, time, click, salessim.cli as cli\n"
+        "@cli.main.command()\n"
+        "def stubborn():\n"
+        "    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass\n"
+        "    time.sleep(60)\n"
+        "cli.main(['stubborn'])\n"
+    )
+    begun = time.monotonic()
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 130
+    assert time.monotonic() - begun < 6
+    assert "interrupted" in result.stderr
+
+
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_interrupting_a_run_shows_what_was_finished(engine: str, small: Path) -> None:
     run("run", small, "-n", "2", "--engine", engine)  # compiled once

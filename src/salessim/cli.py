@@ -6,7 +6,9 @@ until a command needs it.
 
 from __future__ import annotations
 
+import _thread
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -33,12 +35,40 @@ engine_option = click.option(
 )  # fmt: skip
 
 
+class _CtrlC:
+    """Ctrl-C that is not lost: said again each second until somebody reacts, and after four the process leaves.
+
+    A library may swallow the exception (pydantic takes one inside a serialiser for an unexpected value and goes on).
+    """
+
+    def __init__(self) -> None:
+        self.noticed = threading.Event()
+        self.watch: threading.Thread | None = None
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self)
+
+    def __call__(self, *_: object) -> None:
+        if self.watch is None:
+            self.watch = threading.Thread(target=self._insist, daemon=True)
+            self.watch.start()
+        raise KeyboardInterrupt
+
+    def _insist(self) -> None:
+        for _ in range(3):
+            if self.noticed.wait(1):
+                break
+            _thread.interrupt_main()
+        if not self.noticed.wait(1):
+            os._exit(EXIT_INTERRUPTED)
+
+
 class _Group(click.Group):
     """Turns our errors into one line and an exit code."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         from salessim.errors import SalesSimError
 
+        ctrl_c = _CtrlC()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal without "–" shows "?", not a traceback
@@ -48,6 +78,7 @@ class _Group(click.Group):
             _say(f"salessim: {wrong}")
             _leave(EXIT_INPUT)
         except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+            ctrl_c.noticed.set()
             _say("salessim: interrupted; what was finished and written is kept")
             _leave(EXIT_INTERRUPTED)
         except click.ClickException as wrong:
@@ -72,7 +103,7 @@ def _say(text: str) -> None:
 def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == EXIT_INTERRUPTED and threading.active_count() > 1:
+    if code == EXIT_INTERRUPTED and any(not t.daemon for t in threading.enumerate() if t is not threading.main_thread()):
         os._exit(code)  # worker threads may be deep in compiled code; everything finished is already on disk
     sys.exit(code)
 
@@ -288,6 +319,7 @@ def run(
         if writer and log:
             writer(experiment.simulate(loaded, seed=seed, engine=engine), log)
     except experiment.Interrupted as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # noticed; what follows takes no time worth interrupting
         results, code = stop.results, EXIT_INTERRUPTED
         extra.append(f"Interrupted: these are the {len(results.numbers)} replications that were finished.")
     _print_results(results, everything, as_json, [*extra, *experiment.cautions(results)])
