@@ -57,7 +57,10 @@ class _CtrlC:
         for _ in range(3):
             if self.noticed.wait(1):
                 break
-            _thread.interrupt_main()
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it from waiting, too
+            else:
+                _thread.interrupt_main()
         if not self.noticed.wait(1):
             os._exit(EXIT_INTERRUPTED)
 
