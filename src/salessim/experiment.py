@@ -332,12 +332,11 @@ def run_one(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: 
 def cautions(results: Results) -> list[str]:
     """What a sceptic should know: unstable teams, a warm-up that is too short, few replications."""
     scenario, found = results.scenario, []
+    hopeless = {load.team for load in loads(scenario, sure=True) if load.unstable}
     for load in loads(scenario):
         if load.unstable:
-            found.append(
-                f"Team {load.team} is asked for {100 * load.load:.0f} % of its time "
-                f"({load.demanded:.1f} of {load.available:.1f} h a week): its queue grows for as long as the run lasts."
-            )
+            end = "its queue grows for as long as the run lasts" if load.team in hopeless else "customers give up waiting until the rest can be served"
+            found.append(f"Team {load.team} is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week): {end}.")
     # Averaged over a week, because offices close: MSER would take the weekly beat for a trend.
     week = max(1, round(7 * DAY / scenario.clock.horizon * len(results.wip)))
     series = np.convolve(results.wip, np.ones(week) / week, mode="valid")
