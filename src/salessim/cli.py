@@ -274,6 +274,8 @@ def _headline(scenario: Scenario, names: list[str]) -> list[str]:
     skip = set() if "delivered" in has else {"delivery_time", "delivery_time_p90"}
     if not any(s.value for s in scenario.segments.values()):
         skip |= {"revenue"}
+    if not any(step.spawns for step in scenario.steps.values()):
+        skip |= {"tickets", "ticket_time"}
     if not any(t.cost for t in scenario.teams.values()):
         skip |= {"cost", "cost_per_win"}
     return [n for n in names if n in MEASURES and n not in skip]
