@@ -87,7 +87,8 @@ class Best:
                 limits = " and ".join(limit.words(self.today.currency) for limit in self.limits)
                 first = f"No design that was tried keeps the limits ({limits}){'' if self.trials[0].feasible else ', and neither does the process as it is'}."
             else:
-                first = "Leave the process as it is: no design that was tried and keeps the limits is better by enough to matter."
+                within = " and keeps the limits" if self.limits else ""
+                first = f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
             return [first, f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions."]
         parts = [self._said(name) for name in self.objectives]
         cost = self.final.difference("cost").change

@@ -47,7 +47,9 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     base = comparison.base
     names = _distinct([r.scenario.name for r in comparison.results])
-    if len(names) > 1:
+    if best is not None and best.changed:
+        title = f"{names[0]}: a better design"
+    elif len(names) > 1:
         title = f"{names[0]}, compared with {names[1] if len(names) == 2 else f'{len(names) - 1} others'}"
     else:
         title = names[0]
