@@ -16,6 +16,7 @@ import numpy as np
 
 from salessim.errors import ScenarioError
 from salessim.hours import Intervals, intersection
+from salessim.scenario.intensity import replay_ticks, slots
 from salessim.units import HOUR, WEEK
 
 if TYPE_CHECKING:
@@ -122,8 +123,6 @@ def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str
 
 def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:
     """Mean arrivals per tick over the horizon for each (step entered, segment), from channels alone."""
-    from salessim.network import replay_ticks, slots
-
     result: dict[tuple[str, str], float] = {}
     horizon = scenario.clock.horizon
     for channel in scenario.channels.values():

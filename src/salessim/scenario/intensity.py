@@ -1,0 +1,118 @@
+"""When cases come: the arrivals of a channel as stretches of constant rate, or as the recorded moments themselves.
+
+What a planner writes (so many a week, a profile, a calendar, a season, campaigns) is local wall-clock time; what comes
+out are ticks since the scenario's start.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import TYPE_CHECKING, Any
+
+from salessim.hours import Intervals
+from salessim.scenario.calendars import DAYS, midnight, spans, zone
+from salessim.units import DAY, HOUR, SECOND, YEAR
+
+if TYPE_CHECKING:
+    from salessim.scenario.calendars import Calendar
+    from salessim.scenario.model import Arrivals, Clock, ReplayFile, Scenario
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | ReplayFile | None) -> list[int]:
+    """Recorded arrivals as sorted ticks within the horizon; naive dates are on the scenario's clock."""
+    origin, here = midnight(scenario.clock.start, scenario.clock.time_zone), zone(scenario.clock.time_zone)
+    result = []
+    assert dates is None or isinstance(dates, tuple)  # files are read when a scenario is loaded
+    for when in dates or ():
+        aware = when if when.tzinfo is not None else when.replace(tzinfo=here)
+        ticks = (aware.astimezone(dt.UTC) - origin) // dt.timedelta(microseconds=1)
+        if 0 <= ticks < scenario.clock.horizon:
+            result.append(ticks)
+    return sorted(result)
+
+
+def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]]:
+    """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day).
+
+    The weekly profile has mean 1 over an ordinary week, hours in which the channel's calendar is closed counted as 0,
+    so that `rate` is what a planner counts; holidays, season, growth and campaigns change it. Hours and weekdays are
+    local wall-clock time.
+    """
+    clock = scenario.clock
+    origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
+    weekdays: dict[str, float] = {str(k): v for k, v in (arrivals.weekdays or {}).items()}
+    months: dict[str, float] = {str(k): v for k, v in arrivals.months.items()}
+    daily = [weekdays.get(d, 0.0) if weekdays else 1.0 for d in DAYS]
+    hourly = [0.0 if arrivals.hours else 1.0] * 24
+    for span, factor in (arrivals.hours or {}).items():
+        for start, end in spans(span):
+            for minute in range(start, end, 60):
+                hourly[(minute // 60) % 24] = factor
+    calendar = scenario.calendars[arrivals.calendar] if arrivals.calendar != "always" else None
+    mean = _weekly_mean(daily, hourly, calendar, clock)
+    if mean <= 0:
+        return [(0, 0.0, 0)]
+    level = arrivals.rate.per_tick / mean
+    flat = len(set(hourly)) == 1
+    plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
+    if plain and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
+        return [(0, arrivals.rate.per_tick, 0)]
+    growth = math.log1p(arrivals.yearly_growth) / YEAR
+    result: list[tuple[int, float, int]] = []
+    day = 0
+    while True:
+        date = clock.start + dt.timedelta(days=day)
+        midnight_ticks = _wall_ticks(origin, date, 0, here)
+        if midnight_ticks >= clock.horizon:
+            break
+        of_day = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
+        for campaign in arrivals.campaigns:
+            if campaign.start <= date <= campaign.end:
+                of_day *= campaign.factor
+        of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
+        for hour in range(0, 24, 24 if flat else 1):
+            result.append((_wall_ticks(origin, date, hour, here), level * of_day * hourly[hour], day))
+        day += 1
+    result.sort(key=lambda s: s[0])
+    if calendar is not None:
+        result = _within(result, calendar.intervals(clock.start, clock.time_zone, clock.horizon), clock.horizon)
+    keep_days = arrivals.daily_cv > 0
+    return [s for i, s in enumerate(result) if i == 0 or s[1] != result[i - 1][1] or (keep_days and s[2] != result[i - 1][2])]
+
+
+def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | None, clock: Clock) -> float:
+    """Mean of the profile over an ordinary week: the second of January's, without holidays, closed or single open days."""
+    if calendar is None:
+        return sum(daily) * sum(hourly) / (7 * 24)
+    ordinary = calendar.model_copy(update={"holidays": None, "closed": (), "open": ()})
+    january = dt.date(clock.start.year, 1, 8)
+    monday = january - dt.timedelta(days=january.weekday())
+    total = 0.0
+    for since, until in ordinary.intervals(monday, clock.time_zone, 7 * DAY):
+        for hour in range(since // HOUR, -(-until // HOUR)):
+            inside = min(until, (hour + 1) * HOUR) - max(since, hour * HOUR)
+            total += daily[hour // 24] * hourly[hour % 24] * inside
+    return total / (7 * DAY)
+
+
+def _wall_ticks(origin: dt.datetime, date: dt.date, hour: int, here: Any) -> int:
+    wall = dt.datetime(date.year, date.month, date.day, hour, tzinfo=here)
+    return round((wall.astimezone(dt.UTC) - origin).total_seconds()) * SECOND
+
+
+def _within(rates: list[tuple[int, float, int]], intervals: Intervals, horizon: int) -> list[tuple[int, float, int]]:
+    """The same rates inside the intervals, nothing outside."""
+    cuts = sorted({s[0] for s in rates} | {t for interval in intervals for t in interval})
+    result, r, k = [], 0, 0
+    for cut in cuts:
+        while r + 1 < len(rates) and rates[r + 1][0] <= cut:
+            r += 1
+        while k < len(intervals) and intervals[k][1] <= cut:
+            k += 1
+        inside = k < len(intervals) and intervals[k][0] <= cut
+        if cut < horizon:
+            result.append((cut, rates[r][1] if inside else 0.0, rates[r][2]))
+    return result
