@@ -80,7 +80,7 @@ def test_a_team_that_cannot_keep_up_is_named_with_numbers(small: Path) -> None:
     small.write_text(SMALL.replace("rate: 60 per week", "rate: 200 per week"))
     result = run("validate", small)
     assert result.returncode == 0
-    assert "cannot keep up" in result.stdout
+    assert "above 100 %" in result.stdout
     assert "125 % of its time" in result.stderr
 
 

@@ -180,6 +180,8 @@ def _number(value: float) -> str:
 
 
 def _signed(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        return "–"
     return ("-" if value < 0 else "+") + _number(abs(value))
 
 
@@ -240,13 +242,13 @@ def validate(scenario: str, as_json: bool) -> int:
     _table(
         ["team", "load", "h/week asked", "h/week on duty", ""],
         [[r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}",
-          "cannot keep up" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more else ""] for r in rows],
+          "above 100 %" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more else ""] for r in rows],
     )  # fmt: skip
     for r in rows:
         if r.unstable:
             _say(
                 f"{scenario}: team {r.team!r} is asked for {100 * r.load:.0f} % of its time ({r.demanded:.1f} of {r.available:.1f} h a week);"
-                " add people or take work away, or its queue grows without end"
+                " add people or take work away: unless customers give up waiting, its queue grows without end"
             )
     return EXIT_FINE
 
@@ -318,6 +320,7 @@ def run(
                 )
                 reached = results.estimate(name)
                 if reached.half_width > (width * abs(reached.value) if relative else width):
+                    code = EXIT_INCONCLUSIVE
                     extra.append(f"The wanted precision was not reached in {len(results.numbers)} replications: {about(name).title} is known to ± {_number(reached.half_width)} {unit(name, loaded.currency)}.")
             else:
                 results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
@@ -528,6 +531,8 @@ def optimise(
         for sentence in best.sentences():
             click.echo(sentence)
         click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
+        for text in best.cautions():
+            _say(f"note: {text}")
     return EXIT_FINE
 
 
@@ -535,7 +540,7 @@ def _best_json(best: Any) -> dict[str, Any]:
     from salessim.measures import MEASURES
 
     return {
-        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(),
+        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
         "refused": best.refused, "limits": [limit.words(best.today.currency) for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
         "differences": {n: _difference_json(best.final, n, 1, best.today.currency) for n in best.final.base.names if n in MEASURES},

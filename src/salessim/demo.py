@@ -85,7 +85,9 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
         a, b = replicate(same, 20, seed=seed, engine="compiled", progress=bar), replicate(other, 20, seed=seed + 1, engine="compiled", progress=bar)
     for name in CHECKED:
         x, y = a.estimate(name), b.estimate(name)
-        say(f"   {about(name).title:26} truth {x.value:8.2f} ± {x.half_width:.2f}   learnt {y.value:8.2f} ± {y.half_width:.2f} {unit(name, 'EUR')}")
+        apart = "   differs" if x.high < y.low or y.high < x.low else ""
+        say(f"   {about(name).title:26} truth {x.value:8.2f} ± {x.half_width:.2f}   learnt {y.value:8.2f} ± {y.half_width:.2f} {unit(name, 'EUR')}{apart}")
+    say("   (The intervals hold the noise of simulation only; what one log cannot tell comes on top.)")
 
     cost = b.estimate("cost").value
     with progress("designs") as bar:

@@ -239,11 +239,11 @@ def replicate_until(
     return results
 
 
-def difference(name: str, before: Any, after: Any) -> Difference:
+def difference(name: str, before: Any, after: Any, level: float = 0.95) -> Difference:
     """The paired change of a measure, from its (numerator, denominator) pairs, shape [replications, 2]."""
     if about(name).ratio:
-        return paired_ratio_difference(before, after)
-    return paired_difference(figures(before), figures(after))
+        return paired_ratio_difference(before, after, level)
+    return paired_difference(figures(before), figures(after), level)
 
 
 @dataclass(frozen=True)
@@ -257,16 +257,16 @@ class Comparison:
         """The scenario the others are compared with."""
         return self.results[0]
 
-    def difference(self, name: str, other: int = 1) -> Difference:
+    def difference(self, name: str, other: int = 1, level: float = 0.95) -> Difference:
         """Other minus base, pair by pair."""
         a, b = self.base, self.results[other]
         if name not in a.pairs or name not in b.pairs:
             return paired_difference([], [])
-        return difference(name, a.pairs[name], b.pairs[name])
+        return difference(name, a.pairs[name], b.pairs[name], level)
 
-    def word(self, name: str, other: int = 1) -> str:
+    def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
         """better, worse, the same, unclear -- or higher and lower where neither is better."""
-        verdict, direction = self.difference(name, other).verdict, about(name).direction
+        verdict, direction = self.difference(name, other, level).verdict, about(name).direction
         if verdict in ("the same", "unclear") or direction == "neither":
             return verdict
         return "better" if (verdict == "lower") == (direction == "lower is better") else "worse"
@@ -329,14 +329,26 @@ def run_one(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: 
     return engines.run(build(scenario), seed=seed, number=replication, engine=engine, log=True)
 
 
+SATURATED = 0.97
+"""A team that is busy for this share of its time on duty, or more, has no time left."""
+
+
+def busy(results: Results, team: str) -> float:
+    """Share of its time on duty that a team worked; 1 where it was never on duty or is not a team."""
+    name = f"utilisation of {team}"
+    value = results.estimate(name).value / 100 if name in results.pairs else math.nan
+    return value if math.isfinite(value) else 1.0
+
+
 def cautions(results: Results) -> list[str]:
     """What a sceptic should know: unstable teams, a warm-up that is too short, few replications."""
     scenario, found = results.scenario, []
     hopeless = {load.team for load in loads(scenario, sure=True) if load.unstable}
     for load in loads(scenario):
-        if load.unstable:
+        # The traffic equations take nobody to give up; what the simulation saw decides whether that matters.
+        if load.unstable and busy(results, load.team) >= SATURATED:
             end = "its queue grows for as long as the run lasts" if load.team in hopeless else "customers give up waiting until the rest can be served"
-            found.append(f"Team {load.team} is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week): {end}.")
+            found.append(f"Team {load.team!r} is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week): {end}.")
     # Averaged over a week, because offices close: MSER would take the weekly beat for a trend.
     week = max(1, round(7 * DAY / scenario.clock.horizon * len(results.wip)))
     series = np.convolve(results.wip, np.ones(week) / week, mode="valid")
@@ -344,11 +356,11 @@ def cautions(results: Results) -> list[str]:
     proposed = cut.cut / len(results.wip) * scenario.clock.horizon
     if cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
         found.append(
-            f"MSER-5 would delete the first {proposed / DAY:.0f} days, the scenario deletes {scenario.clock.warm_up / DAY:.0f}: "
-            "figures may still carry the empty start."
+            f"The start of the run looks unsettled for {proposed / DAY:.0f} days (MSER-5), the scenario leaves out {scenario.clock.warm_up / DAY:.0f}: "
+            "figures may still carry the empty start; give a longer warm_up."
         )
     elif not cut.valid:
-        found.append("MSER-5 finds no steady state before half of the run: demand changes, or the run is short.")
+        found.append("No steady state is found before half of the run (MSER-5): demand changes over time, or the run is short. Read the figures as averages over this period.")
     if len(results.numbers) < 10:
         found.append(f"Only {len(results.numbers)} replications: intervals are wide.")
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,9 @@ from salessim.errors import InputError
 from salessim.experiment import Comparison, Results, check_seed, replicate, workers_of
 from salessim.measures import MEASURES, about, unit
 from salessim.optimisation.limits import Limit, parse_limits
-from salessim.optimisation.space import Settings, Space, refused, space_of
+from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.scenario.checks import nearest
-from salessim.scenario.levers import in_words, propose
+from salessim.scenario.levers import in_words, is_today, propose
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -68,6 +68,24 @@ class Best:
     changed: bool
     rejected: str = ""
     """Why the most promising design was not recommended, if none was."""
+    chosen: Trial | None = None
+    """What the search knew of the recommended design."""
+    proposed: bool = False
+    """Whether the scenario declared no levers, so that they were proposed here."""
+
+    def cautions(self) -> list[str]:
+        """What the recommendation rests on besides the model: assumed effects and prices."""
+        found = []
+        for name in sorted(self.settings):
+            lever = self.today.levers[name]
+            said = lever.assumption if isinstance(lever.assumption, str) else "effect and cost" if lever.assumption else None
+            if said and self.changed and not is_today(self.today, lever, self.settings[name]):
+                found.append(f"{lever.title or name} rests on an assumption: {said}.")
+        if self.proposed:
+            found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
+        if not any(team.cost for team in self.today.teams.values()):
+            found.append("No team has a cost in this scenario: more staff is free here. Set 'cost' before deciding.")
+        return found
 
     @property
     def distinct(self) -> list[Trial]:
@@ -91,23 +109,24 @@ class Best:
                 first = f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
             return [first, f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions."]
         parts = [self._said(name) for name in self.objectives]
-        cost = self.final.difference("cost").change
+        money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
+        said = "; ".join(money) or "cost and revenue stay as they are"
         return [
             f"Recommended: {'; '.join(self.words)}.",
-            f"On {len(self.final.base.numbers)} fresh pairs of runs {' and '.join(parts)}.",
-            f"It costs {cost.value:+,.0f} {self.today.currency} a month (95 % interval {cost.low:+,.0f} to {cost.high:+,.0f}), one-off costs spread over the measured time included; {looked}.",
+            f"On {len(self.final.base.numbers)} fresh pairs of runs: {'; '.join(parts)} (95 % intervals).",
+            f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
         ]
 
     def _said(self, name: str) -> str:
-        """What becomes of an objective; a direction only where the interval shows one."""
-        change, title = self.final.difference(name).change, about(name).title.lower()
-        verdict = self.final.difference(name).verdict
-        if verdict == "the same":
-            return f"{title} stays exactly as it is"
-        text = f"(95 % interval {change.low:+.3g} to {change.high:+.3g} {unit(name, self.today.currency)})"
-        if verdict == "unclear":
-            return f"{title} does not clearly change {text}"
-        return f"{title} {'falls' if verdict == 'lower' else 'rises'} by {abs(change.value):.3g} {unit(name, self.today.currency)} {text}"
+        """What becomes of a measure; a change only where the interval shows one."""
+        found, title, per = self.final.difference(name), about(name).title.lower(), unit(name, self.today.currency)
+        if found.verdict == "the same":
+            return f"{title} exactly as it is"
+        low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in (found.change.low, found.change.high))
+        if found.verdict == "unclear":
+            return f"no clear change of {title} ({low} to {high} {per})"
+        value = f"{found.change.value:+,.0f}" if abs(found.change.value) >= 1000 else f"{found.change.value:+.3g}"
+        return f"{title} {value} {per} ({low} to {high})"
 
 
 def optimise(
@@ -146,7 +165,8 @@ def optimise(
             raise InputError(f"objective {name!r}", "there is no such objective", nearest(name, MEASURES))
     if trials < 1 or replications < 2 or final < 2:
         raise InputError("optimise", "too few trials or replications", "give at least 1 trial and 2 replications")
-    if not scenario.levers:
+    no_levers = not scenario.levers
+    if no_levers:
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
         scenario = scenario.change({"levers": proposed})
     bounds = parse_limits(limits, scenario.currency)
@@ -187,7 +207,7 @@ def optimise(
             _append(journal, trial)
         if progress:
             progress(number + 1, trials)
-    return _choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers)
+    return replace(_choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers), proposed=no_levers)
 
 
 def _sampler(seed: int, number: int, seen: int) -> Any:
@@ -225,7 +245,8 @@ class _Evaluator:
     seed: int
     workers: int
     seen: dict[tuple[Any, ...], Trial] = field(default_factory=dict)
-    results: dict[tuple[Any, ...], Results] = field(default_factory=dict)
+    relief: Mapping[str, float] = field(default_factory=dict)
+    """See `space.relief_of`: known once today's process, which is the first trial, has been simulated."""
 
     def __call__(self, number: int, settings: Settings) -> Trial:
         key = self.space.key(settings)
@@ -238,16 +259,17 @@ class _Evaluator:
         except InputError as wrong:  # levers that exclude each other
             self.seen[key] = trial = Trial(number, settings, words, None, f"{wrong.problem}", False)
             return trial
-        why = None if settings == self.space.today else refused(design)
+        why = None if settings == self.space.today else refused(design, self.relief)
         if why is not None:
             self.seen[key] = trial = Trial(number, settings, words, None, why, False)
             return trial
         results = self.run(design)
+        if settings == self.space.today:
+            self.relief = relief_of(results)
         wanted = dict.fromkeys([*self.objectives, *(limit.measure for limit in self.bounds), "cost"])
         values = {n: results.estimate(n).value for n in wanted}
         feasible = all(limit.holds(values[limit.measure]) for limit in self.bounds)
         self.seen[key] = trial = Trial(number, settings, words, values, None, feasible)
-        self.results[key] = results
         return trial
 
     def run(self, design: Scenario) -> Results:
@@ -312,7 +334,7 @@ def _choose(
         if why is None:
             flattery = {n: trial.values[n] - comparison.results[1].estimate(n).value for n in objectives}
             return Best(design, today, trial.settings, trial.words, objectives, bounds, tuple(done), tuple(t.number for t in front),
-                        comparison, flattery, space.size, True)  # fmt: skip
+                        comparison, flattery, space.size, True, chosen=trial)  # fmt: skip
         rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."
     same = Comparison((base_results, base_results))
     return Best(today, today, space.today, (), objectives, bounds, tuple(done), tuple(t.number for t in front), same,
@@ -343,7 +365,8 @@ def _why_not(comparison: Comparison, objectives: tuple[str, ...], bounds: tuple[
         value = comparison.results[1].estimate(limit.measure).value
         if not limit.holds(value):
             return f"it does not keep the limit: {about(limit.measure).title.lower()} is {value:,.6g} {unit(limit.measure, currency)}"
-    words = {n: comparison.word(n) for n in objectives}
+    # At 99 %, because the best of several is looked at: what is recommended should still be better on other seeds.
+    words = {n: comparison.word(n, level=0.99) for n in objectives}
     for name, word in words.items():
         if word == "worse":
             return f"{about(name).title.lower()} gets worse"

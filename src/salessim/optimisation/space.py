@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import InputError
+from salessim.experiment import SATURATED, busy
 from salessim.scenario.checks import nearest
 from salessim.scenario.levers import apply, domain, is_today, misfits, today
 from salessim.scenario.traffic import loads
 
 if TYPE_CHECKING:
+    from salessim.experiment import Results
     from salessim.scenario.model import Scenario
 
 Settings = dict[str, Any]
@@ -77,14 +79,29 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
     return Space(scenario, options)
 
 
-def refused(scenario: Scenario) -> str | None:
+def refused(scenario: Scenario, relief: Mapping[str, float]) -> str | None:
     """Why a design need not be simulated: a team that cannot keep up, with the numbers.
 
     Work whose customers give up waiting, or for which only so many may wait, is left out of the sum: its queue settles
     at any load, and what that costs is for the simulation to say.
+
+    Args:
+        scenario: the design.
+        relief: team -> share of its load that reaches it today, because others give up or cool off before.
     """
-    unstable = [load for load in loads(scenario, sure=True) if load.unstable]
+    unstable = [load for load in loads(scenario, sure=True) if load.load * relief.get(load.team, 1.0) >= 1]
     if not unstable:
         return None
     worst = max(unstable, key=lambda load: load.load)
-    return f"team {worst.team} would need {100 * worst.load:.0f} % of its time ({worst.demanded:.1f} of {worst.available:.1f} h a week)"
+    share = relief.get(worst.team, 1.0)
+    return f"team {worst.team} would need {100 * share * worst.load:.0f} % of its time ({share * worst.demanded:.1f} of {worst.available:.1f} h a week)"
+
+
+def relief_of(results: Results) -> dict[str, float]:
+    """How much of the load that the traffic equations give each team reaches it in simulation; 1 for a saturated team."""
+    found = {}
+    for load in loads(results.scenario):
+        worked = busy(results, load.team)
+        if 0 < load.load < float("inf") and worked < SATURATED:
+            found[load.team] = min(1.0, worked / load.load)
+    return found

@@ -29,7 +29,7 @@ def _draw(spec: str) -> str:
     return re.sub(r"^<\?xml[^>]*>\s*", "", text)
 
 
-def _styled(chart: Any, width: int = 620) -> Any:
+def _styled(chart: Any, width: int = 880) -> Any:
     return (
         chart.properties(width=width)
         .configure(font=FONT, background="white")
@@ -76,7 +76,7 @@ def heat(table: pd.DataFrame) -> Any:
             y=alt.Y("weekday:N", sort=["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], title=None),
             color=alt.Color("utilisation:Q", scale=alt.Scale(scheme="tealblues", domain=[0, 100], clamp=True), legend=alt.Legend(title="% busy", orient="right")),
         )
-        .properties(height=105, width=290)
+        .properties(height=105, width=410)
         .facet(facet=alt.Facet("team:N", title=None), columns=2)
     )
     return _styled_facet(chart)
@@ -107,6 +107,6 @@ def front(table: pd.DataFrame, x: str, y: str, x_title: str, y_title: str) -> An
         x=alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, nice=True)), y=alt.Y(f"{y}:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
         color=alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["#be123c", "#0f766e", "#0ea5e9", "#cbd5e1", "#e7c59a"])),
         shape=alt.Shape("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["diamond", "square", "circle", "circle", "triangle-up"])),
-        size=alt.Size("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=[170, 170, 70, 40, 40]), legend=None),
+        size=alt.Size("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=[170, 170, 70, 40, 40])),
     )  # fmt: skip
     return _styled(chart.properties(height=320))

@@ -176,12 +176,14 @@ def in_process(comparison: Comparison, names: list[str]) -> pd.DataFrame:
 def designs(best: Best) -> pd.DataFrame:
     """Every design the search looked at, with its objectives."""
     rows = []
-    for trial in best.distinct:
+    pruned = [best.chosen] if best.chosen and all(t.settings != best.settings for t in best.distinct) else []
+    for trial in [*best.distinct, *pruned]:
         if trial.values is None:
             continue
         kind = "today" if not trial.words else "recommended" if best.changed and trial.settings == best.settings else "front" if trial.number in best.front else "other" if trial.feasible else "over a limit"
         rows.append({"design": "; ".join(trial.words) or "today", "kind": kind, "cost": trial.values["cost"], **{n: trial.values[n] for n in best.objectives}})
-    return pd.DataFrame(rows)
+    above = ("other", "over a limit", "front", "today", "recommended")  # what matters is drawn last, on top
+    return pd.DataFrame(sorted(rows, key=lambda row: above.index(str(row["kind"]))))
 
 
 def provenance(scenario: Scenario) -> pd.DataFrame:

@@ -54,12 +54,13 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
     else:
         title = names[0]
     details = [figures.detail(r) for r in comparison.results]
-    notes = [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r)]
+    notes = best.cautions() if best is not None else []
+    notes += [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r)]
     return environment.from_string(template).render(
         title=title,
         subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "
         f"{base.scenario.clock.warm_up / WEEK:.0f} are not measured; seed {base.seed}; all intervals hold 95 %.",
-        sentences=_sentences(comparison, best),
+        sentences=_sentences(comparison, names, best),
         cautions=list(dict.fromkeys(notes)),
         comparisons=_tables(comparison, names),
         sections=_sections(comparison, names, details, best),
@@ -75,7 +76,7 @@ def _distinct(names: list[str]) -> list[str]:
     return [n if names.index(n) == i else f"{n} ({i + 1})" for i, n in enumerate(names)]
 
 
-def _sentences(comparison: Comparison, best: Best | None) -> list[str]:
+def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> list[str]:
     if best is not None:
         return best.sentences()
     if len(comparison.results) == 1:
@@ -94,8 +95,13 @@ def _sentences(comparison: Comparison, best: Best | None) -> list[str]:
             word = comparison.word(name, i)
             if math.isfinite(d.change.value) and word not in ("unclear", "the same"):
                 said.append(f"{about(name).title.lower()} {signed(d.change.value)} {unit(name, other.scenario.currency)} ({signed(d.change.low)} to {signed(d.change.high)})")
-        result.append(f"{other.scenario.name}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
+        result.append(f"{names[i]}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
     return result
+
+
+def _saved(times: float) -> str:
+    """How many times fewer replications; beyond a thousand nobody cares how many."""
+    return "–" if not math.isfinite(times) else f"{times:.0f}×" if times < 1000 else "> 1000×"
 
 
 def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
@@ -115,9 +121,9 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
         for n in shown:
             d, a, b = comparison.difference(n, i), base.estimate(n), comparison.results[i].estimate(n)
             word = comparison.word(n, i)
-            percent = "–" if not math.isfinite(d.relative.value) else f"{100 * d.relative.value:+.1f} %"
+            percent = "–" if not math.isfinite(d.relative.value) else f"{signed(100 * d.relative.value)} %"
             cells = [about(n).title, number(a.value), number(b.value), signed(d.change.value), f"{signed(d.change.low)} to {signed(d.change.high)}", percent, unit(n, currency),
-                     f"{d.variance_reduction:.0f}×" if math.isfinite(d.variance_reduction) else "–"]  # fmt: skip
+                     _saved(d.variance_reduction)]  # fmt: skip
             rows.append({"explain": about(n).explain, "word": word, "icon": _ICONS[word], "cells": cells})
         tables.append(
             {"title": f"Before and after: {names[i]}",
@@ -144,11 +150,11 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
             x, y = best.objectives[:2]
             titles = [f"{about(n).title} ({unit(n, best.today.currency)})" for n in (x, y)]
             limits = "; ".join(limit.words(best.today.currency) for limit in best.limits) or "none"
-            flattery = "; ".join(f"{about(n).title.lower()} {v:+.3g}" for n, v in best.flattery.items())
+            flattery = "; ".join(f"{about(n).title.lower()} {v:+.3g} {unit(n, best.today.currency)}" for n, v in best.flattery.items())
             sections.append(
                 {"title": "The designs that were tried", "text": f"{len(best.distinct)} looked at of {best.designs:,} possible; {best.refused} refused before simulation because a team could not keep up or levers exclude each other. "
-                 f"Limits: {limits}. The search estimate of the recommended design differs from its estimate on fresh seeds by: {flattery} (search minus fresh).",
-                 "figures": [_figure(charts.front(table, x, y, *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places.")]}
+                 f"Limits: {limits}. What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count.",
+                 "figures": [_figure(charts.front(table, x, y, *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one is the best of the front without the changes that hardly help.")]}
             )  # fmt: skip
     funnel = stacked("funnel")
     sections.append({"title": "How far cases get", "text": "Cases that arrive through a channel, followed from their arrival; those of the last quarter are left out because they had no time to get on.",
