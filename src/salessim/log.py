@@ -168,7 +168,7 @@ class EventLog:
             lines.append("  <trace>")
             for key, value in (("concept:name", case), ("customer", first["customer"]), ("channel", first["channel"]), ("segment", first["segment"])):
                 lines.append(f"    <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
-            lines.append(f'    <float key="value" value="{first["value"]!r}"/>')
+            lines.append(f'    <float key="value" value="{float(first["value"])!r}"/>')
             for row in visits.to_dict("records"):
                 for moment, transition in _lifecycle(row):
                     lines.append("    <event>")
@@ -177,7 +177,7 @@ class EventLog:
                         lines.append(f"      <string key={quoteattr(key)} value={quoteattr(str(value))}/>")
                     lines.append(f'      <int key="visit" value="{row["visit"]}"/>')
                     if transition == "complete":
-                        lines.append(f'      <float key="cost:total" value="{row["cost"]!r}"/>')
+                        lines.append(f'      <float key="cost:total" value="{float(row["cost"])!r}"/>')
                     lines.append(f'      <date key="time:timestamp" value="{escape(moment)}"/>')
                     lines.append("    </event>")
             lines.append("  </trace>")
