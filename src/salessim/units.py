@@ -146,7 +146,7 @@ def _split_per(text: Any, example: str) -> tuple[str, int]:
 def _plain(value: float) -> str:
     """The shortest text that reads back to the same number."""
     text = f"{value:.10g}"
-    return text if float(text) == value else repr(value)
+    return text if float(text) == value else repr(float(value))
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,7 @@ class Quantity:
             return Quantity(float(int(value + 0.5)), "time", say_duration(value))
         if self.dimension == "money":
             return Quantity(value, "money", f"{_plain(value)} {self.text.split()[-1]}")
-        return Quantity(value, "number", repr(value))
+        return Quantity(value, "number", repr(float(value)))
 
 
 def quantity(value: Any) -> Quantity:
@@ -349,7 +349,7 @@ def quantity(value: Any) -> Quantity:
         return Quantity(float(duration(value)), "time", value.strip())
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{value} is not a finite number of zero or more; give one")
-    return Quantity(float(value), "number", repr(value))
+    return Quantity(float(value), "number", repr(value if isinstance(value, int) else float(value)))
 
 
 Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR"])]
