@@ -330,6 +330,8 @@ class Reference:
     def settle(self, steps: list[int]) -> None:
         """One pass over some queues, best head first: by class, then order of joining."""
         unsettled = [s for s in steps if self.waiting[s]]
+        if not unsettled:
+            return
         kept = [0] * len(self.idle)
         while unsettled:
             if len(unsettled) == 1:
@@ -359,6 +361,11 @@ class Reference:
 
     def find(self, step: int, kept: list[int]) -> list[int] | None:
         """The first combination of entries, in order of preference, whose people are there; else None."""
+        if len(self.roles[step]) == 1:
+            for entry, (team, _) in enumerate(self.roles[step][0]):
+                if self.present(team) > kept[team]:
+                    return [entry]
+            return None
 
         def choose(role: int, chosen: list[int], teams: list[int]) -> list[int] | None:
             if role == len(self.roles[step]):
@@ -375,9 +382,11 @@ class Reference:
     def grant(self, case: Case, crew: list[int]) -> None:
         """Hand people, the longest idle of each team, to a case."""
         roles, needs = self.roles[case.step], self.model.needs
-        case.crew = tuple(self.idle[roles[r][entry][0]].popleft() for r, entry in enumerate(crew))
-        first = needs.first_role[case.step]
-        combination = needs.first_combination[case.step] + sum(needs.stride[first + r] * e for r, e in enumerate(crew))
+        first, combination, people = needs.first_role[case.step], needs.first_combination[case.step], []
+        for r, entry in enumerate(crew):
+            people.append(self.idle[roles[r][entry][0]].popleft())
+            combination += needs.stride[first + r] * entry
+        case.crew = tuple(people)
         case.pace = roles[0][crew[0]][1], needs.calendar[combination]
         case.order = 0
         self.end_waiting(case, BEGUN)
