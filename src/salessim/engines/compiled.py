@@ -60,10 +60,10 @@ from salessim.engines.machine import (
     end_waiting,
     give,
     grant,
+    hand_over,
     join,
     present,
     put,
-    serve_best,
     settle,
 )  # fmt: skip
 from salessim.engines.outcome import (
@@ -102,6 +102,8 @@ _VISIT = int(Purpose.VISIT)
 # Why `advance` came back.
 HORIZON, AGENDA_FULL, SLOTS_FULL, QUEUE_FULL, LOG_FULL, CASES_FULL, STALLED_CASE, BREATH = range(8)
 
+ENTER = -1
+"""The phase of a case whose visit is about to begin: visits begin in one place, so that there is one copy of the code."""
 BREATH_STEPS = 2_000_000
 """Verbs between two returns to Python, where Ctrl-C and progress get their turn (some 0.1 s)."""
 
@@ -113,7 +115,6 @@ BREATH_STEPS = 2_000_000
 def enter(model: Model, state: State, slot, step):
     """A visit begins: its random words, its place in the tallies."""
     case, n = state.case, state.n
-    case[slot, STEP] = step
     case[slot, PHASE] = START
     case[slot, ENABLED] = n[NOW]
     case[slot, STARTED] = -1
@@ -159,7 +160,7 @@ def bear(model: Model, state: State, slot):
     if case[slot, CUSTOMER] < 0:
         case[slot, CUSTOMER] = n[CASES]
     n[CASES] += 1
-    enter(model, state, slot, case[slot, STEP])
+    case[slot, PHASE] = ENTER
     n[CURRENT] = slot
 
 
@@ -336,14 +337,16 @@ def busy_between(model: Model, combination, since, until):
 @spliced
 def free_people(model: Model, state: State, slot, step):
     n, case, staff, people, needs = state.n, state.case, state.staff, model.people, model.needs
-    for r in range(case[slot, HELD]):
-        give(people, staff, case[slot, PERSON + r])
-    case[slot, HELD] = 0
     area = needs.area[step]
     if needs.linked[natural(area)] != 0:
+        for r in range(case[slot, HELD]):
+            give(people, staff, case[slot, PERSON + r])
         n[AREA] = area
     else:
-        serve_best(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, natural(people.team_of[natural(case[slot, PERSON])]))
+        person = natural(case[slot, PERSON])
+        team = natural(people.team_of[person])
+        hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
+    case[slot, HELD] = 0
 
 
 @spliced
@@ -464,9 +467,9 @@ def advance(model: Model, state: State):
                 return AGENDA_FULL
             if n[SLOTS_FREE] == 0:
                 return SLOTS_FULL
-            if n[KEEP_LOG] != 0 and n[ROWS] >= log_room:
+            if n[ROWS] >= log_room:  # rows that are not kept are not counted
                 return LOG_FULL
-            if n[KEEP_CASES] != 0 and n[CASE_ROWS] >= case_room:
+            if n[CASE_ROWS] >= case_room:
                 return CASES_FULL
             breath += 1
             if breath > BREATH_STEPS:
@@ -482,6 +485,9 @@ def advance(model: Model, state: State):
             n[CURRENT] = slot
         slot = natural(slot)
         step, phase = natural(case[slot, STEP]), case[slot, PHASE]
+        if phase == ENTER:
+            enter(model, state, slot, step)
+            phase = START
         verb, number, after = decide(
             rules, phase, step, natural(case[slot, SEGMENT]), state.visits[slot, step], case[slot, WAITED],
             n[NOW] - case[slot, BORN], (n[SEED], n[REPLICATION], words[slot, 0]),
@@ -524,7 +530,8 @@ def advance(model: Model, state: State):
                 if case[slot, STALLED] > MOST_STALLED:
                     n[FULL] = step
                     return STALLED_CASE
-                enter(model, state, slot, number)
+                case[slot, STEP] = number
+                case[slot, PHASE] = ENTER
             else:
                 end_case(state, slot, number)
                 n[CURRENT] = -1

@@ -228,9 +228,15 @@ def grant(needs: Needs, people: People, staff: Staff, n, case, tally, warm_up, s
         entry = natural(staff.pick[r])
         case[slot, PERSON + r] = take(people, staff, natural(needs.team[natural(needs.first_entry[first + r]) + entry]))
         combination += entry * needs.stride[first + r]
+    granted(n, case, tally, warm_up, slot, step, roles, combination, needs.first_entry[first] + staff.pick[0])
+
+
+@inlined
+def granted(n, case, tally, warm_up, slot, step, roles, combination, lead):
+    """Write down who works on a case, whose wait is over."""
     case[slot, HELD] = case[slot, CREW] = roles
     case[slot, COMBINATION] = combination
-    case[slot, LEAD] = needs.first_entry[first] + staff.pick[0]
+    case[slot, LEAD] = lead
     case[slot, ORDER] = 0
     case[slot, PHASE] = BEGIN
     end_waiting(n, case, tally, warm_up, slot, step, BEGUN)
@@ -335,21 +341,24 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
 
 
 @inlined
-def serve_best(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up, team):
-    """A person of a team came free in an area where every step needs one person: the best head gets him or her."""
-    if present(people, staff, team) == 0:
-        return
+def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up, person, team):
+    """A person came free in an area where every step needs one person: the best head gets him or her at once.
+
+    While somebody waits nobody else of the team is idle on duty, so the person need not pass through the idle ones.
+    """
     best, best_class, best_order = -1, 0, 0
-    for i in range(natural(people.first_serves[team]), natural(people.last_serves[team])):
-        step = natural(people.serves[natural(i)])
-        if queues.waiting[step] == 0:
-            continue
-        slot = head(queues, case, step)
-        rank = queues.key[queues.base[step]] >> CLASS_BITS
-        order = case[slot, ORDER]
-        if best < 0 or rank < best_class or (rank == best_class and order < best_order):
-            best, best_class, best_order = step, rank, order
+    if staff.duty[natural(people.calendar[team])] != 0:
+        for i in range(natural(people.first_serves[team]), natural(people.last_serves[team])):
+            step = natural(people.serves[natural(i)])
+            if queues.waiting[step] == 0:
+                continue
+            slot = head(queues, case, step)
+            rank = queues.key[queues.base[step]] >> CLASS_BITS
+            order = case[slot, ORDER]
+            if best < 0 or rank < best_class or (rank == best_class and order < best_order):
+                best, best_class, best_order = step, rank, order
     if best < 0:
+        give(people, staff, person)
         return
     best = natural(best)
     slot = head(queues, case, best)
@@ -359,6 +368,6 @@ def serve_best(needs: Needs, people: People, staff: Staff, queues: Queues, n, ca
     entry = 0
     while needs.team[natural(first + entry)] != team:
         entry += 1
-    staff.pick[0] = entry
-    grant(needs, people, staff, n, case, tally, warm_up, slot, best)
+    case[slot, PERSON] = person
+    granted(n, case, tally, warm_up, slot, best, 1, needs.first_combination[best] + entry, first + entry)
     call(n, ready, slot)

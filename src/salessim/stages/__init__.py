@@ -6,10 +6,13 @@ line here and a contract test.
 
 from __future__ import annotations
 
+from salessim.durations import sample, ticks
 from salessim.jit import inlined
+from salessim.stages.onward import leave
 from salessim.stages.staffed import staffed
 from salessim.stages.tables import Routes, Rules, Spawns, Steps
 from salessim.stages.unstaffed import unstaffed
+from salessim.stages.verbs import LEAVE
 
 __all__ = ["Routes", "Rules", "Spawns", "Steps", "decide"]
 
@@ -31,7 +34,16 @@ def decide(rules: Rules, phase: int, step: int, segment: int, visit: int, waited
 
     Returns:
         (verb, number, next phase).
+
+    Up to the end of its time a mechanism answers (verb, number, next phase, law, word): where it names a law, the
+    number is its draw at the random word. What follows is the same for all: new cases, then the way on.
     """
+    if phase >= LEAVE:
+        return leave(rules, phase, step, segment, visit, waited, age, who, words)
     if rules.steps.staffed[step] == 1:
-        return staffed(rules, phase, step, segment, visit, waited, age, who, words)
-    return unstaffed(rules, phase, step, segment, visit, waited, age, who, words)
+        verb, number, after, law, word = staffed(rules, phase, step, segment, words)
+    else:
+        verb, number, after, law, word = unstaffed(rules, step, segment, words)
+    if law >= 0:
+        number = ticks(sample(rules.laws, law, word))
+    return verb, number, after

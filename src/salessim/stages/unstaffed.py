@@ -5,17 +5,13 @@ Both pass on a calendar of their own (a system that posts at night, a customer w
 
 from __future__ import annotations
 
-from salessim.durations import sample, ticks
 from salessim.jit import inlined, natural
-from salessim.stages.onward import leave
 from salessim.stages.tables import Rules
-from salessim.stages.verbs import LEAVE, START, WAIT
+from salessim.stages.verbs import LEAVE, WAIT
 
 
 @inlined
-def unstaffed(rules: Rules, phase: int, step: int, segment: int, visit: int, waited: int, age: int, who, words):
-    """The rule of an automatic step or of customer's time; see `stages.verbs` for the answer."""
-    if phase == START:
-        steps = rules.steps
-        return WAIT, ticks(sample(rules.laws, steps.time[natural(step * steps.segments + segment)], words[0])), LEAVE
-    return leave(rules, phase, step, segment, visit, waited, age, who, words)
+def unstaffed(rules: Rules, step: int, segment: int, words):
+    """The rule of an automatic step or of customer's time until it is over; see `stages.decide` for the answer."""
+    steps = rules.steps
+    return WAIT, 0, LEAVE, steps.time[natural(step * steps.segments + segment)], words[0]

@@ -41,6 +41,8 @@ RELEASE = 3
 LEAVE = 4
 """What happens on the way out: LEAVE + k considers the step's spawn k, then the routes."""
 
+NO_LAW = -1
+"""A mechanism answers this where nothing is drawn."""
 DONE = -1
 """EXIT number of a case that came to its end."""
 
