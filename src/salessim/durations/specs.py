@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 from scipy import special
 
-from salessim.units import Measured, Quantity, Share, quantity, say_share, share
+from salessim.units import Measured, Quantity, Share, quantity, share
 
 Floats = NDArray[np.float64]
 Z90 = float(special.ndtri(0.9))
@@ -644,8 +644,3 @@ def constant(value: Any) -> Constant:
         120000000.0
     """
     return Constant(value=quantity(value))
-
-
-def quantile_points(law: _Law, shares: Floats) -> dict[str, Quantity]:
-    """Points of a `quantiles` law that follows another law at the given shares."""
-    return {say_share(float(p)): quantity(float(x)) for p, x in zip(shares, law.quantile(shares), strict=True)}

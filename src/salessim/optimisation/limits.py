@@ -108,8 +108,8 @@ def parse_limits(limits: Mapping[str, str] | Iterable[str], currency: str) -> tu
         return tuple(parse_limit(name, text, currency) for name, text in limits.items())
     found = []
     for text in limits:
-        name, sign, rest = re.match(r"([^<>≤≥]*)([<>≤≥]=?)?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
-        if not sign:
+        sign = re.search("[<>≤≥]", text)
+        if sign is None:
             raise InputError("limit", f"{text!r} is not a limit", "write for example 'cost <= 90000/month'")
-        found.append(parse_limit(name.strip(), f"{sign} {rest}", currency))
+        found.append(parse_limit(text[: sign.start()].strip(), text[sign.start() :], currency))
     return tuple(found)

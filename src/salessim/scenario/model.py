@@ -20,7 +20,6 @@ from salessim.durations import Law
 from salessim.scenario.calendars import Calendar, zone
 from salessim.units import YEAR, CostRate, Duration, Money, Rate, Share
 
-LANGUAGE_VERSION = 1
 ALWAYS = "always"
 """The calendar that is open day and night; it need not be declared."""
 REST = "default"
