@@ -301,7 +301,7 @@ def run(
     precision: str | None, everything: bool, workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Simulate a scenario and print its measures with 95 % intervals."""
-    from salessim import experiment
+    from salessim import experiment, ignorance
     from salessim.measures import about, unit
 
     loaded = _load(scenario)
@@ -324,6 +324,7 @@ def run(
                     extra.append(f"The wanted precision was not reached in {len(results.numbers)} replications: {about(name).title} is known to ± {_number(reached.half_width)} {unit(name, loaded.currency)}.")
             else:
                 results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
+        results = ignorance.echo(results, engine=engine, workers=workers)
         if writer and log:
             writer(experiment.simulate(loaded, seed=seed, engine=engine), log)
     except experiment.Interrupted as stop:
@@ -338,6 +339,7 @@ def run(
 
 def _print_results(results: Any, everything: bool, as_json: bool, cautions: list[str]) -> None:
     """The measures of one scenario, as a table or as JSON."""
+    from salessim import ignorance
     from salessim.measures import about, unit
 
     loaded, seed = results.scenario, results.seed
@@ -345,7 +347,7 @@ def _print_results(results: Any, everything: bool, as_json: bool, cautions: list
     if as_json:
         _print_json(
             {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__,
-             "measures": {n: _estimate_json(results.estimate(n), unit(n, loaded.currency)) for n in names}, "cautions": cautions}
+             "measures": {n: {**_estimate_json(results.estimate(n), unit(n, loaded.currency)), **_spread_json(results, n)} for n in names}, "cautions": cautions}
         )  # fmt: skip
         return
     click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
@@ -353,10 +355,42 @@ def _print_results(results: Any, everything: bool, as_json: bool, cautions: list
     for name in names:
         e = results.estimate(name)
         note = f"in {e.missing} replications there was none" if e.missing else ""
-        rows.append([about(name).title, _number(e.value), f"{_number(e.low)} to {_number(e.high)}", unit(name, loaded.currency), note])
-    _table(["", "mean", "interval", "unit", ""], rows)
+        rows.append([about(name).title, _number(e.value), f"{_number(e.low)} to {_number(e.high)}", *_not_known(results.spread(name)), unit(name, loaded.currency), note])
+    head = ["could be*", "ignorance*"] if results.echoes is not None else []
+    _table(["", "mean", "interval", *head, "unit", ""], rows)
+    if head:
+        click.echo(ignorance.in_words(loaded))
+        for text in ignorance.drivers_in_words(results, names):
+            click.echo(text)
     for text in cautions:
         _say(f"note: {text}")
+
+
+def _not_known(spread: Any, show: Callable[[float], str] = _number) -> list[str]:
+    """Two cells: where the long-run figure may lie, and how much of the variance is ignorance; none if all is known."""
+    if spread is None:
+        return []
+    share = spread.ignorance
+    if not share.low > 0:
+        return ["–", f"< {100 * share.high:.0f} %" if share.high < 1 else "–"]
+    return [f"{show(spread.low)} to {show(spread.high)}", f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})"]
+
+
+def _spread_json(results: Any, name: str, *which: int) -> dict[str, Any]:
+    """The part of ignorance in a figure or, for a comparison, in the change of scenario `which`."""
+    import math
+
+    spread = results.spread(name, *which)
+    if spread is None:
+        return {}
+
+    def finite(x: float) -> float | None:
+        return x if math.isfinite(x) else None
+
+    share = spread.ignorance
+    return {"uncertain": {"ignorance": finite(share.value), "ignorance_low": share.low, "ignorance_high": share.high,
+                          "could_be_low": finite(spread.low), "could_be_high": finite(spread.high),
+                          "drivers": [{"value": n, "rank_correlation": r} for n, r in results.drivers(name, *which)]}}  # fmt: skip
 
 
 def _log_writer(path: str) -> Callable[[Any, str], None]:
@@ -405,7 +439,7 @@ def compare(
     scenarios: tuple[str, ...], replications: int, seed: int, engine: Any, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Compare scenarios with the first one, pair by pair under common random numbers."""
-    from salessim import experiment
+    from salessim import experiment, ignorance
     from salessim.measures import MEASURES, about, unit
 
     loaded = [_load(path) for path in scenarios]
@@ -413,6 +447,7 @@ def compare(
         comparison = experiment.compare(
             *loaded, replications=replications, seed=seed, engine=engine, workers=workers, progress=progress
         )
+        comparison = ignorance.echo_all(comparison, engine=engine, workers=workers)
     base = comparison.base
     names = [n for n in base.names if n in MEASURES]
     if as_json:
@@ -421,7 +456,7 @@ def compare(
              "scenarios": [
                  {"scenario": r.scenario.name, "hash": r.scenario.hash,
                   "measures": {n: _estimate_json(r.estimate(n), unit(n, r.scenario.currency)) for n in names},
-                  "differences": {n: _difference_json(comparison, n, i, r.scenario.currency) for n in names} if i else {}}
+                  "differences": {n: {**_difference_json(comparison, n, i, r.scenario.currency), **_spread_json(comparison, n, i)} for n in names} if i else {}}
                  for i, r in enumerate(comparison.results)]}
         )  # fmt: skip
         return EXIT_FINE
@@ -432,11 +467,16 @@ def compare(
             d = comparison.difference(name, i)
             rows.append(
                 [about(name).title, _number(base.estimate(name).value), _number(other.estimate(name).value),
-                 _signed(d.change.value), f"{_signed(d.change.low)} to {_signed(d.change.high)}", unit(name, loaded[0].currency),
+                 _signed(d.change.value), f"{_signed(d.change.low)} to {_signed(d.change.high)}", *_not_known(comparison.spread(name, i), _signed), unit(name, loaded[0].currency),
                  f"{d.variance_reduction:.1f}x" if d.variance_reduction < 1e6 else "–", comparison.word(name, i)]
             )  # fmt: skip
-        _table(["", "before", "after", "change", "interval", "unit", "saved*", ""], rows)
+        head = ["could be**", "ignorance**"] if base.echoes is not None else []
+        _table(["", "before", "after", "change", "interval", *head, "unit", "saved*", ""], rows)
         click.echo("* how many times fewer replications the common random numbers need")
+        if head:
+            click.echo("*" + ignorance.in_words(base.scenario, other.scenario))
+            for text in ignorance.drivers_in_words(comparison, _headline(loaded[0], names), i):
+                click.echo(text)
     return EXIT_FINE
 
 

@@ -2,6 +2,10 @@
 
 Replication r of any scenario uses the same named draws, so scenarios meet the same customers and are compared pair
 by pair. Results never depend on the number of workers: a replication depends on its number alone.
+
+Uncertain values are drawn anew in each replication, which so has a network of its own. The replications are then
+still independent, and their intervals hold for the mean over chance and ignorance together; how much of the variance
+is ignorance is told by echoes: further replications that share the uncertain values of an earlier one, and no other draw.
 """
 
 from __future__ import annotations
@@ -24,12 +28,31 @@ from salessim.measures import about, measure, value
 from salessim.network import Network, build
 from salessim.records import Replication
 from salessim.scenario.traffic import loads, throughput
-from salessim.statistics import Difference, Estimate, enough, mean_interval, mser5, paired_difference, paired_ratio_difference, ratio_interval
+from salessim.scenario.uncertain import check as check_uncertain
+from salessim.scenario.uncertain import network_of
+from salessim.scenario.unknowns import chances
+from salessim.statistics import (
+    Difference,
+    Estimate,
+    Spread,
+    enough,
+    mean_interval,
+    mser5,
+    paired_difference,
+    paired_ratio_difference,
+    rank_correlation,
+    ratio_interval,
+    spread,
+    t_quantile,
+)
 from salessim.units import DAY
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
     from salessim.scenario.model import Scenario
+
+    Source = Network | Scenario
+    """One network for all replications, or the scenario from which each draws its own."""
 
 Progress = Callable[[int, int], None]
 """Told (done, planned) after each replication."""
@@ -48,6 +71,8 @@ class Results:
     wip: Any = None
     """Cases in process at equal steps of time, averaged over replications, from the very start."""
     level: float = field(default=0.95)
+    echoes: dict[str, Any] | None = None
+    """As `pairs`, for the first replications again with the same uncertain values and other chance: see `ignorance.echo`."""
 
     def values(self, name: str) -> Any:
         """One figure per replication; NaN where it does not exist."""
@@ -64,10 +89,36 @@ class Results:
         """Every measure there is."""
         return list(self.pairs)
 
+    def spread(self, name: str) -> Spread | None:
+        """How much of the variance of a measure is ignorance; None if nothing is uncertain, or `ignorance.echo` has not been asked."""
+        if self.echoes is None:
+            return None
+        second = figures(self.echoes[name])
+        return spread(self.values(name), self.values(name)[: len(second)], second)
+
+    def drivers(self, name: str) -> list[tuple[str, float]]:
+        """Uncertain values that move a measure, the strongest first, with their rank correlations.
+
+        Only those that could not well be chance: beyond what one of so many would show in 1 of 1000 cases, since many
+        measures are looked at.
+        """
+        return drivers((self.scenario,), self.seed, self.numbers, self.values(name))
+
 
 def figures(pairs: Any) -> Any:
     """One figure per (numerator, denominator), shape [n, 2]; NaN where it does not exist."""
     return np.where(pairs[:, 1] != 0, pairs[:, 0] / np.where(pairs[:, 1] == 0, 1, pairs[:, 1]), math.nan)
+
+
+def drivers(scenarios: Sequence[Scenario], seed: int, numbers: Sequence[int], values: Any) -> list[tuple[str, float]]:
+    """The uncertain values of some scenarios that move a figure; see `Results.drivers`."""
+    drawn = [{k: u for s in scenarios for k, u in chances(s, seed, n).items()} for n in numbers]
+    if len(drawn) < 10 or not drawn[0]:
+        return []
+    t = t_quantile(1 - 0.0005 / len(drawn[0]), len(drawn) - 2)
+    bound = t / math.sqrt(len(drawn) - 2 + t * t)
+    found = [(name, rank_correlation([d[name] for d in drawn], values)) for name in drawn[0]]
+    return sorted(((n, r) for n, r in found if abs(r) > bound), key=lambda item: (-abs(item[1]), item[0]))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -114,7 +165,18 @@ def choose_engine(engine: Engine, scenario: Scenario, replications: int) -> Engi
 WIP_POINTS = 200
 
 
-def _one(network: Network, seed: int, number: int, engine: Engine) -> tuple[dict[str, tuple[float, float]], Any]:
+ECHO = 1 << 40
+"""Added to the number of a replication for the chance of its echo."""
+
+
+def _source(scenario: Scenario) -> Source:
+    """What replications run on; checks the ends of what is uncertain."""
+    check_uncertain(scenario)
+    return scenario if scenario.uncertain else build(scenario)
+
+
+def _one(source: Source, seed: int, number: int, engine: Engine) -> tuple[dict[str, tuple[float, float]], Any]:
+    network = source if isinstance(source, Network) else network_of(source, seed, number % ECHO)
     replication = engines.run(network, seed=seed, number=number, engine=engine)
     return measure(replication), open_cases(replication, WIP_POINTS)
 
@@ -162,13 +224,13 @@ def replicate(
     numbers = tuple(range(replications)) if isinstance(replications, int) else tuple(replications)
     if not numbers or len(numbers) > 1_000_000:
         raise InputError("replications", f"{len(numbers)} is out of range", "give a number from 1 to 1,000,000")
-    network = build(scenario)
+    source = _source(scenario)
     chosen = choose_engine(engine, scenario, len(numbers))
     # What "auto" leaves to the reference engine is too little to start processes for.
     count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
     rows: list[Any] = []
     try:
-        for row in _run(network, seed, numbers, chosen, count, progress):
+        for row in _run(source, seed, numbers, chosen, count, progress):
             rows.append(row)
     except KeyboardInterrupt:
         if not rows:
@@ -178,11 +240,11 @@ def replicate(
 
 
 def _run(
-    network: Network, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
+    source: Source, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
 ) -> Iterator[Any]:
     if workers == 1 or len(numbers) == 1:
         for done, number in enumerate(numbers):
-            yield _one(network, seed, number, engine)
+            yield _one(source, seed, number, engine)
             if progress:
                 progress(done + 1, len(numbers))
         return
@@ -190,10 +252,10 @@ def _run(
     try:
         todo = iter(numbers)
         # A few ahead and no more, so that a million replications are not a million futures.
-        ahead = deque(pool.submit(_one, network, seed, n, engine) for n in islice(todo, 4 * workers))
+        ahead = deque(pool.submit(_one, source, seed, n, engine) for n in islice(todo, 4 * workers))
         for done in range(len(numbers)):
             row = ahead.popleft().result()
-            ahead.extend(pool.submit(_one, network, seed, n, engine) for n in islice(todo, 1))
+            ahead.extend(pool.submit(_one, source, seed, n, engine) for n in islice(todo, 1))
             yield row
             if progress:
                 progress(done + 1, len(numbers))
@@ -264,6 +326,19 @@ class Comparison:
             return paired_difference([], [])
         return difference(name, a.pairs[name], b.pairs[name], level)
 
+    def spread(self, name: str, other: int = 1) -> Spread | None:
+        """How much of the variance of a change is ignorance; None if nothing is uncertain, or `ignorance.echo_all` has not been asked."""
+        a, b = self.base, self.results[other]
+        if a.echoes is None or b.echoes is None or name not in a.pairs or name not in b.pairs:
+            return None
+        change, again = b.values(name) - a.values(name), figures(b.echoes[name]) - figures(a.echoes[name])
+        return spread(change, change[: len(again)], again)
+
+    def drivers(self, name: str, other: int = 1) -> list[tuple[str, float]]:
+        """Uncertain values that move a change, the strongest first, with their rank correlations; see `Results.drivers`."""
+        a, b = self.base, self.results[other]
+        return drivers((a.scenario, b.scenario), a.seed, a.numbers, b.values(name) - a.values(name))
+
     def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
         """better, worse, the same, unclear -- or higher and lower where neither is better."""
         verdict, direction = self.difference(name, other, level).verdict, about(name).direction
@@ -326,7 +401,8 @@ def run_one(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: 
     """One replication with its log."""
     check_seed(seed)
     engine = choose_engine(engine, scenario, 1)
-    return engines.run(build(scenario), seed=seed, number=replication, engine=engine, log=True)
+    check_uncertain(scenario)
+    return engines.run(network_of(scenario, seed, replication), seed=seed, number=replication, engine=engine, log=True)
 
 
 SATURATED = 0.97

@@ -507,7 +507,8 @@ def _check_they_meet(scenario: Scenario, name: str, roles: list[list[tuple[str, 
 
 
 def _overlap(intervals: Intervals, since: int, until: int) -> int:
-    return sum(max(0, min(b, until) - max(a, since)) for a, b in intervals)
+    ends = np.array(intervals, np.int64).reshape(-1, 2).clip(since, until)
+    return int((ends[:, 1] - ends[:, 0]).sum())
 
 
 def _duty_pay(team: Any, on_duty: int, window: int) -> float:
@@ -536,10 +537,8 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
         if channel.arrivals is not None:
             stretches = slots(scenario, channel.arrivals)
             _check_count(scenario, name, channel.arrivals, stretches)
-            for start, per_tick, day in stretches:
-                column["slot_start"].append(start)
-                column["slot_rate"].append(per_tick)
-                column["slot_day"].append(day)
+            for field, values in zip(("slot_start", "slot_rate", "slot_day"), zip(*stretches, strict=True), strict=True):
+                column[field] += values
         column["last_slot"].append(len(column["slot_start"]))
         cv = channel.arrivals.daily_cv if channel.arrivals else 0.0
         column["daily_law"].append(
@@ -571,8 +570,8 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
 
 
 def _check_count(scenario: Scenario, name: str, arrivals: Arrivals, stretches: list[tuple[int, float, int]]) -> None:
-    ends = [s[0] for s in stretches[1:]] + [scenario.clock.horizon]
-    count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
+    starts, rates = np.array([s[0] for s in stretches]), np.array([s[1] for s in stretches])
+    count = float(rates @ np.diff(starts, append=scenario.clock.horizon))
     if count > MOST_ARRIVALS:
         raise ScenarioError(
             f"channels.{name}.arrivals.rate", f"{arrivals.rate} brings {count:.3g} arrivals before the horizon",

@@ -38,6 +38,8 @@ class Purpose(IntEnum):
     """(case, 0, 0)"""
     DAY = 4
     """(channel, day, 0)"""
+    UNCERTAIN = 32
+    """(uncertain value, 0, 0): what nobody knows, the same for all cases of a replication"""
 
 
 _M0, _M1 = uint64(0xD2E7470EE14C6C93), uint64(0xCA5A826395121157)

@@ -255,17 +255,17 @@ def say_share(value: float) -> str:
 
 
 class _Words:
-    """Makes a pydantic type of a dataclass with words: parse with `read`, serialise with str()."""
+    """Makes a pydantic type of a dataclass with words: parse with `read`, serialise with `write`."""
 
-    def __init__(self, kind: type[Any], read: Any, examples: list[str]) -> None:
-        self.kind, self.read, self.examples = kind, read, examples
+    def __init__(self, kind: type[Any], read: Any, examples: list[str], write: Any = str) -> None:
+        self.kind, self.read, self.examples, self.write = kind, read, examples, write
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def parse(value: Any) -> Any:
             return value if isinstance(value, self.kind) else self.read(value)
 
         return core_schema.no_info_plain_validator_function(
-            parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+            parse, serialization=core_schema.plain_serializer_function_ser_schema(self.write)
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -352,5 +352,12 @@ def quantity(value: Any) -> Quantity:
     return Quantity(float(value), "number", repr(value if isinstance(value, int) else float(value)))
 
 
-Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR"])]
+def _write_quantity(value: Quantity) -> Any:
+    """Words where there is a unit; a plain number stays one, or it could not be read back."""
+    if value.dimension != "number":
+        return value.text
+    return int(value.value) if value.text.isdigit() else value.value
+
+
+Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR"], _write_quantity)]
 """A quantity whose dimension the place decides."""

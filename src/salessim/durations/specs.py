@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -229,6 +230,15 @@ class Exponential(_Law):
         return -np.expm1(-np.maximum(np.asarray(x, float), 0) / self.mean)
 
 
+@lru_cache(maxsize=128)
+def _standard_gamma(shape: float, shares: bytes, size: tuple[int, ...], *, upper: bool = False) -> Floats:
+    """Quantiles of a gamma law of scale 1, remembered: tables of laws that differ in their mean share them."""
+    u = np.frombuffer(shares).reshape(size)
+    if upper:
+        return np.asarray(special.gammainccinv(shape, u))
+    return np.where(u < 0.5, special.gammaincinv(shape, u), special.gammainccinv(shape, 1 - u))
+
+
 class _GammaLike(_Law):
     """Gamma by mean and shape."""
 
@@ -256,12 +266,12 @@ class _GammaLike(_Law):
         """Inverse of the regularised incomplete gamma function, from the nearer tail."""
         u = np.asarray(p, float)
         k = self.shape_
-        x = np.where(u < 0.5, special.gammaincinv(k, u), special.gammainccinv(k, 1 - u))
-        return np.asarray(x * self.mean / k)
+        return np.asarray(_standard_gamma(k, u.tobytes(), u.shape) * self.mean / k)
 
     def upper_quantile(self, q: ArrayLike) -> Floats:
         """The value above which a share q falls, exact far in the tail."""
-        return np.asarray(special.gammainccinv(self.shape_, np.asarray(q, float)) * self.mean / self.shape_)
+        u = np.asarray(q, float)
+        return np.asarray(_standard_gamma(self.shape_, u.tobytes(), u.shape, upper=True) * self.mean / self.shape_)
 
     def cdf(self, x: ArrayLike) -> Floats:
         """The regularised incomplete gamma function."""

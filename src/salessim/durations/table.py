@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from salessim.durations.specs import (
     Quantiles,
 )
 from salessim.jit import compiled_as, inlined, natural
+from salessim.memo import Content, content
 from salessim.streams import uniform
 
 BINS = 64
@@ -66,9 +68,9 @@ def build_table(laws: Sequence[Any]) -> LawTable:
             p, x = law._xy()
         elif isinstance(law, Mixture) and law.atoms:
             form[i] = POINTS
-            p, x = _points_with_jumps(law)
+            p, x = _points_with_jumps(content(law))
         elif law.form == TABLE:
-            x = _quantile_table(law)
+            x = _quantile_table(content(law))
             p = np.zeros(len(x))
         first[i], last[i] = used, used + len(x)
         used += len(x)
@@ -77,8 +79,10 @@ def build_table(laws: Sequence[Any]) -> LawTable:
     return LawTable(form, a, b, c, first, last, np.concatenate([*xs, np.zeros(1)]), np.concatenate([*ps, np.zeros(1)]))
 
 
-def _quantile_table(law: Any) -> Any:
+@lru_cache(maxsize=1024)
+def _quantile_table(said: Content) -> Any:
     """Quantiles at tail shares 1/2, ..., 2^-54: first those of the lower tail, then of the upper."""
+    law = said.record
     i = np.arange(HALF_TABLE)
     tail = np.exp2(-1.0 - i // BINS) * (1.0 - (i % BINS) / (2.0 * BINS))
     upper = law.upper_quantile(tail) if hasattr(law, "upper_quantile") else law.quantile(np.minimum(1 - tail, 1 - 2.0**-53))
@@ -86,8 +90,10 @@ def _quantile_table(law: Any) -> Any:
     return np.concatenate([lower, np.maximum.accumulate(np.asarray(upper))])
 
 
-def _points_with_jumps(law: Mixture) -> tuple[Any, Any]:
+@lru_cache(maxsize=1024)
+def _points_with_jumps(said: Content) -> tuple[Any, Any]:
     """Points of a mixture that holds constants: where a table would smear the step to a constant, two points are put."""
+    law: Mixture = said.record
     tail = np.exp2(-1.0 - np.arange(HALF_TABLE) // BINS) * (1.0 - (np.arange(HALF_TABLE) % BINS) / (2.0 * BINS))
     inner = np.unique(np.concatenate([tail, np.minimum(1 - tail, 1 - 2.0**-53)]))
     ends: list[tuple[float, float]] = []

@@ -18,6 +18,7 @@ import numpy as np
 
 from salessim.errors import InputError
 from salessim.experiment import Comparison, Results, check_seed, replicate, workers_of
+from salessim.ignorance import echo_all
 from salessim.measures import MEASURES, about, unit
 from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
@@ -334,7 +335,7 @@ def _choose(
         if why is None:
             flattery = {n: trial.values[n] - comparison.results[1].estimate(n).value for n in objectives}
             return Best(design, today, trial.settings, trial.words, objectives, bounds, tuple(done), tuple(t.number for t in front),
-                        comparison, flattery, space.size, True, chosen=trial)  # fmt: skip
+                        echo_all(comparison, engine="compiled", workers=workers), flattery, space.size, True, chosen=trial)  # fmt: skip
         rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."
     same = Comparison((base_results, base_results))
     return Best(today, today, space.today, (), objectives, bounds, tuple(done), tuple(t.number for t in front), same,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from salessim.errors import InputError
 from salessim.experiment import Comparison, compare, replicate
+from salessim.ignorance import echo_all
 
 if TYPE_CHECKING:
     from salessim.calibration import Calibration
@@ -40,7 +41,7 @@ def report(
         comparison = Comparison((replicate(scenarios[0], replications, seed=seed, workers=workers, progress=progress),))
     else:
         comparison = compare(*scenarios, replications=replications, seed=seed, workers=workers, progress=progress)
-    return write_page(comparison, to)
+    return write_page(echo_all(comparison, workers=workers), to)
 
 
 def report_best(best: Best, to: str | Path, calibration: Calibration | None = None) -> Path:

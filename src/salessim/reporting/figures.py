@@ -12,6 +12,7 @@ from salessim import engines
 from salessim.measures import View
 from salessim.network import build
 from salessim.scenario.calendars import DAYS
+from salessim.scenario.uncertain import in_words, network_of
 from salessim.statistics import incidence, mean_interval
 from salessim.units import DAY
 
@@ -44,7 +45,8 @@ def detail(results: Results) -> Detail:
     scenario = results.scenario
     network = build(scenario)
     runs = [
-        engines.run(network, seed=results.seed, number=n, engine="compiled", log=True) for n in results.numbers[:LOGGED]
+        engines.run(network_of(scenario, results.seed, n) if scenario.uncertain else network, seed=results.seed, number=n, engine="compiled", log=True)
+        for n in results.numbers[:LOGGED]
     ]
     return Detail(scenario.name, _funnel(scenario, runs), _cycle(runs), _hours(scenario, network, runs))
 
@@ -207,6 +209,7 @@ def provenance(scenario: Scenario) -> pd.DataFrame:
     data = to_data(scenario)
     for part in ("calendars", "teams", "segments", "channels", "stages", "costs", "levers"):
         walk(data.get(part, {}), [part])
+    rows += [{"where": f"uncertain › {row['where']}", "kind": "assumption" if row["assumed"] else "source", "said": f"{row['law']}; {row['origin']}"} for row in in_words(scenario)]
     return pd.DataFrame(rows, columns=["where", "kind", "said"])
 
 

@@ -13,6 +13,7 @@ from salessim import __version__
 from salessim.experiment import cautions
 from salessim.measures import MEASURES, about, unit
 from salessim.reporting import charts, figures
+from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
         sentences=_sentences(comparison, names, best),
         cautions=list(dict.fromkeys(notes)),
         comparisons=_tables(comparison, names),
+        unknown=_unknown(comparison, names),
         sections=_sections(comparison, names, details, best),
         validation=_validation(calibration),
         provenance=_provenance(comparison),
@@ -131,6 +133,39 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
              "head": ["", "before", "after", "change", "interval of the change", "in %", "unit", "saved", "verdict"], "rows": rows}
         )  # fmt: skip
     return tables
+
+
+def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
+    """What nobody knows exactly, how far it reaches, and what would be worth finding out first."""
+    scenarios = [r.scenario for r in comparison.results]
+    if comparison.base.echoes is None:
+        return None
+    tables = []
+    for i in range(1 if len(names) > 1 else 0, len(names)):
+        which = (i,) if len(names) > 1 else ()
+        found: Any = comparison if len(names) > 1 else comparison.base
+        rows = []
+        for n in comparison.base.names:
+            spread = found.spread(n, *which) if n in MEASURES else None
+            if spread is None or not math.isfinite(spread.low):
+                continue
+            share = spread.ignorance
+            moving = ", ".join(f"{name} ({r:+.2f})" for name, r in found.drivers(n, *which)[:3])
+            show = signed if which else number
+            told = share.low > 0  # else it cannot be told from chance
+            rows.append(
+                [about(n).title, f"{show(spread.low)} to {show(spread.high)}" if told else "–", unit(n, scenarios[0].currency),
+                 f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})" if told else f"below {100 * share.high:.0f} %", moving or "–"]
+            )  # fmt: skip
+        tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
+    values = {row["where"]: row for s in scenarios for row in in_words(s)}
+    return {
+        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is where the long-run figure lies in 9 of 10 of the worlds they allow: more "
+                "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
+                "last column names what moves the figure (rank correlation), which is what to find out first.",
+        "tables": tables,
+        "entries": [[row["where"], row["today"], row["law"], row["origin"]] for row in values.values()],
+    }  # fmt: skip
 
 
 def _figure(chart: Any, table: pd.DataFrame, alt_text: str, caption: str) -> dict[str, Any]:

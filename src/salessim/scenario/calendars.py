@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
+from functools import lru_cache
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from salessim.hours import Intervals, merged
+from salessim.memo import Content, content
 from salessim.units import SECOND
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -150,6 +152,9 @@ class Calendar(_Part):
             time_zone: IANA name of the scenario's clock.
             horizon: ticks.
         """
+        return list(_intervals(content(self), start, time_zone, horizon))
+
+    def _resolved(self, start: dt.date, time_zone: str, horizon: int) -> Intervals:
         origin = midnight(start, time_zone)
         here = zone(self.time_zone or time_zone)
         days = horizon // (86_400 * SECOND) + 3
@@ -172,6 +177,12 @@ class Calendar(_Part):
             for begin, end in todays:
                 found.append((_ticks(origin, date, begin, here), _ticks(origin, date, end, here)))
         return [(max(a, 0), min(b, horizon)) for a, b in merged(found) if b > 0 and a < horizon]
+
+
+@lru_cache(maxsize=256)
+def _intervals(calendar: Content, start: dt.date, time_zone: str, horizon: int) -> tuple[tuple[int, int], ...]:
+    """The intervals of a calendar, computed once for all scenarios that have it."""
+    return tuple(calendar.record._resolved(start, time_zone, horizon))
 
 
 def zone(name: str) -> ZoneInfo:

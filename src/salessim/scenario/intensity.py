@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from salessim.hours import Intervals
+from salessim.memo import Content, content
 from salessim.scenario.calendars import DAYS, midnight, spans, zone
 from salessim.units import DAY, HOUR, SECOND, YEAR
 
@@ -41,7 +45,37 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     so that `rate` is what a planner counts; holidays, season, growth and campaigns change it. Hours and weekdays are
     local wall-clock time.
     """
-    clock = scenario.clock
+    calendar = scenario.calendars[arrivals.calendar] if arrivals.calendar != "always" else None
+    found = _profile(content(scenario.clock), content(arrivals, "rate"), content(calendar) if calendar is not None else None)
+    if found is None:
+        return [(0, 0.0, 0)]
+    if found.flat:
+        return [(0, arrivals.rate.per_tick, 0)]
+    rates = arrivals.rate.per_tick / found.mean * found.of_day * found.of_hour
+    keep = np.ones(len(rates), bool)
+    keep[1:] = rates[1:] != rates[:-1]
+    if arrivals.daily_cv > 0:
+        keep[1:] |= found.day[1:] != found.day[:-1]
+    return list(zip(found.start[keep].tolist(), rates[keep].tolist(), found.day[keep].tolist(), strict=True))
+
+
+class _Profile(NamedTuple):
+    """How arrivals vary over the run, whatever their rate."""
+
+    mean: float
+    """Of the weekly profile over an ordinary week."""
+    flat: bool
+    """Whether they do not vary at all."""
+    start: Any
+    of_day: Any
+    of_hour: Any
+    day: Any
+
+
+@lru_cache(maxsize=256)
+def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile | None:
+    """The stretches of a channel's profile, computed once for all scenarios that have it; None if nothing ever comes."""
+    clock, arrivals, calendar = at.record, profile.record, hours.record if hours is not None else None
     origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
     weekdays: dict[str, float] = {str(k): v for k, v in (arrivals.weekdays or {}).items()}
     months: dict[str, float] = {str(k): v for k, v in arrivals.months.items()}
@@ -51,17 +85,15 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
         for start, end in spans(span):
             for minute in range(start, end, 60):
                 hourly[(minute // 60) % 24] = factor
-    calendar = scenario.calendars[arrivals.calendar] if arrivals.calendar != "always" else None
     mean = _weekly_mean(daily, hourly, calendar, clock)
     if mean <= 0:
-        return [(0, 0.0, 0)]
-    level = arrivals.rate.per_tick / mean
+        return None
     flat = len(set(hourly)) == 1
     plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
     if plain and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
-        return [(0, arrivals.rate.per_tick, 0)]
+        return _Profile(mean, True, None, None, None, None)
     growth = math.log1p(arrivals.yearly_growth) / YEAR
-    result: list[tuple[int, float, int]] = []
+    result: list[tuple[int, float, float, int]] = []
     day = 0
     while True:
         date = clock.start + dt.timedelta(days=day)
@@ -74,13 +106,13 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
                 of_day *= campaign.factor
         of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
         for hour in range(0, 24, 24 if flat else 1):
-            result.append((_wall_ticks(origin, date, hour, here), level * of_day * hourly[hour], day))
+            result.append((_wall_ticks(origin, date, hour, here), of_day, hourly[hour], day))
         day += 1
     result.sort(key=lambda s: s[0])
     if calendar is not None:
         result = _within(result, calendar.intervals(clock.start, clock.time_zone, clock.horizon), clock.horizon)
-    keep_days = arrivals.daily_cv > 0
-    return [s for i, s in enumerate(result) if i == 0 or s[1] != result[i - 1][1] or (keep_days and s[2] != result[i - 1][2])]
+    starts, of_days, of_hours, days = zip(*result, strict=True)
+    return _Profile(mean, False, np.array(starts), np.array(of_days), np.array(of_hours), np.array(days))
 
 
 def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | None, clock: Clock) -> float:
@@ -103,16 +135,19 @@ def _wall_ticks(origin: dt.datetime, date: dt.date, hour: int, here: Any) -> int
     return round((wall.astimezone(dt.UTC) - origin).total_seconds()) * SECOND
 
 
-def _within(rates: list[tuple[int, float, int]], intervals: Intervals, horizon: int) -> list[tuple[int, float, int]]:
-    """The same rates inside the intervals, nothing outside."""
-    cuts = sorted({s[0] for s in rates} | {t for interval in intervals for t in interval})
+def _within(
+    profile: list[tuple[int, float, float, int]], intervals: Intervals, horizon: int
+) -> list[tuple[int, float, float, int]]:
+    """The same profile inside the intervals, nothing outside."""
+    cuts = sorted({s[0] for s in profile} | {t for interval in intervals for t in interval})
     result, r, k = [], 0, 0
     for cut in cuts:
-        while r + 1 < len(rates) and rates[r + 1][0] <= cut:
+        while r + 1 < len(profile) and profile[r + 1][0] <= cut:
             r += 1
         while k < len(intervals) and intervals[k][1] <= cut:
             k += 1
         inside = k < len(intervals) and intervals[k][0] <= cut
         if cut < horizon:
-            result.append((cut, rates[r][1] if inside else 0.0, rates[r][2]))
+            _, of_day, of_hour, day = profile[r]
+            result.append((cut, of_day, of_hour if inside else 0.0, day))
     return result

@@ -73,6 +73,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
     from salessim.scenario.checks import problems
     from salessim.scenario.model import Scenario
+    from salessim.scenario.unknowns import problems as of_unknowns
 
     if not isinstance(data, dict):
         return [Problem((), "this is not a scenario", "begin with 'name:', 'clock:', 'stages:' as in the examples")]
@@ -80,7 +81,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
         scenario = Scenario.model_validate(with_dates(data, base))
     except ValidationError as wrong:
         return _told(wrong, data)
-    found = list(problems(scenario))
+    found = list(problems(scenario)) or list(of_unknowns(scenario))
     return found or scenario
 
 
@@ -273,8 +274,8 @@ def scenario_hash(scenario: Scenario) -> str:
         return [bare(v) for v in value] if isinstance(value, list) else value
 
     data = bare(scenario.model_dump(mode="json"))
-    data.pop("levers", None)
-    data.pop("provenance", None)
+    for field in ("levers", "provenance", *(["uncertain"] if not scenario.uncertain else [])):
+        data.pop(field, None)  # what says nothing, or nothing about the process
     for stage in data["stages"].values():
         for step in stage["steps"].values():
             step["then"].sort(key=lambda r: json.dumps(r, sort_keys=True))

@@ -429,6 +429,45 @@ class Lever(Documented):
         return self
 
 
+def _as_unsure(value: Any) -> Any:
+    """A law written in the place of an uncertain value is the law of the value."""
+    if isinstance(value, dict) and "law" in value:
+        return {"value": value}
+    return value
+
+
+class Unsure(Documented):
+    """A law of what nobody knows exactly: of the value itself, or of a factor on the value that stands there.
+
+    It is drawn once in each replication, by its path, so that scenarios that are compared share the same ignorance;
+    entries with the same word in `together` share the draw, too.
+    """
+
+    value: Law | None = None
+    factor: Law | None = None
+    together: str | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.value is None) == (self.factor is None):
+            raise ValueError("an uncertain value has a law of its own or a 'factor' on what stands there; give exactly one of them")
+        return self
+
+    @property
+    def law(self) -> Law:
+        """What is drawn."""
+        law = self.value or self.factor
+        assert law is not None  # one of the two is given: checked above
+        return law
+
+
+def _as_entries(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+UnsureLike = Annotated[Unsure, BeforeValidator(_as_unsure, json_schema_input_type=Unsure | Law)]
+
+
 class Scenario(Part):
     """A whole sales process as data. Load one with `Scenario.load`, vary it with `change`."""
 
@@ -444,6 +483,8 @@ class Scenario(Part):
     stages: dict[Name, Stage] = Field(min_length=1)
     costs: dict[Name, StandingCost] = {}
     levers: dict[Name, Lever] = {}
+    uncertain: dict[str, Annotated[tuple[UnsureLike, ...], BeforeValidator(_as_entries, json_schema_input_type=UnsureLike | tuple[UnsureLike, ...])]] = {}
+    """By path: fields that nobody knows exactly, drawn once in each replication."""
     provenance: dict[str, str] = {}
 
     @cached_property

@@ -1,6 +1,7 @@
 """Fields of a scenario by dotted path: `teams.sdr.size`, `steps.qualify.work.mean`.
 
-`steps.NAME` is short for `stages.STAGE.steps.NAME`, since step names are unique.
+`steps.NAME` is short for `stages.STAGE.steps.NAME`, since step names are unique. An entry of a list is named by its
+place or by what it is about: `steps.qualify.then.to discovery.share`, `steps.sign.then.lost price`, `steps.solve.spawns.renewal`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,36 @@ def split(scenario: Scenario, path: str) -> list[str]:
         if keys[1] not in scenario.steps:
             raise KeyError(f"there is no step {keys[1]!r} in {path!r}", nearest(keys[1], scenario.steps))
         keys = ["stages", scenario.stage_of(keys[1]), *keys]
+    here: Any = scenario
+    for i, key in enumerate(keys):
+        if isinstance(here, tuple) and not key.isdigit():
+            keys[i] = key = str(_entry(here, key, path))
+        here = fields_of(here).get(key)
     return keys
+
+
+def labels(entry: Any) -> list[str]:
+    """What an entry of a list may be called by in a path: the way or the kind of thing it is about."""
+    said = [f"{f} {value}" for f in ("to", "lost") if isinstance(value := getattr(entry, f, None), str)]
+    said += ["done"] if getattr(entry, "done", None) else []
+    kind = getattr(entry, "kind", None)
+    return [kind, *said] if isinstance(kind, str) else said
+
+
+def _entry(entries: tuple[Any, ...], label: str, path: str) -> int:
+    """The place of the one entry of a list with a label.
+
+    Raises:
+        KeyError: with problem and remedy, where there is none or more than one.
+    """
+    from salessim.scenario.checks import nearest
+
+    found = [i for i, entry in enumerate(entries) if label in labels(entry)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise KeyError(f"there are {len(found)} entries {label!r} in {path!r}", f"name one by its place, {' or '.join(map(str, found))}")
+    raise KeyError(f"there is no entry {label!r} in {path!r}", nearest(label, [one for entry in entries for one in labels(entry)]))
 
 
 def find(scenario: Scenario, path: str) -> Any:

@@ -1,0 +1,199 @@
+"""Fields that nobody knows exactly: which may be uncertain, and what a replication takes them to be.
+
+A draw is named by the path of the field and the number of the replication, so that replication 7 of every scenario
+is ignorant in the same way: a comparison is not blurred by two different guesses about the same customer.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from salessim.durations import Law, build_table, sample
+from salessim.memo import Content, content
+from salessim.scenario import ranges
+from salessim.scenario.checks import Problem
+from salessim.scenario.paths import find, plain, put, split
+from salessim.streams import Purpose, block, name_key, uniform
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario, Unsure
+
+_ALLOWED = ("teams", "segments", "channels", "stages", "costs", "attributes", "limits")
+"""Parts that hold figures about the process; when it runs and what is measured is not a matter of ignorance."""
+_LAW: TypeAdapter[Any] = TypeAdapter(Law)
+LOWEST, HIGHEST = 0, 2**64 - 1
+"""The words whose draws are the ends of a law."""
+Words = Callable[[str], int]
+"""The random word of an uncertain value, by the name of its draw."""
+
+
+def name_of(path: str, place: int, entry: Unsure) -> str:
+    """The name of a draw: the word it shares with others, or its path (and which of several it is)."""
+    if entry.together is not None:
+        return f"together {entry.together}"
+    keys = path.split(".")
+    short = ".".join(keys[2:] if keys[0] == "stages" and "steps" in keys[2:3] else keys)
+    return unicodedata.normalize("NFC", short) + (f" {place}" if place else "")
+
+
+def words(seed: int, number: int) -> Words:
+    """The random words of a replication."""
+    return lambda name: block(seed, number, name_key(name), 0, 0, int(Purpose.UNCERTAIN))[0]
+
+
+def chances(scenario: Scenario, seed: int, number: int) -> dict[str, float]:
+    """Name of the draw -> where in its law a replication's draw lies, strictly between 0 (low end) and 1."""
+    word = words(seed, number)
+    return {name: float(uniform(word(name))) for name in names(scenario)}
+
+
+def names(scenario: Scenario) -> list[str]:
+    """The names of all draws, sorted."""
+    return sorted({name_of(path, i, e) for path, entries in scenario.uncertain.items() for i, e in enumerate(entries)})
+
+
+def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
+    """Put what is drawn into the plain data of a scenario: values first, then factors.
+
+    Args:
+        scenario: says what is uncertain.
+        data: its plain data, changed in place.
+        word: random words by name.
+    """
+    entries = [(e.factor is not None, path, i, e) for path, es in scenario.uncertain.items() for i, e in enumerate(es)]
+    for _, path, i, entry in sorted(entries, key=lambda e: e[:3]):
+        drawn = draw(entry.law, word(name_of(path, i, entry)))
+        keys = split(scenario, path)
+        now = _at(scenario, data, path, keys)
+        if entry.value is not None:
+            put(data, keys, _said(drawn, now))
+        else:
+            put(data, keys, times(now, drawn, law=hasattr(find(scenario, path), "quantile")))
+
+
+def draw(law: Any, word: int) -> float:
+    """The draw of a law that a word names: the very same on every machine."""
+    return float(_interpreted()(_table(content(law)), 0, word))
+
+
+@lru_cache(maxsize=1)
+def _interpreted() -> Any:
+    from salessim.jit import interpreted
+
+    return interpreted(sample)
+
+
+@lru_cache(maxsize=1024)
+def _table(law: Content) -> Any:
+    return build_table([law.record])
+
+
+def _at(scenario: Scenario, data: Any, path: str, keys: list[str]) -> Any:
+    """What stands at a path in plain data; the default where the data is silent."""
+    for key in keys:
+        if isinstance(data, list):
+            data = data[int(key)]
+        elif isinstance(data, dict) and key in data:
+            data = data[key]
+        elif key != "value":  # a law written short is its value
+            return plain(scenario, path)
+    return data
+
+
+def _said(number: float, now: Any) -> Any:
+    """A number as the file would have it, in the unit of what stands there."""
+    if isinstance(now, int):
+        return int(number + 0.5)
+    return ranges.read(now)[0].words(number)
+
+
+def times(now: Any, factor: float, *, law: bool = False) -> Any:
+    """What stands in a file, times a factor: a quantity, each of several, or a law of unchanged shape."""
+    if law:
+        return _LAW.validate_python(now).scaled(factor).model_dump(mode="json")
+    if isinstance(now, dict):
+        return {k: times(v, factor) for k, v in now.items()}
+    if isinstance(now, int):
+        return int(now * factor + 0.5)
+    scale, number = ranges.read(now)
+    return scale.words(number * factor)
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+
+def problems(scenario: Scenario) -> Iterator[Problem]:
+    """Everything wrong with what a scenario says it does not know."""
+    for path, entries in scenario.uncertain.items():
+        where = ("uncertain", path)
+        try:
+            keys = split(scenario, path)
+            record, now = find(scenario, path), plain(scenario, path)
+        except KeyError as wrong:
+            yield Problem(where, *map(str, wrong.args[:2]))
+            continue
+        if keys[0] not in _ALLOWED:
+            yield Problem(where, f"{keys[0]!r} is not a matter of ignorance", f"name a field below {', '.join(('steps', *_ALLOWED[:3]))}")
+            continue
+        for i, entry in enumerate(entries):
+            here = (*where, i) if len(entries) > 1 else where
+            yield from _fits(here, scenario, entry, record, now)
+        if sum(e.value is not None for e in entries) > 1:
+            yield Problem(where, "two laws of the value itself", "keep one; further entries may be factors")
+
+
+def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, record: Any, now: Any) -> Iterator[Problem]:
+    """Whether an uncertain value is of the kind of quantity that stands there, and stays in its bounds."""
+    low, high = draw(entry.law, LOWEST), draw(entry.law, HIGHEST)
+    law = hasattr(record, "quantile")
+    if now is None:
+        yield Problem(where, "nothing stands there today", "give the field its usual value first")
+        return
+    if entry.factor is not None:
+        if entry.factor.dimension != "number":
+            yield Problem(where, f"the factor is a {entry.factor.dimension}", "write plain numbers, such as 0.8")
+            return
+        try:
+            times(now, high, law=law)
+        except (ValueError, TypeError, AttributeError) as wrong:
+            yield Problem(where, *_parts(wrong, now))
+        return
+    assert entry.value is not None
+    if law or isinstance(now, dict | list):
+        yield Problem(where, "several figures stand there, not one", "give a 'factor' on them, or the path of one of them such as 'steps.x.work.mean'")
+        return
+    if isinstance(now, int) and not isinstance(now, bool):
+        scale = ranges.Scale("number")
+    else:
+        try:
+            scale = ranges.read(now)[0]
+        except ValueError:
+            yield Problem(where, f"{now!r} is not a quantity", "name a field that holds a number, a share, a time or money")
+            return
+    kind = entry.value.dimension
+    fits = kind == "number" if scale.kind in ("number", "share", "pay", "rate") else kind == scale.kind
+    if not fits:
+        unit = f"; the unit is that of {now!r}" if scale.kind in ("pay", "rate") else ""
+        yield Problem(where, f"the law is of {_kind(kind)} where {ranges.SAID[scale.kind]} belongs", f"write plain numbers{unit}" if scale.kind in ("number", "share", "pay", "rate") else f"write for example {now!r}")
+    elif scale.kind == "money" and any(q.text.split()[-1].upper() != scenario.currency for q in entry.value.quantities):
+        yield Problem(where, f"the law is not in {scenario.currency}", "convert it")
+    elif scale.kind == "share" and high > 1:
+        yield Problem(where, f"the share could be {100 * high:.4g} %", "choose a law that ends at 1, such as a triangular one")
+    elif scale.kind == "share" and low < 0:
+        yield Problem(where, "the share could be negative", "choose a law that begins at 0 or above")
+
+
+def _kind(dimension: str) -> str:
+    return {"time": "a time", "money": "money"}.get(dimension, "a plain number")
+
+
+def _parts(wrong: Exception, now: Any) -> tuple[str, str]:
+    problem, _, remedy = str(wrong).partition("; ")
+    if isinstance(wrong, ValueError) and remedy:
+        return f"times the factor, {problem}", f"choose smaller factors ({remedy})"
+    return f"{now!r} cannot be multiplied", "name a field that holds a number, a share, a time, money or a law"
