@@ -334,8 +334,8 @@ def quantity(value: Any) -> Quantity:
     """A quantity of any dimension.
 
     Example:
-        >>> quantity("2 h").dimension, quantity("20 EUR").dimension, quantity(3).dimension
-        ('time', 'money', 'number')
+        >>> quantity("2 h").dimension, quantity("20 EUR").dimension, quantity(3).dimension, quantity("120 %").value
+        ('time', 'money', 'number', 1.2)
     """
     if isinstance(value, Quantity):
         return value
@@ -344,6 +344,8 @@ def quantity(value: Any) -> Quantity:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min' or '800 EUR'")
     if isinstance(value, str):
+        if value.strip().endswith(("%", "％")):
+            return quantity(_number(value.strip().rstrip("%％").strip(), value) / 100)
         if _MONEY.fullmatch(value) and value.split()[-1].lower() not in _UNITS and _MONEY.fullmatch(value).group(1):  # type: ignore[union-attr]
             return Quantity(money(value)[0], "money", value.strip())
         return Quantity(float(duration(value)), "time", value.strip())

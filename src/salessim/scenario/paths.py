@@ -37,8 +37,7 @@ def labels(entry: Any) -> list[str]:
     """What an entry of a list may be called by in a path: the way or the kind of thing it is about."""
     said = [f"{f} {value}" for f in ("to", "lost") if isinstance(value := getattr(entry, f, None), str)]
     said += ["done"] if getattr(entry, "done", None) else []
-    kind = getattr(entry, "kind", None)
-    return [kind, *said] if isinstance(kind, str) else said
+    return said + [value for f in ("kind", "name") if isinstance(value := getattr(entry, f, None), str)]
 
 
 def _entry(entries: tuple[Any, ...], label: str, path: str) -> int:
