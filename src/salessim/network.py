@@ -575,10 +575,15 @@ def _duty_pay(team: Any, on_duty: int, window: int) -> float:
 
 
 def _fixed_cost(scenario: Scenario) -> float:
-    """Standing costs over the measured window; a one-off cost counts in full."""
-    window = scenario.clock.horizon - scenario.clock.warm_up
-    running = sum(c.running.amount * window / c.running.per for c in scenario.costs.values() if c.running)
-    return float(running + sum(c.one_off.value for c in scenario.costs.values() if c.one_off))
+    """Standing costs over the measured window; a one-off cost counts in full, if it is due before the end."""
+    clock, total = scenario.clock, 0.0
+    for cost in scenario.costs.values():
+        begins = 0 if cost.since is None else (midnight(cost.since, clock.time_zone) - midnight(clock.start, clock.time_zone)) // dt.timedelta(microseconds=1)
+        if cost.running:
+            total += cost.running.amount * max(0, clock.horizon - max(clock.warm_up, begins)) / cost.running.per
+        if cost.one_off and begins < clock.horizon:
+            total += cost.one_off.value
+    return float(total)
 
 
 def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook) -> Sources:

@@ -23,7 +23,7 @@ from salessim.measures import MEASURES, about, unit
 from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.scenario.checks import nearest
-from salessim.scenario.levers import in_words, is_today, propose
+from salessim.scenario.levers import assumed, in_words, propose
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -76,12 +76,7 @@ class Best:
 
     def cautions(self) -> list[str]:
         """What the recommendation rests on besides the model: assumed effects and prices."""
-        found = []
-        for name in sorted(self.settings):
-            lever = self.today.levers[name]
-            said = lever.assumption if isinstance(lever.assumption, str) else "effect and cost" if lever.assumption else None
-            if said and self.changed and not is_today(self.today, lever, self.settings[name]):
-                found.append(f"{lever.title or name} rests on an assumption: {said}.")
+        found = assumed(self.today, self.settings) if self.changed else []
         if self.proposed:
             found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
         if not any(team.cost for team in self.today.teams.values()):
@@ -192,7 +187,7 @@ def optimise(
         if number < len(starts):
             study.enqueue_trial({n: _index(space, n, starts[number][n]) for n in space.options})
         asked = study.ask({n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()})
-        settings = {n: space.options[n][asked.params[n]] for n in space.options}
+        settings = space.repaired({n: space.options[n][asked.params[n]] for n in space.options})
         trial = evaluate(number, settings)
         done.append(trial)
         excess = _excess(trial, bounds)
@@ -229,8 +224,9 @@ def _starts(space: Space) -> list[Settings]:
     starts = []
     for name, options in space.options.items():
         for end in dict.fromkeys((options[-1], options[0])):
-            settings = space.today | {name: end}
-            if settings != space.today:
+            needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
+            settings = space.repaired(space.today | needed | {name: end})
+            if settings != space.today and settings not in starts:
                 starts.append(settings)
     return starts[:20]
 
@@ -351,7 +347,7 @@ def _pruned(evaluate: _Evaluator, trial: Trial, gain: Callable[[Trial], tuple[fl
     least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
     while len(trial.words) > 1:
         pulled = [n for n, setting in trial.settings.items() if setting != evaluate.space.today[n]]
-        less = [evaluate(trial.number, trial.settings | {n: evaluate.space.today[n]}) for n in pulled]
+        less = [evaluate(trial.number, evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]})) for n in pulled]
         better = min((t for t in less if t.values is not None and t.feasible), key=gain, default=None)
         if better is None or gain(better)[0] > least:
             return trial

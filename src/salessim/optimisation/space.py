@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from salessim.errors import InputError
 from salessim.experiment import SATURATED, busy
 from salessim.scenario.checks import nearest
-from salessim.scenario.levers import apply, domain, is_today, misfits, today
+from salessim.scenario.levers import apply, domain, is_today, misfits, repaired, scale_of, today
 from salessim.scenario.traffic import loads
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Space:
         """The scenario with these settings."""
         return apply(self.scenario, settings, name)
 
+    def repaired(self, settings: Mapping[str, Any]) -> Settings:
+        """The nearest settings whose levers may go together."""
+        return repaired(self.scenario, settings)
+
     def key(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
         """What tells designs apart."""
         return tuple(repr(settings[name]) for name in self.options)
@@ -70,10 +74,10 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
     for name in names:
         lever = scenario.levers[name]
         choices, now = domain(lever), today(scenario, lever)
-        if lever.range is not None:
+        if scale_of(lever) is not None:
             low, high = choices
             choices = tuple(low + (high - low) * i / (RANGE_STEPS - 1) for i in range(RANGE_STEPS))
-        elif lever.choice is not None:
+        elif getattr(lever, "choice", None) is not None:
             choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
         options[name] = choices if now in choices else (now, *choices)
     return Space(scenario, options)

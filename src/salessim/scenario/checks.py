@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from salessim.scenario import ranges
 from salessim.scenario.formulas import NAMES, RESERVED, Formula
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Lever, Route, Scenario, Step
+    from salessim.scenario.model import Route, Scenario, Step
 
 Path = tuple[str | int, ...]
 
@@ -56,7 +55,6 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _branches(scenario)
     yield from _places(scenario)
     yield from _money(scenario)
-    yield from _levers(scenario)
 
 
 def roles_of_step(step: Step) -> list[Role]:
@@ -476,93 +474,3 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
     for name, cost in scenario.costs.items():
         yield from same(("costs", name, "running"), cost.running)
         yield from same(("costs", name, "one_off"), cost.one_off)
-    for name, lever in scenario.levers.items():
-        yield from same(("levers", name, "running_cost"), lever.running_cost)
-        yield from same(("levers", name, "one_off_cost"), lever.one_off_cost)
-
-
-def _levers(scenario: Scenario) -> Iterator[Problem]:
-    steps = scenario.steps
-    for name, lever in scenario.levers.items():
-        path: Path = ("levers", name)
-        for field in ("automate", "remove", "then_to"):
-            step = getattr(lever, field)
-            if step is not None and step not in steps:
-                yield Problem((*path, field), f"there is no step {step!r}", nearest(step, steps))
-            elif step is not None and field != "then_to" and steps[step].core:
-                yield Problem((*path, field), f"{step!r} is a core step, which no lever may touch", "choose a flexible step")
-        if lever.automate in steps and steps[lever.automate].kind != "work":
-            yield Problem((*path, "automate"), f"nobody works at {lever.automate!r}", "automate a step with 'work'")
-        kinds = {steps[s].kind for s in lever.merge or () if s in steps}
-        if len(kinds) > 1 or (lever.merge and lever.merge[0] == lever.merge[1]):
-            yield Problem((*path, "merge"), "two steps that are merged must differ and be of one kind (work, automatic, customer)", "choose others")
-        for step in lever.merge or ():
-            if step not in steps:
-                yield Problem((*path, "merge"), f"there is no step {step!r}", nearest(step, steps))
-            elif steps[step].core:
-                yield Problem((*path, "merge"), f"{step!r} is a core step, which no lever may touch", "choose flexible steps")
-        if lever.add_staff is not None and lever.add_staff not in scenario.teams:
-            yield Problem((*path, "add_staff"), f"there is no team {lever.add_staff!r}", nearest(lever.add_staff, scenario.teams))
-        if lever.field is not None:
-            yield from _lever_field(scenario, name, lever)
-    sets: dict[str, str] = {}
-    for name, lever in scenario.levers.items():
-        if (what := _sets(lever)) is not None:
-            if what in sets:
-                yield Problem(("levers", name), f"the levers {sets[what]!r} and {name!r} both set {what}", "keep one of them")
-            sets[what] = name
-
-
-def _sets(lever: Lever) -> str | None:
-    """The field that a lever sets, if it sets just one."""
-    if lever.add_staff is not None:
-        return f"teams.{lever.add_staff}.size"
-    if lever.automate is not None:
-        return f"steps.{lever.automate}.automation"
-    long = lever.field is not None and lever.field.startswith("stages.") and ".steps." in lever.field
-    return f"steps.{lever.field.partition('.steps.')[2]}" if long and lever.field else lever.field
-
-
-def _lever_field(scenario: Scenario, name: str, lever: Lever) -> Iterator[Problem]:
-    from salessim.scenario.paths import plain, split
-
-    assert lever.field is not None
-    field, path = lever.field, ("levers", name, "field")
-    try:
-        now = plain(scenario, field)
-        keys = split(scenario, field)
-    except KeyError as wrong:
-        yield Problem(path, str(wrong.args[0]), str(wrong.args[1]))
-        return
-    if keys[0] in ("levers", "salessim", "name", "description", "provenance"):
-        yield Problem(path, f"{field!r} says nothing about the process", "choose a field below clock, teams, channels, segments or stages")
-    core = [s for s, step in scenario.steps.items() if step.core]
-    for step in core:
-        here = ["stages", scenario.stage_of(step), "steps", step]
-        if keys[: len(here)] == here or here[: len(keys)] == keys:
-            yield Problem(path, f"{step!r} is a core step, which no lever may touch", "choose a flexible step")
-            return
-    if lever.integer is not None and not (now is None or (isinstance(now, int) and not isinstance(now, bool))):
-        yield Problem(("levers", name, "integer"), f"{field!r} is {now!r}, not a whole number", "use 'choice' or 'range'")
-    if lever.range is not None:
-        yield from _range(("levers", name, "range"), field, now, lever.range)
-
-
-def _range(path: Path, field: str, now: object, bounds: tuple[object, object]) -> Iterator[Problem]:
-    """Two ends of the kind of quantity that the field holds, the smaller first."""
-    if now is None or isinstance(now, bool | dict | list):
-        yield Problem(path, f"{field!r} holds no single quantity today", "use 'choice', or give the field of a law such as 'steps.x.work.mean'")
-        return
-    if isinstance(now, int):
-        yield Problem(path, f"{field!r} is a whole number", "use 'integer: [low, high]'")
-        return
-    try:
-        scale, low = ranges.read(bounds[0])
-        high = ranges.on(scale, bounds[1])
-        ranges.on(scale, now)
-    except ValueError as wrong:
-        problem, _, remedy = str(wrong).partition("; ")
-        yield Problem(path, f"{problem} (the field is {now!r} today)", remedy)
-        return
-    if not low < high:
-        yield Problem(path, f"the range runs from {bounds[0]} to {bounds[1]}", "put the smaller first")

@@ -72,6 +72,7 @@ def parse(data: Any, positions: Positions | None = None, base: Path | None = Non
 def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
     from salessim.scenario.checks import problems
+    from salessim.scenario.lever_checks import problems as of_levers
     from salessim.scenario.model import Scenario
     from salessim.scenario.unknowns import problems as of_unknowns
 
@@ -81,7 +82,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
         scenario = Scenario.model_validate(with_dates(data, base))
     except ValidationError as wrong:
         return _told(wrong, data)
-    found = list(problems(scenario)) or list(of_unknowns(scenario))
+    found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario)]
     return found or scenario
 
 
@@ -165,8 +166,11 @@ def _fields_beside(error: Any, data: Any) -> list[str]:
     """The fields that the record of a misspelt one has."""
     from salessim.durations import LAWS
     from salessim.scenario import model
+    from salessim.scenario.kinds import KINDS
 
     loc = [k for k in error["loc"][:-1] if isinstance(k, str)]
+    if loc and loc[0] == "levers" and loc[-1] in KINDS:
+        return list(KINDS[loc[-1]].model_fields)
     if loc and loc[-1] in LAWS:
         return [f.alias or n for n, f in LAWS[loc[-1]].model_fields.items()]
     part: Any = model.Scenario

@@ -14,11 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from salessim.durations import Law, constant
 from salessim.scenario.calendars import Calendar, minutes_of_day, weekdays, zone
 from salessim.scenario.formulas import FormulaText
+from salessim.scenario.kinds import Lever
+from salessim.scenario.parts import Documented, Name, Names, Part
 from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Rate, Share
 
 ALWAYS = "always"
@@ -26,38 +28,11 @@ ALWAYS = "always"
 REST = "default"
 """The key that stands for every segment not named beside it."""
 
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
-]
-"""A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
-
 Mark = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,39}$")]
 """A name that formulas can use: letters of any script, digits and _."""
 
 WeekdayFactors = dict[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], Annotated[float, Field(ge=0, le=1e6)]]
 Factor = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])]
-"""One name or a list of names."""
-
-
-class Part(BaseModel):
-    """A frozen paragraph of the language; unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Documented(Part):
-    """A part that a reader may want a title and a provenance for."""
-
-    title: str | None = None
-    source: str | None = None
-    assumption: str | bool | None = None
 
 
 class Clock(Part):
@@ -607,53 +582,10 @@ class StandingCost(Documented):
 
     running: CostRate | None = None
     one_off: Money | None = None
+    since: Annotated[dt.date | None, Field(alias="from")] = None
+    """From this day on; from the beginning without it."""
 
-
-class Lever(Documented):
-    """One thing that may be changed, with what it costs: a field of the scenario, or a named improvement.
-
-    Exactly one of `field` (with `integer`, `choice` or `range`), `automate`, `remove`, `merge`, `add_staff`.
-    """
-
-    field: str | None = None
-    integer: tuple[int, int] | None = None
-    choice: tuple[Any, ...] | None = Field(default=None, min_length=1)
-    range: tuple[Any, Any] | None = None
-    automate: Name | None = None
-    share: Share = 1.0
-    time: Law | None = None
-    remove: Name | None = None
-    then_to: Name | None = None
-    merge: tuple[Name, Name] | None = None
-    add_staff: Name | None = None
-    up_to: Annotated[int, Field(ge=1, le=1000)] = 1
-    running_cost: CostRate | None = None
-    one_off_cost: Money | None = None
-
-    @property
-    def kind(self) -> Literal["field", "automate", "remove", "merge", "add_staff"]:
-        """Which of the five forms this lever has."""
-        kinds: tuple[Literal["field", "automate", "remove", "merge", "add_staff"], ...] = (
-            "field", "automate", "remove", "merge", "add_staff",
-        )  # fmt: skip
-        return next(k for k in kinds if getattr(self, k) is not None)
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        forms = [k for k in ("field", "automate", "remove", "merge", "add_staff") if getattr(self, k) is not None]
-        if len(forms) != 1:
-            raise ValueError(
-                "a lever has exactly one of 'field', 'automate', 'remove', 'merge' and 'add_staff', not "
-                f"{' and '.join(forms) or 'none'}; keep one"
-            )
-        domains = [d for d in ("integer", "choice", "range") if getattr(self, d) is not None]
-        if (forms == ["field"]) != (len(domains) == 1) or len(domains) > 1:
-            raise ValueError("a 'field' lever has exactly one of 'integer', 'choice' and 'range'; other levers have none")
-        if self.integer is not None and self.integer[0] > self.integer[1]:
-            raise ValueError(f"the integers run from {self.integer[0]} down to {self.integer[1]}; put the smaller first")
-        if forms in (["automate"], ["merge"]) and self.time is None:
-            raise ValueError(f"'{forms[0]}' does not say how long the step then takes; add 'time'")
-        return self
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
 
 
 def _as_unsure(value: Any) -> Any:
@@ -672,18 +604,21 @@ class Unsure(Documented):
 
     value: Law | None = None
     factor: Law | None = None
+    plus: Law | None = None
     together: str | None = None
+    rest: str | None = None
+    """Path of the share that gives or takes the difference, so that the sum of both stays."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if (self.value is None) == (self.factor is None):
-            raise ValueError("an uncertain value has a law of its own or a 'factor' on what stands there; give exactly one of them")
+        if sum(law is not None for law in (self.value, self.factor, self.plus)) != 1:
+            raise ValueError("an uncertain value has a law of its own, or a 'factor' on what stands there, or a 'plus' to it; give exactly one of them")
         return self
 
     @property
     def law(self) -> Law:
         """What is drawn."""
-        law = self.value or self.factor
+        law = self.value or self.factor or self.plus
         assert law is not None  # one of the two is given: checked above
         return law
 
@@ -713,6 +648,7 @@ class Scenario(Part):
     costs: dict[Name, StandingCost] = {}
     measures: dict[Name, OwnMeasure] = {}
     levers: dict[Name, Lever] = {}
+    """What may be changed: see `scenario.kinds`."""
     uncertain: dict[str, Annotated[tuple[UnsureLike, ...], BeforeValidator(_as_entries, json_schema_input_type=UnsureLike | tuple[UnsureLike, ...])]] = {}
     """By path: fields that nobody knows exactly, drawn once in each replication."""
     provenance: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""Taking a step out and making one of two, on the plain data of a scenario.
+"""Changes of the shape of a process, on the plain data of a scenario: a step less, one of two, several at once, a way back.
 
-Both must not win customers by sleight of hand: what a step loses is not forgotten when it is merged, and a step that
+They must not win customers by sleight of hand: what a step loses is not forgotten when it is merged, and a step that
 loses cases is only removed if somebody says where those cases go then.
 """
 
@@ -68,6 +68,10 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     ways = [i for i, r in enumerate(a.then) if r.to == second]
     if len(ways) != 1:
         raise ScenarioError(place, f"{len(ways)} routes lead from the first to the second", "choose steps joined by one route")
+    for path in data.get("uncertain", {}):
+        keys = path.split(".")
+        if {first, second} & set(keys) and {"then", "spawns"} & set(keys):
+            raise ScenarioError(place, f"{path} is uncertain, and would not be of the merged step", "take it out of 'uncertain', or write the merged step by hand")
     through, segments = a.then[ways[0]], list(data["segments"])
     share = {g: a.share_of(through, g) for g in segments}
     others = [r for i, r in enumerate(one["then"]) if i != ways[0]]
@@ -89,6 +93,84 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
         one["cost"] = f"{sum(amount for amount, _ in costs)!r} {costs[0][1]}"
     _delete(data, second)
     _redirect(data, second, first)
+
+
+def in_parallel(data: Data, *steps: str) -> None:
+    """Steps that follow each other begin at once, by way of a split; the process goes on when all have joined.
+
+    Raises:
+        ScenarioError: the steps do not follow each other, or lead elsewhere from their midst.
+    """
+    place = f"{', '.join(map(repr, steps))} in parallel"
+    if any(step_in(data, s).get("parallel") for s in steps):
+        raise ScenarioError(place, "one of them is a split already", "name steps with 'work', 'automatic' or 'customer'")
+    following = [*steps[1:], None]
+    for name, after in zip(steps, following, strict=True):
+        step = _parsed(data, name)
+        onward = [r for r in step.then if not r.lost]
+        if after is not None and ([r.to for r in onward] != [after] or not onward[0].rest):
+            raise ScenarioError(place, f"{name!r} does not simply go on to {after!r}", "name steps in their order, each with one route to the next and perhaps losses")
+        if step.milestone or step.unless or step.versions:
+            raise ScenarioError(place, f"{name!r} has a milestone, competing ends or versions", "write the steps by hand and compare the two scenarios")
+    last = step_in(data, steps[-1])
+    lost = [r for r in last["then"] if r.get("lost")]
+    if any(r.get("share") is not None for r in last["then"] if not r.get("lost")) and lost:
+        raise ScenarioError(place, f"{steps[-1]!r} both loses cases and sends them different ways", "put a step of no time behind it that sends them their ways")
+    split = f"{steps[0]} and others at once"
+    _redirect(data, steps[0], split)
+    stage = next(part for part in data["stages"].values() if steps[0] in part["steps"])
+    stage["steps"][split] = {"parallel": list(steps), "then": [r for r in last["then"] if not r.get("lost")], "title": " + ".join(step_in(data, s).get("title") or s for s in steps)}
+    spawns = [spawn for s in steps for spawn in step_in(data, s).get("spawns", [])]
+    if spawns:
+        raise ScenarioError(place, "one of them brings new cases", "let a step behind them bring these")
+    if data.get("uncertain"):
+        ways = {f"steps.{steps[-1]}.then.{w}": f"steps.{split}.then.{w}" for r in stage["steps"][split]["then"] if (w := f"to {r.get('to')}")}
+        data["uncertain"] = {next((p.replace(old, new) for old, new in ways.items() if p.startswith(f"{old}.")), p): e for p, e in data["uncertain"].items()}
+    for name in steps:
+        step_data = step_in(data, name)
+        step_data["then"] = [*[r for r in step_data["then"] if r.get("lost")], {"join": True}]
+
+
+def answer_first(data: Data, name: str, time: Any) -> None:
+    """A step of a system before the step at which cases come in: it is the response; the step itself follows."""
+    first = f"{name} at once"
+    stage = next(part for part in data["stages"].values() if name in part["steps"])
+    step = stage["steps"][name]
+    answer: Data = {"automatic": time, "then": [{"to": name}], "title": f"{step.get('title') or name}, answered at once"}
+    if step.get("milestone") == "response":
+        answer["milestone"] = step.pop("milestone")
+    stage["steps"][first] = answer
+    for channel in data["channels"].values():
+        if channel["enters"] == name:
+            channel["enters"] = first
+
+
+def with_fallback(data: Data, name: str, form: Data, mark: str) -> None:
+    """What a system fails at is done by hand: a copy of the step without the system, to which failures are sent.
+
+    Args:
+        data: of the scenario.
+        name: the step.
+        form: the step's data, or that of its version, with `automation`; changed in place.
+        mark: an attribute that holds the chance of failing; `MARK_now` holds whether this visit has failed.
+    """
+    hand = f"{name} by hand"
+    stage = next(part for part in data["stages"].values() if name in part["steps"])
+    if form.get("milestone") in ("won", "delivered"):
+        raise ScenarioError(f"automate {name!r}", f"what fails there would count as {form['milestone']}", "put the milestone on a step behind it")
+    by_hand = {k: v for k, v in form.items() if k not in ("automation", "versions", "core")}
+    by_hand["then"] = [dict(r) for r in form["then"]]
+    by_hand["title"] = f"{form.get('title') or name}, by hand after all"
+    stage["steps"][hand] = by_hand
+    form["sets"] = {**form.get("sets", {}), f"{mark}_now": f"if(automated, if(uniform < {mark}, 1, 0), 0)"}
+    worked = f"(1 - {mark}_now)"
+    ways = [
+        {**r, "factor": f"({r['factor']}) * {worked}" if r.get("factor") else worked} if r.get("share") is not None or r.get("when") else r for r in form["then"]
+    ]
+    if all(r.get("share") is not None or r.get("when") for r in ways):
+        ways[-1] = {k: v for k, v in ways[-1].items() if k not in ("share", "factor")}  # the last takes the rest, as its share was
+    form["then"] = [{"to": hand, "when": f"{mark}_now == 1"}, *ways]
+    form["spawns"] = [{**s, "when": f"({s['when']}) and {mark}_now == 0" if s.get("when") else f"{mark}_now == 0"} for s in form.get("spawns", [])]
 
 
 def _check_exact(place: str, a: Step, b: Step, through: Route) -> None:
@@ -119,30 +201,52 @@ def _times(probability: Any, share: dict[str, float]) -> Any:
     return {g: s * share_in(probability, g) for g, s in share.items()}
 
 
-def _redirect(data: Data, old: str, new: str) -> None:
-    """Whoever was sent to `old` is sent to `new`."""
+def _forms(data: Data) -> Any:
+    """Every step and every version of one."""
     for stage in data["stages"].values():
         for step in stage["steps"].values():
-            for part in [*step["then"], *step.get("spawns", []), *([step["gives_up"]] if "gives_up" in step else [])]:
-                if part.get("to") == old:
-                    part["to"] = new
+            yield step
+            yield from (version["step"] for version in step.get("versions", []))
+
+
+def _redirect(data: Data, old: str, new: str) -> None:
+    """Whoever was sent to `old` is sent to `new`, and uncertain shares of these ways are those of the new ones."""
+    for step in _forms(data):
+        for part in [*step["then"], *step.get("spawns", []), *step.get("unless", []), *([step["gives_up"]] if "gives_up" in step else [])]:
+            if part.get("to") == old:
+                part["to"] = new
+        if step.get("parallel"):
+            step["parallel"] = [new if branch == old else branch for branch in step["parallel"]]
     for channel in data["channels"].values():
         if channel["enters"] == old:
             channel["enters"] = new
+    if data.get("uncertain"):
+        data["uncertain"] = {path.replace(f".to {old}.", f".to {new}."): entries for path, entries in data["uncertain"].items()}
 
 
 def _delete(data: Data, name: str) -> None:
-    """Take a step out of its stage, and the levers that are about it."""
+    """Take a step out of its stage, and the levers and uncertain values that are about it."""
     stage = next(k for k, part in data["stages"].items() if name in part["steps"])
     del data["stages"][stage]["steps"][name]
     if not data["stages"][stage]["steps"]:
         del data["stages"][stage]
-    fields = (f"steps.{name}", f"stages.{stage}.steps.{name}")
+    for part in ("levers", "uncertain"):
+        if data.get(part):
+            data[part] = {k: v for k, v in data[part].items() if not _about(k if part == "uncertain" else v, name)}
+    for lever in data.get("levers", {}).values():
+        for field in ("needs", "excludes"):
+            if field in lever:
+                lever[field] = [other for other in lever[field] if other in data["levers"]]
 
-    def about(lever: Data) -> bool:
-        field = str(lever.get("field", ""))
-        return name in (lever.get("automate"), lever.get("remove"), lever.get("then_to"), *(lever.get("merge") or ())) or any(
-            field == f or field.startswith(f + ".") for f in fields
-        )
 
-    data["levers"] = {k: v for k, v in data.get("levers", {}).items() if not about(v)}
+_OF_OTHERS = ("title", "source", "assumption", "add_staff", "shifts", "train", "cross_train", "budget", "by", "calendar", "paid_as", "needs", "excludes")
+"""Fields of levers that name no steps."""
+
+
+def _about(said: Any, name: str) -> bool:
+    """Whether a lever or a path mentions a step."""
+    if isinstance(said, str):
+        return said == name or name in said.split(".") or f"to {name}" in said.split(".")
+    if isinstance(said, dict):
+        return any(_about(v, name) for k, v in said.items() if k not in _OF_OTHERS)
+    return isinstance(said, list) and any(_about(x, name) for x in said)

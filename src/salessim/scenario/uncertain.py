@@ -74,7 +74,7 @@ def in_words(scenario: Scenario) -> list[dict[str, Any]]:
             assumption = entry.assumption or law.assumption
             source = entry.source or law.source
             rows.append({
-                "where": path, "today": _short(plain(scenario, path)), "law": f"{'factor ' if entry.factor is not None else ''}{law.law} ({said})" if said else law.law,
+                "where": path, "today": _short(plain(scenario, path)), "law": f"{'factor ' if entry.factor is not None else 'plus ' if entry.plus is not None else ''}{law.law} ({said})" if said else law.law,
                 "origin": source or (f"assumption: {assumption}" if isinstance(assumption, str) else "assumption"),
                 "assumed": source is None or bool(assumption),
             })  # fmt: skip

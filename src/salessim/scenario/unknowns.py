@@ -65,15 +65,25 @@ def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
         data: its plain data, changed in place.
         word: random words by name.
     """
-    entries = [(e.factor is not None, path, i, e) for path, es in scenario.uncertain.items() for i, e in enumerate(es)]
+    entries = [(_turn(e), path, i, e) for path, es in scenario.uncertain.items() for i, e in enumerate(es)]
     for _, path, i, entry in sorted(entries, key=lambda e: e[:3]):
         drawn = draw(entry.law, word(name_of(path, i, entry)))
         keys = split(scenario, path)
-        now = _at(scenario, data, path, keys)
-        if entry.value is not None:
-            put(data, keys, _said(drawn, now))
+        now = standing(scenario, data, path, keys)
+        if entry.factor is not None:
+            then = times(now, drawn)
         else:
-            put(data, keys, times(now, drawn, law=hasattr(find(scenario, path), "quantile")))
+            then = plus(now, drawn) if entry.plus is not None else _said(drawn, now)
+        put(data, keys, then)
+        if entry.rest is not None:
+            other = split(scenario, entry.rest)
+            left = standing(scenario, data, entry.rest, other)
+            put(data, other, plus(left, ranges.read(now)[1] - ranges.read(then)[1]))
+
+
+def _turn(entry: Unsure) -> int:
+    """Values first, then what is added, then factors: the order in which the words would be read."""
+    return 0 if entry.value is not None else 1 if entry.plus is not None else 2
 
 
 def draw(law: Any, word: int) -> float:
@@ -93,7 +103,7 @@ def _table(law: Content) -> Any:
     return build_table([law.record])
 
 
-def _at(scenario: Scenario, data: Any, path: str, keys: list[str]) -> Any:
+def standing(scenario: Scenario, data: Any, path: str, keys: list[str]) -> Any:
     """What stands at a path in plain data; the default where the data is silent."""
     for key in keys:
         if isinstance(data, list):
@@ -112,9 +122,9 @@ def _said(number: float, now: Any) -> Any:
     return ranges.read(now)[0].words(number)
 
 
-def times(now: Any, factor: float, *, law: bool = False) -> Any:
+def times(now: Any, factor: float) -> Any:
     """What stands in a file, times a factor: a quantity, each of several, or a law of unchanged shape."""
-    if law:
+    if isinstance(now, dict) and isinstance(now.get("law"), str):
         return _LAW.validate_python(now).scaled(factor).model_dump(mode="json")
     if isinstance(now, dict):
         return {k: times(v, factor) for k, v in now.items()}
@@ -122,6 +132,16 @@ def times(now: Any, factor: float, *, law: bool = False) -> Any:
         return int(now * factor + 0.5)
     scale, number = ranges.read(now)
     return scale.words(number * factor)
+
+
+def plus(now: Any, more: float) -> Any:
+    """What stands in a file and something more, in the unit of what stands there: a quantity, or each of several."""
+    if isinstance(now, dict) and "law" not in now:
+        return {k: plus(v, more) for k, v in now.items()}
+    if isinstance(now, int):
+        return int(now + more + 0.5)
+    scale, number = ranges.read(now)
+    return scale.words(number + more)
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
@@ -159,11 +179,14 @@ def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, recor
             yield Problem(where, f"the factor is a {entry.factor.dimension}", "write plain numbers, such as 0.8")
             return
         try:
-            times(now, high, law=law)
+            times(now, high)
         except (ValueError, TypeError, AttributeError) as wrong:
             yield Problem(where, *_parts(wrong, now))
         return
-    assert entry.value is not None
+    what = entry.value or entry.plus
+    assert what is not None
+    if entry.plus is not None and isinstance(now, dict) and not law:
+        now = next(iter(now.values()))  # added to each
     if law or isinstance(now, dict | list):
         yield Problem(where, "several figures stand there, not one", "give a 'factor' on them, or the path of one of them such as 'steps.x.work.mean'")
         return
@@ -175,17 +198,24 @@ def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, recor
         except ValueError:
             yield Problem(where, f"{now!r} is not a quantity", "name a field that holds a number, a share, a time or money")
             return
-    kind = entry.value.dimension
+    kind = what.dimension
     fits = kind == "number" if scale.kind in ("number", "share", "pay", "rate") else kind == scale.kind
     if not fits:
         unit = f"; the unit is that of {now!r}" if scale.kind in ("pay", "rate") else ""
         yield Problem(where, f"the law is of {_kind(kind)} where {ranges.SAID[scale.kind]} belongs", f"write plain numbers{unit}" if scale.kind in ("number", "share", "pay", "rate") else f"write for example {now!r}")
-    elif scale.kind == "money" and any(q.text.split()[-1].upper() != scenario.currency for q in entry.value.quantities):
+    elif scale.kind == "money" and any(q.text.split()[-1].upper() != scenario.currency for q in what.quantities):
         yield Problem(where, f"the law is not in {scenario.currency}", "convert it")
-    elif scale.kind == "share" and high > 1:
-        yield Problem(where, f"the share could be {100 * high:.4g} %", "choose a law that ends at 1, such as a triangular one")
+    elif scale.kind == "share" and high + (ranges.read(now)[1] if entry.plus is not None else 0) > 1:
+        yield Problem(where, f"the share could be {100 * (high + (ranges.read(now)[1] if entry.plus is not None else 0)):.4g} %", "choose a law that ends at 1, such as a triangular one")
     elif scale.kind == "share" and low < 0:
         yield Problem(where, "the share could be negative", "choose a law that begins at 0 or above")
+    if entry.rest is not None:
+        try:
+            other = plain(scenario, entry.rest)
+            if scale.kind != "share" or ranges.read(other)[0].kind not in ("share", "number"):
+                yield Problem((*where, "rest"), "only shares give and take from each other", "remove 'rest'")
+        except (KeyError, ValueError) as wrong:
+            yield Problem((*where, "rest"), *map(str, (*wrong.args, "name the path of a share")[:2]))
 
 
 def _kind(dimension: str) -> str:

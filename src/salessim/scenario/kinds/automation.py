@@ -1,0 +1,179 @@
+"""Levers that let a system do what people do: at a step, at the first contact, for approvals, for signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from salessim.durations import Law, constant
+from salessim.scenario.kinds.base import Base, Change, Put, Reshape, Setting, Times, certain, line, said, step_path
+from salessim.scenario.parts import Name, as_list
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+Paths = Annotated[tuple[str, ...], BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...])]
+"""One path of a field or a list of them."""
+
+
+def above_zero(law: Any) -> bool:
+    """Whether a share can be anything but nothing."""
+    return law is not None and not (certain(law) and law.mean == 0)
+
+
+class Automate(Base):
+    """A system does a share of a step's visits (adoption), in its own time; what fails is done by hand after all.
+
+    `share` and `adoption` are the same.
+    """
+
+    KEY: ClassVar[str] = "automate"
+    EFFECTS: ClassVar[tuple[str, ...]] = ("adoption", "share", "time", "time_factor", "failure", "error_factor")
+    ON: ClassVar[dict[str, str]] = {"automate": "staffed", "errors": "path"}
+    automate: Name
+    adoption: Law | None = None
+    share: Law | None = None
+    time: Law | None = None
+    """The time the system takes."""
+    time_factor: Law | None = None
+    """The same in parts of today's time by hand."""
+    failure: Law | None = None
+    """Share of the system's visits that fail, after its time, and are done by hand."""
+    errors: Paths = ()
+    """Shares of routes that errors of this step cause."""
+    error_factor: Law | None = None
+
+    @model_validator(mode="after")
+    def _says_enough(self) -> Self:
+        if self.adoption is not None and self.share is not None:
+            raise ValueError("'adoption' and 'share' are the same; keep one")
+        if self.time is not None and self.time_factor is not None:
+            raise ValueError("both 'time' and 'time_factor' say how long it takes; keep one")
+        if not self.usual and self.time is None and self.time_factor is None:
+            raise ValueError("'automate' does not say how long the step then takes; add 'time' or 'time_factor'")
+        return self
+
+    @property
+    def taken(self) -> Any:
+        """The law of the share of the visits that the system does."""
+        return self.effect("adoption") or self.share or constant(1.0)
+
+    def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
+        """Automation of the step, its errors, and the way back to people."""
+        step, here = scenario.steps[self.automate], step_path(self.automate, "automation")
+        share, factor, failure = self.taken, self.effect("time_factor"), self.effect("failure")
+        time = self.time or step.time
+        yield Put(here, {"share": share.mean, "time": time.model_dump(mode="json")})
+        if not certain(share):
+            yield Put(f"{here}.share", share, "adoption")
+        if factor is not None:
+            yield Times(f"{here}.time", factor, "time")
+        error_factor = self.effect("error_factor")
+        if error_factor is not None:
+            # Errors fall where the system works: 1 - share (1 - factor), at the mean share.
+            for path in self.errors:
+                yield Times(path, line(error_factor, 1 - share.mean, share.mean), "errors")
+        if failure is not None and above_zero(share) and above_zero(failure):
+            yield Reshape("with_fallback", (self.automate,), {"failure": failure})
+
+    def phrase(self, scenario: Scenario, setting: Setting) -> str:
+        """The step and the share of its visits."""
+        return f"automate {self.automate!r} ({said(self.taken)} of visits)"
+
+
+class AnswerAtOnce(Base):
+    """Who comes is answered within minutes by a system; a person still follows up, from the same queue.
+
+    Interest no longer fades while people are waited for; it is a little less than after a person's answer (`quality`).
+    """
+
+    KEY: ClassVar[str] = "answer_at_once"
+    EFFECTS: ClassVar[tuple[str, ...]] = ("quality",)
+    ON: ClassVar[dict[str, str]] = {"answer_at_once": "staffed"}
+    answer_at_once: Name
+    time: Law = constant("2 min")
+    quality: Law | None = None
+
+    def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
+        """A step before the first; shares that faded are steady, times the quality."""
+        quality = self.effect("quality")
+        assert quality is not None
+        for i, route in enumerate(scenario.steps[self.answer_at_once].then):
+            if route.fades is not None and route.fades.of == "queue":
+                yield Put(step_path(self.answer_at_once, "then", str(i), "fades"), None)
+                yield Times(step_path(self.answer_at_once, "then", str(i), "share"), quality, "quality")
+        yield Reshape("answer_first", (self.answer_at_once,), {"time": self.time.model_dump(mode="json")})
+
+    def phrase(self, scenario: Scenario, setting: Setting) -> str:
+        """The step."""
+        quality = self.effect("quality")
+        return f"answer at once before {self.answer_at_once!r} ({said(quality)} of the interest kept)"
+
+    def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Somebody must come there first, and interest must fade."""
+        if self.answer_at_once not in scenario.steps:
+            return
+        if all(c.enters != self.answer_at_once for c in scenario.channels.values()):
+            yield ("answer_at_once",), f"no channel enters at {self.answer_at_once!r}", "name the step at which cases come in"
+        elif not any(r.fades and r.fades.of == "queue" for r in scenario.steps[self.answer_at_once].then):
+            yield ("answer_at_once",), f"interest does not fade at {self.answer_at_once!r}, so that a faster answer would change nothing", "give a route 'fades', or choose another step"
+
+
+class ApproveByRule(Base):
+    """A rule gives a share of the approvals at once: the small and the usual ones; the step itself stays, for every case."""
+
+    KEY: ClassVar[str] = "approve_by_rule"
+    EFFECTS: ClassVar[tuple[str, ...]] = ("share", "value_factor")
+    KEEPS_CORE: ClassVar[bool] = True
+    ON: ClassVar[dict[str, str]] = {"approve_by_rule": "staffed"}
+    approve_by_rule: Name
+    share: Law | None = None
+    time: Law = constant("1 min")
+    value_factor: Law | None = None
+    """What remains of the value of deals: nobody looks at the margin of those."""
+
+    def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
+        """The step is automated for a share; deals are worth a little less."""
+        share, value = self.effect("share") or constant(1.0), self.effect("value_factor")
+        yield Put(step_path(self.approve_by_rule, "automation"), {"share": share.mean, "time": self.time.model_dump(mode="json")})
+        if not certain(share):
+            yield Put(step_path(self.approve_by_rule, "automation", "share"), share, "share")
+        if value is not None:
+            for name, segment in sorted(scenario.segments.items()):
+                if segment.value is not None:
+                    yield Times(f"segments.{name}.value", value, "value")
+
+    def phrase(self, scenario: Scenario, setting: Setting) -> str:
+        """The step and the share."""
+        return f"approve by rule at {self.approve_by_rule!r} ({said(self.effect('share') or constant(1.0))})"
+
+
+class SignElectronically(Base):
+    """A share of the customers sign within hours; the others take the time they take."""
+
+    KEY: ClassVar[str] = "sign_electronically"
+    EFFECTS: ClassVar[tuple[str, ...]] = ("fast_share",)
+    KEEPS_CORE: ClassVar[bool] = True
+    ON: ClassVar[dict[str, str]] = {"sign_electronically": "customer"}
+    sign_electronically: Name
+    fast_share: Law | None = None
+    fast: Law = Field(default=constant("4 h"))
+    """The time they take."""
+
+    def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
+        """The customer's time becomes a mixture."""
+        step, fast_share = scenario.steps[self.sign_electronically], self.effect("fast_share")
+        assert fast_share is not None
+        times = [(step_path(self.sign_electronically, "customer"), step.time)]
+        times += [(step_path(self.sign_electronically, "time_by_segment", g), law) for g, law in sorted(step.time_by_segment.items())]
+        for path, law in times:
+            parts = [{"share": fast_share.mean, "of": self.fast.model_dump(mode="json")}, {"share": 1 - fast_share.mean, "of": law.model_dump(mode="json")}]
+            yield Put(path, {"law": "mixture", "parts": parts})
+            if not certain(fast_share):
+                yield Put(f"{path}.parts.0.share", fast_share, "fast", rest=f"{path}.parts.1.share")
+
+    def phrase(self, scenario: Scenario, setting: Setting) -> str:
+        """The step and the share."""
+        return f"sign electronically at {self.sign_electronically!r} ({said(self.effect('fast_share'))} within hours)"

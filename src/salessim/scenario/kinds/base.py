@@ -1,0 +1,214 @@
+"""What all levers have in common, and the changes that they are made of.
+
+A lever says what it does as a list of changes to fields, and of operations where the shape of the process changes.
+What an effect is may be uncertain: it is then drawn once per replication (`scenario.unknowns`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from salessim.durations import Law
+from salessim.durations.specs import Constant, Triangular, Uniform
+from salessim.scenario.kinds.priors import usual
+from salessim.scenario.parts import Documented, Name, Names, Part
+from salessim.units import CostRate, Duration, Money, Quantity, Share
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+Setting = Any
+
+
+@dataclass(frozen=True)
+class Put:
+    """A field takes a value: as a file would have it, or drawn from a law."""
+
+    path: str
+    value: Any
+    draw: str = ""
+    rest: str | None = None
+    """Path of the share that gives or takes the difference."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What stands in a field is multiplied."""
+
+    path: str
+    law: Law
+    draw: str = ""
+
+
+@dataclass(frozen=True)
+class Plus:
+    """Something is added to the quantity in a field."""
+
+    path: str
+    law: Law
+    draw: str = ""
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """An operation of `scenario.surgery`, by name."""
+
+    what: Literal["add_step", "with_fallback", "answer_first", "in_parallel", "merge", "remove", "course"]
+    steps: tuple[str, ...]
+    how: dict[str, Any] = field(default_factory=dict)
+    takes: tuple[str, ...] = ()
+    """Steps that are gone afterwards, or are no longer what they were: nobody else's to change."""
+
+
+Change = Put | Times | Plus | Reshape
+
+
+class Dip(Part):
+    """While a change is being learnt, teams are slower."""
+
+    factor: Annotated[float, Field(gt=0, le=1)]
+    lasts: Annotated[Duration, Field(alias="for")]
+    teams: Names = ()
+    """Those who work at the steps that change, without it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
+
+
+class Rollout(Part):
+    """From which day on, and for which share of the cases; without a day from the beginning, without a share for all."""
+
+    since: Annotated[dt.date | None, Field(alias="from")] = None
+    share: Share = 1.0
+    dip: Dip | None = None
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
+
+
+class Base(Documented):
+    """One thing that may be changed, with what it costs, what it needs and what it cannot go with.
+
+    A lever that says nothing about its effect has the usual one (`priors`), which is an assumption; one that says
+    something has exactly what it says.
+    """
+
+    KEY: ClassVar[str]
+    """The field by which the kind is known."""
+    EFFECTS: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold its effect."""
+    KEEPS_CORE: ClassVar[bool] = False
+    """Whether it may act on core steps: every visit still takes place, by the same way."""
+    ON: ClassVar[dict[str, str]] = {}
+    """Fields that name a "step", "staffed", "team", "calendar", "skill", "channel", "cost" or "path"."""
+
+    running_cost: CostRate | None = None
+    one_off_cost: Money | None = None
+    needs: Names = ()
+    """Levers without which this one does nothing."""
+    excludes: Names = ()
+    """Levers that cannot be pulled together with this one."""
+    rollout: Rollout | None = None
+
+    @property
+    def kind(self) -> str:
+        """Which kind it is."""
+        return self.KEY
+
+    @property
+    def usual(self) -> bool:
+        """Whether it says nothing about its effect, so that the usual one is taken."""
+        return bool(self.EFFECTS) and all(getattr(self, f) is None for f in self.EFFECTS)
+
+    def effect(self, name: str) -> Any:
+        """The law of an effect: as written, or the usual one; None for no effect."""
+        return usual(self.KEY, name) if self.usual else getattr(self, name)
+
+    @property
+    def rests_on(self) -> str | None:
+        """What it rests on besides data and sources, for people; None if every effect has a source."""
+        if isinstance(self.assumption, str):
+            return self.assumption
+        if self.usual:
+            return "the usual effect of its kind"
+        if self.assumption or (self.source is None and self.EFFECTS):
+            return "effect and cost"
+        return None
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings to choose from; the first leaves the process as it is."""
+        return False, True
+
+    def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
+        """What a setting does to a scenario."""
+        raise NotImplementedError
+
+    def phrase(self, scenario: Scenario, setting: Setting) -> str:
+        """What a setting means, for people."""
+        raise NotImplementedError
+
+    def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """(path below the lever, problem, remedy) of what names and steps alone do not tell."""
+        return iter(())
+
+
+def number(value: float) -> Constant:
+    """A certain number as a law."""
+    return Constant(value=Quantity(value, "number", repr(value)))
+
+
+def certain(law: Any) -> bool:
+    """Whether a law leaves nothing open."""
+    low, high = (getattr(law, f).value if hasattr(law, f) else None for f in ("low", "high"))
+    return law.law == "constant" or (low is not None and low == high)
+
+
+def line(law: Any, at_zero: float, slope: float) -> Law:
+    """The law of at_zero + slope X, for what people can guess: constant, uniform and triangular laws.
+
+    Raises:
+        ValueError: another law.
+
+    Example:
+        >>> line(number(0.2), 1.0, -1.0).mean
+        0.8
+    """
+    def moved(q: Quantity) -> Quantity:
+        return Quantity(at_zero + slope * q.value, "number", repr(at_zero + slope * q.value))
+
+    provenance = {"source": law.source, "assumption": law.assumption}
+    if isinstance(law, Constant):
+        return Constant(value=moved(law.value), **provenance)
+    if isinstance(law, Uniform | Triangular):
+        ends = sorted([moved(law.low), moved(law.high)], key=lambda q: q.value)
+        middle = {"mode": moved(law.mode)} if isinstance(law, Triangular) else {}
+        return type(law)(law=law.law, low=ends[0], high=ends[1], **middle, **provenance)
+    raise ValueError(f"a {law.law} law cannot be turned round; give a number, a uniform or a triangular law")
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Names for people: 'a', 'b' and 'c'."""
+    quoted = [repr(n) for n in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def said(law: Any, percent: bool = True) -> str:
+    """A number or a law for people, by its mean: "about 75 %" if it is uncertain."""
+    text = f"{100 * law.mean:.3g} %" if percent else f"{law.mean:.3g}"
+    return text if certain(law) else f"about {text}"
+
+
+def step_path(step: str, *field_names: str) -> str:
+    """The path of a field of a step."""
+    return ".".join(("steps", step, *field_names))
+
+
+def time_field(scenario: Scenario, step: str) -> str:
+    """The field that holds a step's time."""
+    return scenario.steps[step].kind
+
+
+__all__ = ["Base", "Change", "Dip", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Times", "certain", "line", "listed", "number", "said", "step_path", "time_field"]

@@ -1,0 +1,13 @@
+"""Levers: what may be changed about a process, how a setting changes the scenario, and what it costs.
+
+A lever that is off leaves the scenario as it was, the same object. Settings are plain: False or 0 for a named lever that
+is off, True or a count for one that is on, and for a field its value as a file would have it (a range: a number in the
+unit of its first bound, times in ticks).
+"""
+
+from salessim.scenario.kinds import Base, Setting
+from salessim.scenario.levers.pull import apply, misfits
+from salessim.scenario.levers.settings import domain, is_today, repaired, scale_of, today
+from salessim.scenario.levers.words import assumed, in_words, propose
+
+__all__ = ["Base", "Setting", "apply", "assumed", "domain", "in_words", "is_today", "misfits", "propose", "repaired", "scale_of", "today"]

@@ -1,0 +1,99 @@
+"""The settings of levers: which there are, which is today's, and which go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from salessim.errors import ScenarioError
+from salessim.scenario import ranges
+from salessim.scenario.kinds import Base, SetField, Setting
+from salessim.scenario.loader import parse, to_data
+from salessim.scenario.paths import plain, put, split
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+
+def domain(lever: Base) -> tuple[Setting, ...]:
+    """The settings of a lever: all of them, or its two ends if it has a scale."""
+    return lever.settings()
+
+
+def scale_of(lever: Base) -> ranges.Scale | None:
+    """The scale of a lever that takes anything between two ends; None for one with single settings."""
+    if isinstance(lever, SetField):
+        return ranges.read(lever.range[0])[0] if lever.range is not None else None
+    return getattr(lever, "scale", None)
+
+
+def today(scenario: Scenario, lever: Base) -> Setting:
+    """The setting that leaves the scenario as it is; None for a field that is not set."""
+    if isinstance(lever, SetField):
+        value, scale = plain(scenario, lever.field), scale_of(lever)
+        return ranges.on(scale, value) if scale is not None else value
+    if hasattr(lever, "today"):
+        return lever.today(scenario, plain)
+    return lever.settings()[0]
+
+
+def is_today(scenario: Scenario, lever: Base, setting: Setting) -> bool:
+    """Whether a setting leaves the scenario as it is, also if it says so in other words ("10 min", "600 s")."""
+    now = today(scenario, lever)
+    if isinstance(setting, bool) == isinstance(now, bool) and setting == now:
+        return True
+    if not isinstance(lever, SetField) or lever.choice is None or setting is None:
+        return False
+    data = to_data(scenario)
+    put(data, split(scenario, lever.field), setting)
+    return parse(data) == scenario
+
+
+def check(scenario: Scenario, name: str, lever: Base, setting: Setting) -> None:
+    """Refuse a setting that the lever does not have.
+
+    Raises:
+        ScenarioError: with those to choose from.
+    """
+    options, now, scale = domain(lever), today(scenario, lever), scale_of(lever)
+    if scale is not None:
+        number = isinstance(setting, int | float) and not isinstance(setting, bool)
+        ok = setting == now or (number and min(options) <= setting <= max(options))
+        text = f"{scale.words(options[0])} to {scale.words(options[1])}"
+    else:
+        ok = any(setting == o and isinstance(setting, bool) == isinstance(o, bool) for o in options) or setting == now
+        text = ", ".join(map(str, options))
+    if not ok:
+        raise ScenarioError(f"lever {name!r}", f"the setting {setting!r} is not possible", f"choose from {text}")
+
+
+def check_together(scenario: Scenario, pulled: Iterable[str]) -> None:
+    """Refuse levers without what they need, or with what they exclude.
+
+    Raises:
+        ScenarioError: with both levers.
+    """
+    on = sorted(pulled)
+    for name in on:
+        lever = scenario.levers[name]
+        missing = [n for n in lever.needs if n not in on]
+        if missing:
+            raise ScenarioError(f"lever {name!r}", f"it needs {missing[0]!r}, which is not pulled", f"pull {missing[0]!r} as well, or neither")
+        clash = [n for n in on if n != name and (n in lever.excludes or name in scenario.levers[n].excludes)]
+        if clash:
+            raise ScenarioError(f"levers {min(name, clash[0])!r} and {max(name, clash[0])!r}", "they exclude each other", "pull one of them only")
+
+
+def repaired(scenario: Scenario, settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """The nearest settings that may go together: what excludes a lever that comes before by name, or lacks what it needs, is off."""
+    result = dict(settings)
+    on = [n for n in sorted(result) if not is_today(scenario, scenario.levers[n], result[n])]
+    kept: list[str] = []
+    for name in on:
+        lever = scenario.levers[name]
+        if any(n in lever.excludes or name in scenario.levers[n].excludes for n in kept):
+            continue
+        kept.append(name)
+    while bare := [n for n in kept if not set(scenario.levers[n].needs) <= set(kept)]:
+        kept = [n for n in kept if n not in bare]
+    return result | {n: today(scenario, scenario.levers[n]) for n in on if n not in kept}

@@ -1,0 +1,86 @@
+"""Levers for people: what a setting means, what it rests on, and what could be tried where none is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from salessim.scenario.checks import roles_of_step
+from salessim.scenario.kinds import Base, SetField, Setting
+from salessim.scenario.kinds.automation import Automate
+from salessim.scenario.levers.settings import is_today, scale_of, today
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+
+def in_words(scenario: Scenario, settings: Mapping[str, Setting], *, assumptions: bool = False) -> list[str]:
+    """What a setting of the levers means, a phrase each; nothing for levers that stay as they are.
+
+    Args:
+        assumptions: whether effects without a source are marked as such.
+    """
+    result = []
+    for name in sorted(settings):
+        lever, setting = scenario.levers[name], settings[name]
+        if is_today(scenario, lever, setting):
+            continue
+        text = _phrase(scenario, lever, setting)
+        since = f", from {lever.rollout.since}" if lever.rollout and lever.rollout.since else ""
+        share = f", for {100 * lever.rollout.share:.3g} % of the cases" if lever.rollout and lever.rollout.share < 1 else ""
+        mark = " [assumed]" if assumptions and lever.rests_on is not None else ""
+        result.append(f"{text}{since}{share}{mark}")
+    return result
+
+
+def assumed(scenario: Scenario, settings: Mapping[str, Setting]) -> list[str]:
+    """What the pulled levers rest on besides data and sources, a sentence each."""
+    found = []
+    for name in sorted(settings):
+        lever = scenario.levers[name]
+        if lever.rests_on is not None and not is_today(scenario, lever, settings[name]):
+            found.append(f"{lever.title or name} rests on an assumption: {lever.rests_on}.")
+    return found
+
+
+def _phrase(scenario: Scenario, lever: Base, setting: Setting) -> str:
+    if lever.title:
+        return lever.title + (f": {_said(lever, setting)}" if not isinstance(setting, bool) else "")
+    if not isinstance(lever, SetField):
+        return lever.phrase(scenario, setting)
+    now, keys = today(scenario, lever), lever.field.split(".")
+    if len(keys) == 3 and keys[0] == "teams" and keys[2] == "size":
+        return f"{scenario.teams[keys[1]].title or keys[1]}: {now} → {setting} people"
+    return f"{lever.field}: {_said(lever, now)} → {_said(lever, setting)}"
+
+
+def _said(lever: Base, setting: Setting) -> str:
+    """A setting as a person would write it."""
+    if setting is None:
+        return "not set"
+    scale = scale_of(lever)
+    if scale is not None:
+        return str(scale.words(setting))
+    if isinstance(setting, dict):
+        return ", ".join(f"{k} {v}" for k, v in setting.items() if k not in ("source", "assumption"))
+    return str(setting)
+
+
+def propose(scenario: Scenario) -> dict[str, Base]:
+    """Levers for a scenario that declares none: a little more or less staff, and automation of flexible steps.
+
+    What automation would achieve is not in any log: the effect is an assumption and says so.
+    """
+    result: dict[str, Base] = {}
+    used = {team for step in scenario.steps.values() for role in roles_of_step(step) for team in role.by}
+    for name in sorted(used):
+        size = scenario.teams[name].size
+        spread = max(1, round(size * 0.2))
+        result[f"staff {name}"] = SetField(field=f"teams.{name}.size", integer=(max(1, size - spread), size + 2 * spread))
+    for name, step in sorted(scenario.steps.items()):
+        if step.kind == "work" and not step.core and not step.together_with:
+            result[f"automate {name}"] = Automate.model_validate(
+                {"automate": name, "share": 0.3, "time": "1 min", "running_cost": f"1500 {scenario.currency}/month",
+                 "one_off_cost": f"20000 {scenario.currency}", "assumption": "share, time and cost; not learnt from data"}
+            )  # fmt: skip
+    return result

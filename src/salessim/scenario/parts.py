@@ -1,0 +1,35 @@
+"""What every paragraph of a scenario is made of: frozen records that know their fields, and names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
+]
+"""A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
+
+
+def as_list(value: Any) -> Any:
+    """A single word as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[Name, ...], BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...])]
+"""One name or a list of names."""
+
+
+class Part(BaseModel):
+    """A frozen paragraph of the language; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Documented(Part):
+    """A part that a reader may want a title and a provenance for."""
+
+    title: str | None = None
+    source: str | None = None
+    assumption: str | bool | None = None
