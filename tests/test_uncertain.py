@@ -269,7 +269,7 @@ def test_comparisons_tell_ignorance_about_the_change() -> None:
         ("clock.horizon", {"factor": UNIFORM}, "not a matter of ignorance"),
         ("segments.all.value.value", {"law": "uniform", "low": "90 USD", "high": "95 USD"}, "the law is not in EUR"),
         ("channels.web.arrivals.rate", {"law": "uniform", "low": "1 h", "high": "2 h"}, "write plain numbers"),
-        ("steps.send.automatic", [{"law": "uniform", "low": "1 h", "high": "2 h"}] * 2, "several figures stand there"),
+        ("steps.send.automatic", [{"law": "uniform", "low": "1 h", "high": "2 h"}] * 2, "two laws of the value itself"),
         ("teams.desk.cost", [{"law": "uniform", "low": 1, "high": 2}] * 2, "two laws of the value itself"),
     ],
 )  # fmt: skip

@@ -441,6 +441,7 @@ def compare(
     """Compare scenarios with the first one, pair by pair under common random numbers."""
     from salessim import experiment, ignorance
     from salessim.measures import MEASURES, about, unit
+    from salessim.payback import payback
 
     loaded = [_load(path) for path in scenarios]
     with _Progress("replications", quiet) as progress:
@@ -473,6 +474,11 @@ def compare(
         head = ["could be**", "ignorance**"] if base.echoes is not None else []
         _table(["", "before", "after", "change", "interval", *head, "unit", "saved*", ""], rows)
         click.echo("* how many times fewer replications the common random numbers need")
+        found = payback(comparison, i)
+        if found is not None:
+            click.echo(found.sentence())
+        for text in experiment.assumed_levers(other.scenario):
+            _say(f"note: {text}")
         if head:
             click.echo("*" + ignorance.in_words(base.scenario, other.scenario))
             for text in ignorance.drivers_in_words(comparison, _headline(loaded[0], names), i):

@@ -419,6 +419,12 @@ def busy(results: Results, team: str) -> float:
     return value if math.isfinite(value) else 1.0
 
 
+def assumed_levers(scenario: Scenario) -> list[str]:
+    """The levers whose effect in a design rests on an assumption, a sentence each."""
+    said = (text.partition(": assumption: ") for key, text in sorted(scenario.provenance.items()) if key.startswith("lever "))
+    return [f"{what} rests on an assumption: {why}." for what, sign, why in said if sign]
+
+
 def cautions(results: Results) -> list[str]:
     """What a sceptic should know: unstable teams, a warm-up that is too short, few replications."""
     scenario, found = results.scenario, []
@@ -440,6 +446,7 @@ def cautions(results: Results) -> list[str]:
         )
     elif not cut.valid:
         found.append("No steady state is found before half of the run (MSER-5): demand changes over time, or the run is short. Read the figures as averages over this period.")
+    found += assumed_levers(scenario)
     if len(results.numbers) < 10:
         found.append(f"Only {len(results.numbers)} replications: intervals are wide.")
     return found

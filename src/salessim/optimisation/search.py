@@ -22,6 +22,7 @@ from salessim.ignorance import echo_all
 from salessim.measures import MEASURES, about, unit
 from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
+from salessim.payback import payback
 from salessim.scenario.checks import nearest
 from salessim.scenario.levers import assumed, in_words, propose
 
@@ -94,7 +95,7 @@ class Best:
         return sum(t.refused is not None for t in self.distinct)
 
     def sentences(self) -> list[str]:
-        """The recommendation in three sentences, each of them true whatever came out."""
+        """The recommendation in three sentences, each of them true whatever came out; a fourth says when one-off costs are made up for."""
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
         if not self.changed:
             if not any(t.feasible for t in self.trials):
@@ -107,10 +108,12 @@ class Best:
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
+        paid = payback(self.final)
         return [
             f"Recommended: {'; '.join(self.words)}.",
             f"On {len(self.final.base.numbers)} fresh pairs of runs: {'; '.join(parts)} (95 % intervals).",
             f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
+            *([paid.sentence()] if paid is not None else []),
         ]
 
     def _said(self, name: str) -> str:
@@ -247,7 +250,7 @@ class _Evaluator:
 
     def __call__(self, number: int, settings: Settings) -> Trial:
         key = self.space.key(settings)
-        words = tuple(in_words(self.space.scenario, settings))
+        words = tuple(in_words(self.space.scenario, settings, assumptions=True))
         if key in self.seen:
             known = self.seen[key]
             return Trial(number, settings, words, known.values, known.refused, known.feasible)
@@ -331,11 +334,11 @@ def _choose(
         if why is None:
             flattery = {n: trial.values[n] - comparison.results[1].estimate(n).value for n in objectives}
             return Best(design, today, trial.settings, trial.words, objectives, bounds, tuple(done), tuple(t.number for t in front),
-                        echo_all(comparison, engine="compiled", workers=workers), flattery, space.size, True, chosen=trial)  # fmt: skip
+                        echo_all(comparison, engine="compiled", workers=workers), flattery, space.possible, True, chosen=trial)  # fmt: skip
         rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."
     same = Comparison((base_results, base_results))
     return Best(today, today, space.today, (), objectives, bounds, tuple(done), tuple(t.number for t in front), same,
-                dict.fromkeys(objectives, 0.0), space.size, False, rejected)  # fmt: skip
+                dict.fromkeys(objectives, 0.0), space.possible, False, rejected)  # fmt: skip
 
 
 def _pruned(evaluate: _Evaluator, trial: Trial, gain: Callable[[Trial], tuple[float, int]], indifference: float) -> Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
 Settings = dict[str, Any]
+MOST_COUNTED = 50_000
+"""Designs that are counted one by one."""
 RANGE_STEPS = 11
 """Points to which a range is rounded: finer differences drown in noise and would never be pooled."""
 
@@ -41,6 +44,15 @@ class Space:
         for options in self.options.values():
             result *= len(options)
         return result
+
+    @cached_property
+    def possible(self) -> int:
+        """How many designs there are whose levers may go together; all of them where they are too many to count."""
+        if self.size > MOST_COUNTED or not any(lever.needs or lever.excludes for lever in self.scenario.levers.values()):
+            return self.size
+        names = list(self.options)
+        combined = (dict(zip(names, c, strict=True)) for c in itertools.product(*self.options.values()))
+        return sum(self.repaired(settings) == settings for settings in combined)
 
     def design(self, settings: Mapping[str, Any], name: str | None = None) -> Scenario:
         """The scenario with these settings."""

@@ -56,7 +56,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
         title = names[0]
     details = [figures.detail(r) for r in comparison.results]
     notes = best.cautions() if best is not None else []
-    notes += [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r)]
+    notes += [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r) if text not in notes]
     return environment.from_string(template).render(
         title=title,
         subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "

@@ -215,6 +215,22 @@ def next_steps(step: Step, segment: str) -> set[str]:
     return found
 
 
+def _join(scenario: Scenario, step: Step, segment: str, without: str | None) -> bool:
+    """Whether all branches of a split can join without coming to a step; true for what is no split."""
+    for start in step.parallel or () if without is not None else ():
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            name = todo.pop()
+            if name in seen or name == without or name not in scenario.steps:
+                continue
+            seen.add(name)
+            todo += next_steps(scenario.steps[name], segment)
+        if not any(r.join for name in seen for r in scenario.steps[name].then):
+            return False
+    return True
+
+
 def reachable(scenario: Scenario, without: str | None = None) -> set[tuple[str, str]]:
     """(step, segment) that some case can come to, or its parent's customer; or those it can come to without a step."""
     steps = scenario.steps
@@ -226,7 +242,7 @@ def reachable(scenario: Scenario, without: str | None = None) -> set[tuple[str, 
             continue
         found.add(here)
         step = steps[name]
-        todo += [(to, segment) for to in next_steps(step, segment)]
+        todo += [(to, segment) for to in next_steps(step, segment) if to in (step.parallel or ()) or _join(scenario, step, segment, without)]
         spawns = [*step.spawns, *(s for v in step.versions for s in v.step.spawns)]
         todo += [(s.to, s.segment or segment) for s in spawns if share_in(s.probability, segment) > 0]
     return found

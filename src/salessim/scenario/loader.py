@@ -143,11 +143,19 @@ def _explain(error: Any, data: Any) -> Problem:
     return Problem(path, f"{value[:60]}: {said}", _REMEDIES.get(kind, "correct the value"))
 
 
+def _kinds() -> frozenset[str]:
+    from salessim.scenario.kinds import KINDS
+
+    return frozenset(KINDS)
+
+
 def _in_file(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
     """Pydantic's location without the tags of unions, which the file does not have."""
     path: list[str | int] = []
     here = data
     for i, key in enumerate(loc):
+        if i == 2 and loc[0] == "levers" and key in _kinds():
+            continue  # the tag, although a field of that name exists
         if isinstance(here, dict) and (key in here or str(key) in here):
             key = key if key in here else str(key)
             path.append(key)

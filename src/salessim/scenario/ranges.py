@@ -49,6 +49,8 @@ def read(value: Any) -> tuple[Scale, float]:
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Scale("number"), float(value)
+    if isinstance(value, str) and re.fullmatch(r"0?\.\d+(e-?\d+)?|[01](\.0*)?|\d(\.\d+)?e-\d+", value):
+        return Scale("share"), float(value)  # shares that no percentage says exactly
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min', '40 %' or '30 EUR/hour'")
     if value.strip().endswith(("%", "％")):

@@ -70,6 +70,8 @@ def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
         drawn = draw(entry.law, word(name_of(path, i, entry)))
         keys = split(scenario, path)
         now = standing(scenario, data, path, keys)
+        if isinstance(now, dict) and now.get("law") == "constant":
+            keys, now = [*keys, "value"], now["value"]
         if entry.factor is not None:
             then = times(now, drawn)
         else:
@@ -170,7 +172,9 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
 def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, record: Any, now: Any) -> Iterator[Problem]:
     """Whether an uncertain value is of the kind of quantity that stands there, and stays in its bounds."""
     low, high = draw(entry.law, LOWEST), draw(entry.law, HIGHEST)
-    law = hasattr(record, "quantile")
+    if getattr(record, "law", "") == "constant":
+        now = now["value"] if isinstance(now, dict) else now  # a constant is its value
+    law = hasattr(record, "quantile") and record.law != "constant"
     if now is None:
         yield Problem(where, "nothing stands there today", "give the field its usual value first")
         return

@@ -62,7 +62,7 @@ class Train(Base):
     train: Name
     at: Names = ()
     """The steps that are taught; all that the team alone works at, without it."""
-    days: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    days: Annotated[Paths, Field(max_length=100)] = ()
     """Off the floor: "2026-03-02", "2026-03-02 to 2026-03-04"."""
     time_factor: Law | None = None
     errors: Paths = ()

@@ -18,6 +18,7 @@ from salessim.errors import ScenarioError
 from salessim.scenario import surgery
 from salessim.scenario.checks import Problem, nearest, reachable, roles_of_step
 from salessim.scenario.kinds import Base, Change, Plus, Put, Reshape, Setting, Times, certain
+from salessim.scenario.lever_checks import problems as of_levers
 from salessim.scenario.levers.settings import check, check_together, domain, is_today, scale_of, today
 from salessim.scenario.loader import parse, to_data
 from salessim.scenario.paths import put, split
@@ -74,11 +75,34 @@ def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None 
     _carry_out(scenario, data, changes)
     for lever_name, lever in pulled.items():
         _charge(scenario, data, lever_name, lever, settings[lever_name])
+        origin = f"assumption: {lever.rests_on}" if lever.rests_on is not None else lever.source
+        if origin:
+            data.setdefault("provenance", {})[f"lever {lever_name}"] = f"{lever.title or lever_name}: {origin}"
     if name is not None:
         data["name"] = name
+    _settle_levers(scenario, data, pulled)
     design = parse(data)
-    _check_core(scenario, design, any(lever.KEEPS_CORE for lever in pulled.values()))
+    beside = {s for p in changes if isinstance(p.change, Reshape) and p.change.what == "in_parallel" for s in p.change.steps}
+    _check_core(scenario, design, any(lever.KEEPS_CORE for lever in pulled.values()), beside)
     return design
+
+
+def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str, Base]) -> None:
+    """What has been pulled is no longer to be pulled, unless it is a field; what it excludes or makes impossible goes, too."""
+    done = {n for n, lever in pulled.items() if lever.KEY != "field"}
+    gone = done | {n for n, other in scenario.levers.items() if n not in pulled and (set(other.excludes) & set(pulled) or any(n in p.excludes for p in pulled.values()))}
+    left = {n: lever for n, lever in data.pop("levers", {}).items() if n not in gone}
+    parse(data)  # what is wrong with the design itself is said first
+    while left:
+        for lever in left.values():
+            for field in ("needs", "excludes"):
+                if field in lever:
+                    lever[field] = [n for n in lever[field] if n not in (done if field == "needs" else gone)]
+        data["levers"] = left
+        bad = {p.path[1] for p in of_levers(type(scenario).model_validate(data))}
+        if not bad:
+            return
+        left = {n: lever for n, lever in left.items() if n not in bad}
 
 
 def _changes_of(scenario: Scenario, name: str, lever: Base, setting: Setting) -> list[Change]:
@@ -157,8 +181,13 @@ def _check_apart(scenario: Scenario, changes: list[_Pulled]) -> None:
                 )
 
 
-def _check_core(today: Scenario, design: Scenario, keeps_visits: bool) -> None:
-    """Core steps are as they were, and what could only be reached through one still cannot be reached around it."""
+def _check_core(today: Scenario, design: Scenario, keeps_visits: bool, beside: set[str]) -> None:
+    """Core steps are as they were, and what could only be reached through one still cannot be reached around it.
+
+    Args:
+        keeps_visits: whether the time of core steps may have changed.
+        beside: steps that are now passed at the same time, not one after the other.
+    """
     for core in (name for name, step in today.steps.items() if step.core):
         before, after = today.steps[core], design.steps.get(core)
         # Targets may have been renamed by a removal elsewhere; a lever that keeps every visit may change its time.
@@ -166,7 +195,7 @@ def _check_core(today: Scenario, design: Scenario, keeps_visits: bool) -> None:
         if after is None or (after.model_copy(update=free) != before and not _same(after.model_copy(update=free), before)):
             raise ScenarioError("levers", f"the core step {core!r} would change", "leave it as it is")
         guarded = reachable(today) - reachable(today, without=core)
-        around = sorted(step for step, segment in guarded & reachable(design, without=core) if step != core)
+        around = sorted(step for step, segment in guarded & reachable(design, without=core) if step != core and not (core in beside and step in beside))
         if around:
             raise ScenarioError("levers", f"step {around[0]!r} could be reached around the core step {core!r}", "leave the way through it")
 
