@@ -573,3 +573,15 @@ def test_commands_mark_what_is_assumed(tmp_path: Path) -> None:
 def test_draws_are_the_same_whatever_the_other_levers() -> None:
     law = PRIORS["automate"]["adoption"].law
     assert 0.5 <= draw(law, 1 << 62) <= draw(law, 3 << 62) <= 0.95
+
+
+def test_the_reference_lists_every_kind_field_and_usual_effect() -> None:
+    text = (Path(__file__).parent.parent / "docs/reference/levers.md").read_text()
+    common = {"title", "source", "assumption", "running_cost", "one_off_cost", "needs", "excludes", "rollout"}
+    for kind, record in KINDS.items():
+        row = next(r for r in text.splitlines() if r.startswith(f"| `{kind}"))
+        missing = [f for f in record.model_fields if f != kind and f not in common and f"`{f}" not in row]
+        assert missing == [], kind
+    for kind, effects in PRIORS.items():
+        for name, prior in effects.items():
+            assert f"| `{kind}` | `{name}` | {prior.low:g} / {prior.mode:g} / {prior.high:g} | {prior.what} | {prior.source or 'assumption'} |" in text

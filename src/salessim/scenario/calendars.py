@@ -234,7 +234,8 @@ def dates(text: str) -> list[dt.date]:
     return [first + dt.timedelta(days=i) for i in range((last - first).days + 1)]
 
 
-def public_holidays(which: str | Holidays, year: int) -> set[dt.date]:
+@lru_cache(maxsize=512)
+def public_holidays(which: str | Holidays, year: int) -> frozenset[dt.date]:
     """The public holidays of a year."""
     import holidays
 
@@ -245,7 +246,7 @@ def public_holidays(which: str | Holidays, year: int) -> set[dt.date]:
         hint = f"did you mean {near[0]!r}?" if near else "write a code such as 'DE' or 'CN'"
         raise ValueError(f"there are no holidays for the country {country!r}; {hint}")
     try:
-        return set(holidays.country_holidays(country, subdiv=subdivision, years=year))
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
     except NotImplementedError:
         parts = ", ".join(known[country][:12])
         raise ValueError(f"{country} has no subdivision {subdivision!r}; use one of {parts}") from None
