@@ -257,7 +257,7 @@ def say_share(value: float) -> str:
 class _Words:
     """Makes a pydantic type of a dataclass with words: parse with `read`, serialise with `write`."""
 
-    def __init__(self, kind: type[Any], read: Any, examples: list[str], write: Any = str) -> None:
+    def __init__(self, kind: type[Any], read: Any, examples: list[Any], write: Any = str) -> None:
         self.kind, self.read, self.examples, self.write = kind, read, examples, write
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -269,7 +269,7 @@ class _Words:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "examples": self.examples}
+        return {"type": "string" if self.write is str else ["string", "number"], "examples": self.examples}
 
 
 def _read_duration(value: Any) -> int:
@@ -354,12 +354,10 @@ def quantity(value: Any) -> Quantity:
     return Quantity(float(value), "number", repr(value if isinstance(value, int) else float(value)))
 
 
-def _write_quantity(value: Quantity) -> Any:
-    """Words where there is a unit; a plain number stays one, or it could not be read back."""
-    if value.dimension != "number":
-        return value.text
-    return int(value.value) if value.text.isdigit() else value.value
+def _write_quantity(value: Quantity) -> str | float:
+    # A number has no unit to read it back by, so it stays a number.
+    return value.value if value.dimension == "number" else value.text
 
 
-Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR"], _write_quantity)]
+Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR", 0.7], _write_quantity)]
 """A quantity whose dimension the place decides."""
