@@ -16,6 +16,7 @@ from salessim.errors import ScenarioError
 from salessim.experiment import compare, replicate
 from salessim.ignorance import echo_all
 from salessim.network import build
+from salessim.optimisation import optimise
 from salessim.optimisation.space import space_of
 from salessim.payback import payback
 from salessim.reporting.figures import provenance
@@ -437,9 +438,16 @@ def test_needs_and_exclusions_are_kept() -> None:
         ({"add_staff": "desk", "excludes": "l"}, "a lever cannot name itself"),
         ({"train": "field", "days": "Monday"}, "is not a date"),
         ({"add_staff": "desk", "one_off_cost": "5 USD"}, "is not in EUR"),
+        ({"automate": "quote", "time": "1 min", "failure": 2}, "the share could be 200 %"),
+        ({"automate": "quote", "time": "5 EUR"}, "'5 EUR' is not a time"),
+        ({"cadence": "wait", "gap_factor": "2 h"}, "'2 h' is not a plain number"),
+        ({"standardise": "quote", "level": [1, 0]}, "put the smaller first"),
+        ({"train": "field", "half_life": "0 days"}, "forgotten at once"),
+        ({"integrate": []}, "nothing is named"),
+        (5, "5 is not a lever"),
     ],
 )  # fmt: skip
-def test_levers_that_cannot_work_are_refused_when_loaded(lever: dict[str, Any], said: str) -> None:
+def test_levers_that_cannot_work_are_refused_when_loaded(lever: Any, said: str) -> None:
     with pytest.raises(ScenarioError) as wrong:
         selling({"l": lever})
     assert said in str(wrong.value)
@@ -467,6 +475,30 @@ def test_core_steps_stay_and_are_passed_also_in_parallel() -> None:
     assert {"legal", "approve"} <= set(design.steps)
     assert design.steps["legal and others at once"].parallel == ("legal", "approve")
     assert [r.to for r in design.steps["legal and others at once"].then] == ["sign"]
+
+
+def test_the_search_keeps_to_needs_and_exclusions_and_draws_the_effects() -> None:
+    levers = {
+        "base": {"effects": [{"field": "steps.hand over.automatic", "factor": {"law": "uniform", "low": 0.1, "high": 0.5}}], "one_off_cost": "900 EUR"},
+        "quick": {"sign_electronically": "sign", "needs": "base"},
+        "rush": {"effects": [{"field": "steps.wait.automatic", "factor": 0.5}], "excludes": "quick"},
+        "degree": {"standardise": ["quote", "check"]},
+    }
+    base = selling(levers, **{"clock.horizon": "6 weeks"})
+    best, again = (optimise(base, trials=14, replications=2, final=8, objectives=["cycle_time"], workers=w) for w in (1, 2))
+    assert best.sentences() == again.sentences()
+    assert best.designs == 5 * 11
+    for trial in best.trials:
+        assert trial.refused is None
+        assert trial.settings == repaired(base, trial.settings)
+    assert best.changed
+    assert best.scenario.uncertain
+    spread = best.final.spread("cycle_time")
+    assert spread is not None
+    assert best.settings["base"] or best.settings["rush"]
+    assert any(s.endswith("an assumption: effect and cost.") for s in best.cautions())
+    assert "[assumed]" in best.sentences()[0]
+    assert "900 EUR once" in best.sentences()[-1] or not best.settings["base"]
 
 
 # --- roll-out and money --------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from salessim.scenario.checks import Path, Problem, nearest
 from salessim.scenario.kinds import Base, SetField
 from salessim.scenario.model import ALWAYS
 from salessim.scenario.paths import find, plain, split
+from salessim.scenario.unknowns import HIGHEST, draw
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -24,7 +25,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     for name, lever in scenario.levers.items():
         path: Path = ("levers", name)
         found = False
-        for problem in _of(scenario, path, name, lever):
+        for problem in (*_of(scenario, path, name, lever), *_laws(path, lever)):
             found = True
             yield problem
         if not found:
@@ -58,6 +59,19 @@ def _of(scenario: Scenario, path: Path, name: str, lever: Base) -> Iterator[Prob
         for team in lever.rollout.dip.teams:
             if team not in scenario.teams:
                 yield Problem((*path, "rollout", "dip", "teams"), f"there is no team {team!r}", nearest(team, scenario.teams))
+
+
+def _laws(path: Path, lever: Base) -> Iterator[Problem]:
+    """Effects are plain numbers, of which shares are at most 1; times are times."""
+    for field in type(lever).model_fields:
+        law = getattr(lever, field)
+        if not hasattr(law, "quantile"):
+            continue
+        wanted = "time" if field in ("time", "fast") else "number"
+        if law.dimension != wanted:
+            yield Problem((*path, field), f"{law.quantities[0].text!r} is not a {'time' if wanted == 'time' else 'plain number'}", "write for example '2 min'" if wanted == "time" else "write for example 0.8 or '80 %'")
+        elif field in lever.SHARES and draw(law, HIGHEST) > 1:
+            yield Problem((*path, field), f"the share could be {100 * draw(law, HIGHEST):.4g} %", "choose a law that ends at 1, such as a triangular one")
 
 
 def _known(scenario: Scenario, where: Path, lever: Base, what: str, value: Any) -> Iterator[Problem]:

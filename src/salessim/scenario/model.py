@@ -649,7 +649,7 @@ class Scenario(Part):
     measures: dict[Name, OwnMeasure] = {}
     levers: dict[Name, Lever] = {}
     """What may be changed: see `scenario.kinds`."""
-    uncertain: dict[str, Annotated[tuple[UnsureLike, ...], BeforeValidator(_as_entries, json_schema_input_type=UnsureLike | tuple[UnsureLike, ...])]] = {}
+    uncertain: dict[str, Annotated[tuple[UnsureLike, ...], Field(min_length=1, max_length=100), BeforeValidator(_as_entries, json_schema_input_type=UnsureLike | tuple[UnsureLike, ...])]] = {}
     """By path: fields that nobody knows exactly, drawn once in each replication."""
     provenance: dict[str, str] = {}
 

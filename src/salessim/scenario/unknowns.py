@@ -178,6 +178,9 @@ def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, recor
     if now is None:
         yield Problem(where, "nothing stands there today", "give the field its usual value first")
         return
+    if not law and isinstance(now, dict | list) and not (isinstance(now, dict) and all(_quantity(v) for v in now.values())):
+        yield Problem(where, "no quantity stands there, but a paragraph of them", "name a field that holds a number, a share, a time, money or a law")
+        return
     if entry.factor is not None:
         if entry.factor.dimension != "number":
             yield Problem(where, f"the factor is a {entry.factor.dimension}", "write plain numbers, such as 0.8")
@@ -220,6 +223,15 @@ def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, recor
                 yield Problem((*where, "rest"), "only shares give and take from each other", "remove 'rest'")
         except (KeyError, ValueError) as wrong:
             yield Problem((*where, "rest"), *map(str, (*wrong.args, "name the path of a share")[:2]))
+
+
+def _quantity(now: Any) -> bool:
+    """Whether something in a file is a quantity."""
+    try:
+        ranges.read(now)
+    except ValueError:
+        return False
+    return True
 
 
 def _kind(dimension: str) -> str:

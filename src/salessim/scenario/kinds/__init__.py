@@ -32,6 +32,8 @@ def _one_kind(value: Any) -> Any:
         if len(given) != 1:
             kinds = ", ".join(repr(k) for k in KINDS)
             raise ValueError(f"a lever has exactly one of {kinds}, not {' and '.join(given) or 'none'}; keep one")
+    elif not isinstance(value, Base):
+        raise ValueError(f"{value!r} is not a lever; write for example 'automate: STEP' below its name")
     return value
 
 

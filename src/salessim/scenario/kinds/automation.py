@@ -31,6 +31,7 @@ class Automate(Base):
 
     KEY: ClassVar[str] = "automate"
     EFFECTS: ClassVar[tuple[str, ...]] = ("adoption", "share", "time", "time_factor", "failure", "error_factor")
+    SHARES: ClassVar[tuple[str, ...]] = ("adoption", "share", "failure")
     ON: ClassVar[dict[str, str]] = {"automate": "staffed", "errors": "path"}
     automate: Name
     adoption: Law | None = None
@@ -91,6 +92,7 @@ class AnswerAtOnce(Base):
 
     KEY: ClassVar[str] = "answer_at_once"
     EFFECTS: ClassVar[tuple[str, ...]] = ("quality",)
+    SHARES: ClassVar[tuple[str, ...]] = ("quality",)
     ON: ClassVar[dict[str, str]] = {"answer_at_once": "staffed"}
     answer_at_once: Name
     time: Law = constant("2 min")
@@ -127,6 +129,7 @@ class ApproveByRule(Base):
     KEY: ClassVar[str] = "approve_by_rule"
     EFFECTS: ClassVar[tuple[str, ...]] = ("share", "value_factor")
     KEEPS_CORE: ClassVar[bool] = True
+    SHARES: ClassVar[tuple[str, ...]] = ("share",)
     ON: ClassVar[dict[str, str]] = {"approve_by_rule": "staffed"}
     approve_by_rule: Name
     share: Law | None = None
@@ -156,6 +159,7 @@ class SignElectronically(Base):
     KEY: ClassVar[str] = "sign_electronically"
     EFFECTS: ClassVar[tuple[str, ...]] = ("fast_share",)
     KEEPS_CORE: ClassVar[bool] = True
+    SHARES: ClassVar[tuple[str, ...]] = ("fast_share",)
     ON: ClassVar[dict[str, str]] = {"sign_electronically": "customer"}
     sign_electronically: Name
     fast_share: Law | None = None

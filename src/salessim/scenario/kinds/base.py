@@ -100,6 +100,8 @@ class Base(Documented):
     """The field by which the kind is known."""
     EFFECTS: ClassVar[tuple[str, ...]] = ()
     """Fields that hold its effect."""
+    SHARES: ClassVar[tuple[str, ...]] = ()
+    """Those of them that are shares, so at most 1."""
     KEEPS_CORE: ClassVar[bool] = False
     """Whether it may act on core steps: every visit still takes place, by the same way."""
     ON: ClassVar[dict[str, str]] = {}

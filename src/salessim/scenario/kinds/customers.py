@@ -136,6 +136,7 @@ class SelfService(Base):
     KEY: ClassVar[str] = "self_service"
     EFFECTS: ClassVar[tuple[str, ...]] = ("deflection",)
     ON: ClassVar[dict[str, str]] = {"self_service": "path"}
+    SHARES: ClassVar[tuple[str, ...]] = ("deflection",)
     self_service: Paths = Field(min_length=1)
     """Probabilities of tickets, or shares of routes to people."""
     deflection: Law | None = None

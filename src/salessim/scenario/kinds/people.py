@@ -59,6 +59,7 @@ class Train(Base):
     EFFECTS: ClassVar[tuple[str, ...]] = ("time_factor", "error_factor", "adherence_gain", "ramp_factor")
     KEEPS_CORE: ClassVar[bool] = True
     ON: ClassVar[dict[str, str]] = {"train": "team", "at": "staffed", "errors": "path"}
+    SHARES: ClassVar[tuple[str, ...]] = ("adherence_gain",)
     train: Name
     at: Names = ()
     """The steps that are taught; all that the team alone works at, without it."""
@@ -78,6 +79,8 @@ class Train(Base):
     def _days_are_dates(self) -> Self:
         for text in self.days:
             dates(text)
+        if self.half_life == 0:
+            raise ValueError("what is forgotten at once was never learnt; give a half_life above zero, or leave it out")
         return self
 
     def steps(self, scenario: Scenario) -> list[str]:

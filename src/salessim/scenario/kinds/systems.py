@@ -63,6 +63,8 @@ class Standardise(Base):
 
     def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """The spread of a time is its cv."""
+        if not self.level[0] < self.level[1]:
+            yield ("level",), f"the degree runs from {self.level[0]:g} to {self.level[1]:g}", "put the smaller first"
         for i, name in enumerate(self.standardise if self.effect("spread_factor") is not None else ()):
             if name in scenario.steps and getattr(scenario.steps[name].time, "cv", None) is None:
                 yield ("standardise", i), f"the time of {name!r} has no 'cv' that could shrink", "write it as a law with mean and cv"
@@ -92,6 +94,11 @@ class Integrate(Base):
             yield Times(path, double, "duplicates")
         for name in self.rekey:
             yield Reshape("remove", (name,), {"then_to": None}, takes=(name,))
+
+    def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Something must be joined."""
+        if not (self.integrate or self.rekey or self.duplicates):
+            yield ("integrate",), "nothing is named that would be joined", "name steps that are the time between systems, or give 'rekey' or 'duplicates'"
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """What is joined."""
