@@ -335,7 +335,9 @@ def test_a_law_turned_round() -> None:
     assert [q.value for q in (law.low, law.mode, law.high)] == pytest.approx([0.6, 0.8, 0.9])  # type: ignore[union-attr]
     assert line(number(0.2), 1.0, -1.0).mean == pytest.approx(0.8)
     with pytest.raises(ScenarioError, match="cannot be turned round"):
-        pulled({"self_service": "steps.check.then.to quote.share", "deflection": {"law": "exponential", "mean": 0.1}})
+        pulled({"train": "field", "time_factor": {"law": "lognormal", "mean": 0.9, "cv": 0.1}, "half_life": "1 year"})
+    _, kept = pulled({"train": "field", "time_factor": {"law": "lognormal", "mean": 0.9, "cv": 0.1}})
+    assert kept.uncertain["steps.quote.work"][0].law.law == "lognormal"
 
 
 # --- effects that nobody knows -------------------------------------------------------------------------------------------

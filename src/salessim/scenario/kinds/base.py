@@ -181,6 +181,8 @@ def line(law: Any, at_zero: float, slope: float) -> Law:
     def moved(q: Quantity) -> Quantity:
         return Quantity(at_zero + slope * q.value, "number", repr(at_zero + slope * q.value))
 
+    if (at_zero, slope) == (0.0, 1.0):
+        return law  # type: ignore[no-any-return]
     provenance = {"source": law.source, "assumption": law.assumption}
     if isinstance(law, Constant):
         return Constant(value=moved(law.value), **provenance)
