@@ -38,6 +38,10 @@ class Purpose(IntEnum):
     """(case, 0, 0)"""
     DAY = 4
     """(channel, day, 0)"""
+    PERSON = 16
+    """(place in a team, spell, what of it)"""
+    OUTAGE = 17
+    """(system, spell, what of it)"""
 
 
 _M0, _M1 = uint64(0xD2E7470EE14C6C93), uint64(0xCA5A826395121157)

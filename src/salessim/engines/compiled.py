@@ -62,9 +62,12 @@ from salessim.engines.machine import (
     grant,
     hand_over,
     join,
+    own_pace,
     present,
     put,
     settle,
+    turn,
+    whose,
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
@@ -303,6 +306,9 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
     factor = needs.factor[natural(case[slot, LEAD])]
     time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
+    lead = natural(case[slot, PERSON])
+    if model.paces.varies[natural(people.team_of[lead])] != 0:
+        time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, lead, now, float(time)))
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
@@ -311,6 +317,8 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     for r in range(case[slot, HELD]):
         team = natural(people.team_of[natural(case[slot, PERSON + r])])
         calendar = natural(people.calendar[team])
+        if model.paces.varies[team] != 0:
+            state.staff.jobs[whose(people, case[slot, PERSON + r], team)] += 1.0
         state.worth[slot, COST] += float(time) * people.pay[team]
         if until > since:
             if people.overtime[team] != 0:
@@ -340,7 +348,7 @@ def free_people(model: Model, state: State, slot, step):
     area = needs.area[step]
     if needs.linked[natural(area)] != 0:
         for r in range(case[slot, HELD]):
-            give(people, staff, case[slot, PERSON + r])
+            give(people, staff, n, case[slot, PERSON + r])
         n[AREA] = area
     else:
         person = natural(case[slot, PERSON])
@@ -418,7 +426,10 @@ def next_event(model: Model, state: State):
         shifts = model.shifts
         i = n[EDGE]
         while i < shifts.time.shape[0] and shifts.time[i] == time:
-            state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
+            if shifts.calendar[i] >= 0:
+                state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
+            else:
+                turn(model.people, state.staff, shifts, i, time)
             i += 1
         n[EDGE] = i
         if i < shifts.time.shape[0]:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
 from salessim.hours import FOREVER
 from salessim.jit import compiled, inlined, natural
-from salessim.network import Needs, People
-from salessim.order import CLASS_BITS
+from salessim.network import Needs, People, Shifts
+from salessim.order import AWAY, CLASS_BITS, NEWCOMER
+from salessim.pace import Paces, paced
 from salessim.stages.verbs import BEGIN
 
 # Scalars of a run, in `state.n`.
@@ -53,6 +54,19 @@ class Staff(NamedTuple):
     settled: Any
     kept: Any
     pick: Any
+    out: Any
+    """1 for persons who are away, or go when their work in hand is done."""
+    dropped: Any
+    """1 for places taken out of the ring because their person is away."""
+    active: Any
+    """Cases in hand, of persons who do several at once."""
+    joined: Any
+    jobs: Any
+    """Jobs begun, of persons who learn."""
+    spell: Any
+    """The spell in which a person is away."""
+    left: Any
+    """When each spell really began."""
 
 
 class State(NamedTuple):
@@ -200,8 +214,10 @@ def present(people: People, staff: Staff, team):
 
 @inlined
 def take(people: People, staff: Staff, team):
-    """The person of a team who has been idle longest."""
+    """The person of a team who has been idle longest; of those who do several cases at once, who has fewest."""
     first, size = natural(people.first_person[team]), people.size[team]
+    if people.changing[team] != 0:
+        least_busy_first(people, staff, team)
     at = natural(staff.head[team])
     person = staff.idle[first + at]
     staff.head[team] = at + 1 if at + 1 < size else 0
@@ -210,12 +226,113 @@ def take(people: People, staff: Staff, team):
 
 
 @inlined
-def give(people: People, staff: Staff, person):
+def give(people: People, staff: Staff, n, person):
+    """A person is idle; one who has been waiting to leave is gone."""
     team = natural(people.team_of[natural(person)])
+    if people.changing[team] != 0 and leaves(people, staff, n, person, team):
+        return
+    push(people, staff, person, team)
+
+
+@inlined
+def push(people: People, staff: Staff, person, team):
     first, size = natural(people.first_person[team]), people.size[team]
     at = natural(staff.head[team] + staff.count[team])
     staff.idle[first + natural(at - size if at >= size else at)] = person
     staff.count[team] += 1
+
+
+@inlined
+def whose(people: People, place, team):
+    """The person a place belongs to: the number of his or her first place."""
+    first = people.first_person[team]
+    return first + (place - first) % people.seats[team]
+
+
+@compiled
+def least_busy_first(people: People, staff: Staff, team):
+    """Bring the place to the front whose person has fewest cases, the longest idle among equals; count the case."""
+    first, size, head = people.first_person[team], people.size[team], staff.head[team]
+    if size == people.seats[team]:
+        return
+    best, fewest = 0, 1 << 30
+    for i in range(staff.count[team]):
+        cases = staff.active[whose(people, staff.idle[first + (head + i) % size], team)]
+        if cases < fewest:
+            best, fewest = i, cases
+    place = staff.idle[first + (head + best) % size]
+    for i in range(best, 0, -1):
+        staff.idle[first + (head + i) % size] = staff.idle[first + (head + i - 1) % size]
+    staff.idle[first + head] = place
+    staff.active[whose(people, place, team)] += 1
+
+
+@compiled
+def leaves(people: People, staff: Staff, n, place, team):
+    """A place came free: count the case, and whether the person is to leave; gone when the last case is done."""
+    person = whose(people, place, team)
+    if people.size[team] > people.seats[team]:
+        staff.active[person] -= 1
+    if staff.out[person] == 0:
+        return False
+    staff.dropped[place] = 1
+    note_leaving(people, staff, n[NOW], person, team)
+    return True
+
+
+@inlined
+def note_leaving(people: People, staff: Staff, now, person, team):
+    at = person
+    while at < people.first_person[team] + people.size[team]:
+        if staff.dropped[at] == 0:
+            return
+        at += people.seats[team]
+    staff.left[staff.spell[person]] = now
+
+
+@compiled
+def turn(people: People, staff: Staff, shifts: Shifts, i, now):
+    """A person goes, unless work is in hand, or comes."""
+    person = -1 - shifts.calendar[i]
+    team = people.team_of[person]
+    first, size, seats = people.first_person[team], people.size[team], people.seats[team]
+    if shifts.opens[i] == AWAY:
+        staff.out[person] = 1
+        staff.spell[person] = shifts.spell[i]
+        head, kept = staff.head[team], 0
+        for k in range(staff.count[team]):
+            place = staff.idle[first + (head + k) % size]
+            if whose(people, place, team) == person:
+                staff.dropped[place] = 1
+            else:
+                staff.idle[first + (head + kept) % size] = place
+                kept += 1
+        staff.count[team] = kept
+        note_leaving(people, staff, now, person, team)
+        return
+    staff.out[person] = 0
+    if shifts.opens[i] == NEWCOMER:
+        staff.joined[person] = now
+        staff.jobs[person] = 0.0
+    place = person
+    while place < first + size:
+        if staff.dropped[place] != 0:
+            staff.dropped[place] = 0
+            push(people, staff, place, team)
+        place += seats
+
+
+@compiled
+def own_pace(people: People, staff: Staff, paces: Paces, queues: Queues, place, now, work):
+    """The ticks that a piece of work takes the person who leads it."""
+    team = people.team_of[place]
+    person = whose(people, place, team)
+    waiting = 0
+    if paces.waiting[team] > 0.0:
+        for i in range(people.first_serves[team], people.last_serves[team]):
+            waiting += queues.waiting[people.serves[i]]
+    at_once = max(1, staff.active[person])
+    return paced(paces, team, work, now, staff.joined[person], staff.jobs[person], at_once, float(waiting) / float(people.seats[team]))
 
 
 @inlined
@@ -347,7 +464,7 @@ def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, cas
     While somebody waits nobody else of the team is idle on duty, so the person need not pass through the idle ones.
     """
     best, best_class, best_order = -1, 0, 0
-    if staff.duty[natural(people.calendar[team])] != 0:
+    if staff.duty[natural(people.calendar[team])] != 0 and (people.changing[team] == 0 or staff.out[whose(people, person, team)] == 0):
         for i in range(natural(people.first_serves[team]), natural(people.last_serves[team])):
             step = natural(people.serves[natural(i)])
             if queues.waiting[step] == 0:
@@ -358,7 +475,7 @@ def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, cas
             if best < 0 or rank < best_class or (rank == best_class and order < best_order):
                 best, best_class, best_order = step, rank, order
     if best < 0:
-        give(people, staff, person)
+        give(people, staff, n, person)
         return
     best = natural(best)
     slot = head(queues, case, best)
