@@ -33,6 +33,7 @@ from salessim.staff import (
     calendar_turns,
     meetings,
     outage_of,
+    pace_varies,
     paces_of,
     seats_of,
     team_hours,
@@ -67,7 +68,7 @@ class Needs(NamedTuple):
     """Of each role in the number of a combination of entries."""
     team: Any
     factor: Any
-    """Time taken per time drawn, for each entry."""
+    """Time taken per time drawn, for each entry; negative where the pace of the team varies besides (`pace`)."""
     first_combination: Any
     calendar: Any
     """Calendar on which each combination of people works."""
@@ -520,7 +521,7 @@ def _needs(
         for role in roles:
             column["first_entry"].append(len(column["team"]))
             column["team"] += [team_at[t] for t, _ in role]
-            column["factor"] += [1.0 / efficiency for _, efficiency in role]
+            column["factor"] += [(-1.0 if pace_varies(scenario.teams[t]) else 1.0) / efficiency for t, efficiency in role]
             column["last_entry"].append(len(column["team"]))
             column["stride"].append(stride)
             stride *= len(role)

@@ -22,8 +22,6 @@ LONG_AGO = -(1 << 60)
 class Paces(NamedTuple):
     """What the pace of each team depends on."""
 
-    varies: Table
-    """0: every piece of work takes the time drawn for it."""
     exponent: Table
     """Of the learning curve, log2 of its rate; 0 where nobody learns."""
     floor: Table

@@ -198,6 +198,11 @@ def _tick(scenario: Scenario, date: dt.date) -> int:
 # --- tables ------------------------------------------------------------------------------------------------------
 
 
+def pace_varies(team: Team) -> bool:
+    """Whether a team's work may take another time than the one drawn for it."""
+    return bool(team.learning or team.under_load or team.slowdown or team.pace or team.ramp)
+
+
 def paces_of(scenario: Scenario, teams: list[str]) -> Paces:
     """The tables of `pace`."""
     column: dict[str, list[Any]] = {f: [] for f in Paces._fields}
@@ -223,7 +228,6 @@ def paces_of(scenario: Scenario, teams: list[str]) -> Paces:
             column["point_age"].append(age)
             column["point_pace"].append(pace)
         column["last_point"].append(len(column["point_age"]))
-        column["varies"].append(int(bool(learning or load or team.slowdown or team.pace or team.ramp)))
     floats = ("exponent", "floor", "experience", "slowdown", "waiting", "load_pace", "change_pace", "point_pace")
     return Paces(**{f: np.array(column[f], np.float64 if f in floats else np.int64) for f in Paces._fields})
 

@@ -154,7 +154,7 @@ def _staff(network: Network) -> c.Staff:
         pick=np.zeros(4, np.int64),
         out=roster.out.copy(),
         dropped=dropped,
-        active=np.zeros(places, np.int64),
+        spare=np.zeros(places, np.int64),
         joined=roster.joined.copy(),
         jobs=experience(network),
         spell=np.zeros(places, np.int64),

@@ -62,12 +62,12 @@ from salessim.engines.machine import (
     grant,
     hand_over,
     join,
+    leaves,
     own_pace,
     present,
     put,
     settle,
     turn,
-    whose,
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
@@ -305,10 +305,9 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
     n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
     factor = needs.factor[natural(case[slot, LEAD])]
-    time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
-    lead = natural(case[slot, PERSON])
-    if model.paces.varies[natural(people.team_of[lead])] != 0:
-        time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, lead, now, float(time)))
+    time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
+    if factor < 0.0:
+        time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, case[slot, PERSON], now, float(time)))
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
@@ -317,8 +316,6 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     for r in range(case[slot, HELD]):
         team = natural(people.team_of[natural(case[slot, PERSON + r])])
         calendar = natural(people.calendar[team])
-        if model.paces.varies[team] != 0:
-            state.staff.jobs[whose(people, case[slot, PERSON + r], team)] += 1.0
         state.worth[slot, COST] += float(time) * people.pay[team]
         if until > since:
             if people.overtime[team] != 0:
@@ -353,7 +350,8 @@ def free_people(model: Model, state: State, slot, step):
     else:
         person = natural(case[slot, PERSON])
         team = natural(people.team_of[person])
-        hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
+        if people.changing[team] == 0 or not leaves(people, staff, n, person, team):
+            hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
     case[slot, HELD] = 0
 
 

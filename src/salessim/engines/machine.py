@@ -58,11 +58,11 @@ class Staff(NamedTuple):
     """1 for persons who are away, or go when their work in hand is done."""
     dropped: Any
     """1 for places taken out of the ring because their person is away."""
-    active: Any
-    """Cases in hand, of persons who do several at once."""
+    spare: Any
+    """Scratch: idle places of a person."""
     joined: Any
     jobs: Any
-    """Jobs begun, of persons who learn."""
+    """Jobs led, of persons whose pace varies."""
     spell: Any
     """The spell in which a person is away."""
     left: Any
@@ -216,7 +216,7 @@ def present(people: People, staff: Staff, team):
 def take(people: People, staff: Staff, team):
     """The person of a team who has been idle longest; of those who do several cases at once, who has fewest."""
     first, size = natural(people.first_person[team]), people.size[team]
-    if people.changing[team] != 0:
+    if people.seats[team] != size:
         least_busy_first(people, staff, team)
     at = natural(staff.head[team])
     person = staff.idle[first + at]
@@ -249,30 +249,36 @@ def whose(people: People, place, team):
     return first + (place - first) % people.seats[team]
 
 
+@inlined
+def count_idle(people: People, staff: Staff, team):
+    """Fill `staff.spare` with the idle places of each person of a team."""
+    first, size, head = people.first_person[team], people.size[team], staff.head[team]
+    for person in range(first, first + people.seats[team]):
+        staff.spare[person] = 0
+    for i in range(staff.count[team]):
+        staff.spare[whose(people, staff.idle[first + (head + i) % size], team)] += 1
+
+
 @compiled
 def least_busy_first(people: People, staff: Staff, team):
-    """Bring the place to the front whose person has fewest cases, the longest idle among equals; count the case."""
+    """Bring the place to the front whose person has fewest cases, the longest idle among equals."""
     first, size, head = people.first_person[team], people.size[team], staff.head[team]
-    if size == people.seats[team]:
-        return
-    best, fewest = 0, 1 << 30
+    count_idle(people, staff, team)
+    best, most = 0, 0
     for i in range(staff.count[team]):
-        cases = staff.active[whose(people, staff.idle[first + (head + i) % size], team)]
-        if cases < fewest:
-            best, fewest = i, cases
+        spare = staff.spare[whose(people, staff.idle[first + (head + i) % size], team)]
+        if spare > most:
+            best, most = i, spare
     place = staff.idle[first + (head + best) % size]
     for i in range(best, 0, -1):
         staff.idle[first + (head + i) % size] = staff.idle[first + (head + i - 1) % size]
     staff.idle[first + head] = place
-    staff.active[whose(people, place, team)] += 1
 
 
 @compiled
 def leaves(people: People, staff: Staff, n, place, team):
-    """A place came free: count the case, and whether the person is to leave; gone when the last case is done."""
+    """A place came free: whether its person is to leave; gone when the last case is done."""
     person = whose(people, place, team)
-    if people.size[team] > people.seats[team]:
-        staff.active[person] -= 1
     if staff.out[person] == 0:
         return False
     staff.dropped[place] = 1
@@ -324,15 +330,21 @@ def turn(people: People, staff: Staff, shifts: Shifts, i, now):
 
 @compiled
 def own_pace(people: People, staff: Staff, paces: Paces, queues: Queues, place, now, work):
-    """The ticks that a piece of work takes the person who leads it."""
+    """The ticks that a piece of work takes the person who leads it, who has one job more behind him or her."""
     team = people.team_of[place]
     person = whose(people, place, team)
     waiting = 0
     if paces.waiting[team] > 0.0:
         for i in range(people.first_serves[team], people.last_serves[team]):
             waiting += queues.waiting[people.serves[i]]
-    at_once = max(1, staff.active[person])
-    return paced(paces, team, work, now, staff.joined[person], staff.jobs[person], at_once, float(waiting) / float(people.seats[team]))
+    at_once = 1
+    if people.seats[team] != people.size[team]:
+        count_idle(people, staff, team)
+        at_once = -staff.spare[person]
+        for busy in range(person, people.first_person[team] + people.size[team], people.seats[team]):
+            at_once += 1 - staff.dropped[busy]
+    staff.jobs[person] += 1.0
+    return paced(paces, team, work, now, staff.joined[person], staff.jobs[person] - 1.0, at_once, float(waiting) / float(people.seats[team]))
 
 
 @inlined
@@ -459,12 +471,12 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
 
 @inlined
 def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up, person, team):
-    """A person came free in an area where every step needs one person: the best head gets him or her at once.
+    """A person who stays came free in an area where every step needs one person: the best head gets him or her at once.
 
     While somebody waits nobody else of the team is idle on duty, so the person need not pass through the idle ones.
     """
     best, best_class, best_order = -1, 0, 0
-    if staff.duty[natural(people.calendar[team])] != 0 and (people.changing[team] == 0 or staff.out[whose(people, person, team)] == 0):
+    if staff.duty[natural(people.calendar[team])] != 0:
         for i in range(natural(people.first_serves[team]), natural(people.last_serves[team])):
             step = natural(people.serves[natural(i)])
             if queues.waiting[step] == 0:
@@ -475,7 +487,7 @@ def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, cas
             if best < 0 or rank < best_class or (rank == best_class and order < best_order):
                 best, best_class, best_order = step, rank, order
     if best < 0:
-        give(people, staff, n, person)
+        push(people, staff, person, team)
         return
     best = natural(best)
     slot = head(queues, case, best)

@@ -99,7 +99,7 @@ class Reference:
         people, needs = model.people, model.needs
         roster = network.roster or no_roster(network)
         self.out, self.joined, self.left, self.jobs = (x.tolist() for x in (roster.out, roster.joined, roster.left, experience(network)))
-        self.spell, self.active = [NEVER] * len(self.out), [0] * len(self.out)
+        self.spell = [NEVER] * len(self.out)
         self.dropped = [self.out[self.person(place)] for place in range(len(self.out))]
         self.idle = [
             deque(p for p in range(first, first + size) if not self.dropped[p]) for first, size in zip(people.first_person, people.size, strict=True)
@@ -421,8 +421,8 @@ class Reference:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
         model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
         factor, calendar = case.pace
-        time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
-        if model.paces.varies[people.team_of[case.crew[0]]]:
+        time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
+        if factor < 0.0:
             time = whole_ticks(self.own_pace(case.crew[0], float(time)))
         end = _finish(hours, calendar, now, time)
         case.started = now
@@ -431,8 +431,6 @@ class Reference:
         since, until = max(now, model.warm_up), min(end, model.horizon)
         for person in case.crew:
             team = people.team_of[person]
-            if model.paces.varies[team]:
-                self.jobs[self.person(person)] += 1.0
             case.cost += float(time) * people.pay[team]
             if until <= since:
                 continue
@@ -462,15 +460,13 @@ class Reference:
         idle = self.idle[team]
         if self.model.people.size[team] == self.model.people.seats[team]:
             return idle.popleft()
-        place = min(idle, key=lambda p: self.active[self.person(p)])  # the first of equals
+        place = max(idle, key=lambda p: sum(other in idle for other in self.places(self.person(p))))  # the first of equals
         idle.remove(place)
-        self.active[self.person(place)] += 1
         return place
 
     def give(self, place: int) -> None:
         """Somebody came free: idle, or gone if this was the last work in hand of one who is to leave."""
         team, person = self.model.people.team_of[place], self.person(place)
-        self.active[person] -= 1
         if self.out[person]:
             self.dropped[place] = 1
             self.note_leaving(person)
@@ -508,12 +504,13 @@ class Reference:
             self.left[self.spell[person]] = self.env._now
 
     def own_pace(self, place: int, work: float) -> float:
-        """The ticks that a piece of work takes the person who leads it."""
+        """The ticks that a piece of work takes the person who leads it, who has one job more behind him or her."""
         people, person = self.model.people, self.person(place)
         team = people.team_of[place]
         waiting = sum(self.waiting[s] for s in people.serves[people.first_serves[team] : people.last_serves[team]])
-        at_once = max(1, self.active[person])
-        return _paced(self.model.paces, team, work, self.env._now, self.joined[person], self.jobs[person], at_once, waiting / people.seats[team])
+        at_once = sum(p not in self.idle[team] and not self.dropped[p] for p in self.places(person))
+        self.jobs[person] += 1.0
+        return _paced(self.model.paces, team, work, self.env._now, self.joined[person], self.jobs[person] - 1.0, at_once, waiting / people.seats[team])
 
     # --- the end ----------------------------------------------------------------------------------------------
 
