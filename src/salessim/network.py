@@ -20,8 +20,9 @@ from salessim.durations import build_table
 from salessim.durations.specs import Gamma
 from salessim.errors import ScenarioError
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection, without
-from salessim.order import DISCIPLINES, MOST_ARRIVALS
+from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
 from salessim.pace import Paces
+from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
 from salessim.scenario.intensity import replay_ticks, slots
@@ -39,14 +40,15 @@ from salessim.staff import (
     team_hours,
     terms_of,
 )
-from salessim.stages import Routes, Rules, Spawns, Steps
+from salessim.stages import Rare, Routes, Rules, Spawns, Steps
+from salessim.stages.formulas import Formulas
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
-from salessim.stages.verbs import DONE, lost
+from salessim.stages.verbs import DONE, JOIN, lost
 from salessim.streams import name_key
 from salessim.units import DAY, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Scenario, Step
+    from salessim.scenario.model import Arrivals, Fade, Route, Scenario, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -62,6 +64,8 @@ class Needs(NamedTuple):
 
     first_role: Any
     last_role: Any
+    people: Any
+    """How many of the roles are people; the others are places of limits."""
     first_entry: Any
     last_entry: Any
     stride: Any
@@ -103,6 +107,15 @@ class People(NamedTuple):
     serves: Any
 
 
+class Places(NamedTuple):
+    """The limits: places that cases hold over several steps. They stand behind the teams, as teams that do not work."""
+
+    first_team: int
+    area: Any
+    back: Any
+    """[step, limit] 1 where the place is given back."""
+
+
 class Flow(NamedTuple):
     """What happens beside the rules, per step."""
 
@@ -128,11 +141,14 @@ class Model(NamedTuple):
     """Everything the engines read."""
 
     rules: Rules
+    rare: Rare
+    formulas: Formulas
     sources: Sources
     segments: Segments
     needs: Needs
     people: People
     paces: Paces
+    places: Places
     flow: Flow
     shifts: Shifts
     hours: Hours
@@ -164,6 +180,8 @@ class Network:
     terms: tuple[Terms, ...]
     fixed_cost: float
     name: str
+    splits: bool
+    """Whether cases split into branches, so that visits of one case to one step overlap."""
     life: Life | None = None
     """What differs from run to run; engines run what `staff.drawn` makes of it."""
     roster: Roster | None = None
@@ -262,14 +280,11 @@ def build(scenario: Scenario) -> Network:
         ScenarioError: where the paragraphs do not fit together (calendars without time, people who never meet).
     """
     clock = scenario.clock
-    steps, teams = sorted(scenario.steps), sorted(scenario.teams)
+    steps, teams, limits = sorted(scenario.steps), sorted(scenario.teams), sorted(scenario.limits)
     segments, channels = sorted(scenario.segments), sorted(scenario.channels)
-    kinds = sorted({spawn.kind for step in scenario.steps.values() for spawn in step.spawns})
-    reasons = sorted(
-        {r.lost for s in scenario.steps.values() for r in s.then if r.lost}
-        | {s.gives_up.lost for s in scenario.steps.values() if s.gives_up and s.gives_up.lost}
-        | {GAVE_UP}
-    )
+    rows = forms(scenario)
+    kinds = sorted({spawn.kind for _, step in rows for spawn in step.spawns})
+    reasons = sorted({reason for _, step in rows for reason in _reasons(step)} | {GAVE_UP})
     at = {name: i for i, name in enumerate(steps)}
     team_at = {name: i for i, name in enumerate(teams)}
     segment_at = {name: i for i, name in enumerate(segments)}
@@ -277,16 +292,17 @@ def build(scenario: Scenario) -> Network:
     calendars = _Calendars(scenario, book)
     hours_of = {name: calendars.of_team(scenario, name) for name in teams}
 
-    def goal(to: str | None, reason: str | None) -> int:
-        return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else DONE
+    def goal(to: str | None, reason: str | None, join: bool = False) -> int:
+        return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else JOIN if join else DONE
 
     # --- steps, routes, spawns
     columns: dict[str, list[Any]] = {f: [] for f in Steps._fields if f != "segments"}
     routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
     spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
-    for name in steps:
-        step = scenario.steps[name]
+    rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], goal)
+    for name, step in rows:
         columns["key"].append(name_key(name))
+        columns["full"].append(int(uses_more(scenario.steps[name])))
         columns["staffed"].append(int(step.kind == "work"))
         columns["time"] += [book.number(step.time_in(g)) for g in segments]
         columns["automated"].append(step.automation.share if step.automation else 0.0)
@@ -295,7 +311,9 @@ def build(scenario: Scenario) -> Network:
         given = step.gives_up
         columns["gives_up"].append(goal(given.to, given.lost) if given else lost(reasons.index(GAVE_UP)))
         columns["first_route"].append(len(routes["goal"]))
-        _add_routes(routes, step, segments, goal)
+        for route in in_order(step):
+            _add_route(routes, step, route, segments, goal)
+            rare.add_route(route)
         columns["last_route"].append(len(routes["goal"]))
         columns["first_spawn"].append(len(spawns["key"]))
         for spawn in sorted(step.spawns, key=lambda s: s.kind):
@@ -306,20 +324,26 @@ def build(scenario: Scenario) -> Network:
             spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
             spawns["new_customer"].append(int(spawn.new_customer))
             spawns["channel"].append(len(channels) + kinds.index(spawn.kind))
+            rare.add_spawn(spawn)
         columns["last_spawn"].append(len(spawns["key"]))
+        rare.add_step(name, step)
 
     # --- people
     needs = _needs(scenario, steps, segments, team_at, calendars, hours_of)
     sources = _sources(scenario, channels, segments, at, book)
+    formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
     used = sorted({hours_of[t].duty for t in teams} - {0})
     edges, duty = calendar_turns(calendars.lists, used, clock.horizon)
-    seats = [scenario.teams[t].people for t in teams]
-    sizes = [n * scenario.teams[t].concurrency for n, t in zip(seats, teams, strict=True)]
+    places = [scenario.limits[name].size for name in limits]
+    seats = [*(scenario.teams[t].people for t in teams), *places]
+    at_once = [*(scenario.teams[t].concurrency for t in teams), *(1 for _ in limits)]
+    sizes = [n * k for n, k in zip(seats, at_once, strict=True)]
     first_person = [sum(sizes[:i]) for i in range(len(sizes))]
     life = [seat for i, t in enumerate(teams) for seat in seats_of(scenario, t, first_person[i], book.number)]
     lives = {int(np.searchsorted(first_person, seat.person, side="right")) - 1 for seat in life}
-    serves = [sorted({steps.index(s) for s in steps if t in _teams_of(scenario, scenario.steps[s])}) for t in teams]
+    serves = [[i for i, s in enumerate(steps) if t in _teams_of(scenario, scenario.steps[s])] for t in teams]
+    serves += [[i for i, s in enumerate(steps) if name in scenario.steps[s].takes] for name in limits]
     paid, on_duty = (
         [_overlap(calendars.intervals(hours_of[t][which]), clock.warm_up, clock.horizon) for t in teams] for which in (0, 1)
     )
@@ -328,12 +352,12 @@ def build(scenario: Scenario) -> Network:
     people = People(
         _ints(sizes),
         _ints(seats),
-        _ints([int(i in lives or scenario.teams[t].concurrency > 1) for i, t in enumerate(teams)]),
+        _ints([int(i in lives or k > 1) for i, k in enumerate(at_once)]),
         _ints(first_person),
         _ints([i for i, n in enumerate(sizes) for _ in range(n)]),
-        _ints([hours_of[t].duty for t in teams]),
-        _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams]),
-        _floats([p / scenario.teams[t].concurrency for p, t in zip(pay, teams, strict=True)]),
+        _ints([hours_of[t].duty for t in teams] + [0] * len(limits)),
+        _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams] + [0] * len(limits)),
+        _floats([p / k for p, k in zip([*pay, *(0.0 for _ in limits)], at_once, strict=True)]),
         _ints(np.cumsum([0, *map(len, serves)])[:-1]),
         _ints(np.cumsum([0, *map(len, serves)])[1:]),
         _ints([s for served in serves for s in served]),
@@ -356,8 +380,13 @@ def build(scenario: Scenario) -> Network:
         ),
         build_table(book.laws),
     )
+    first_step = [next((i for i, s in enumerate(steps) if name in scenario.steps[s].takes), -1) for name in limits]
     model = Model(
-        rules, sources, worth, needs, people, paces_of(scenario, teams),
+        rules, extras, formulas, sources, worth, needs, people, paces_of(scenario, teams),
+        Places(
+            len(teams), _ints([needs.area[i] if i >= 0 else -1 for i in first_step]),
+            _ints([int(name in scenario.steps[s].gives_back) for s in steps for name in limits]),
+        ),
         Flow(
             _ints([calendars.number(scenario.steps[s].calendar) for s in steps]), _ints(milestone),
             int(RESPONSE in milestone),
@@ -380,8 +409,11 @@ def build(scenario: Scenario) -> Network:
         currency=scenario.currency,
         has_won=WON in milestone,
         has_delivered=DELIVERED in milestone,
-        staffed=tuple(scenario.steps[s].kind == "work" for s in steps),
+        queues=tuple(scenario.steps[s].asks or scenario.steps[s].gather is not None for s in steps),
         sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
+        limits=tuple(limits),
+        attributes=tuple(sorted(scenario.attributes)),
+        measures=tuple((name, scenario.measures[name]) for name in sorted(scenario.measures)),
     )
     return Network(
         model=model,
@@ -398,8 +430,15 @@ def build(scenario: Scenario) -> Network:
         terms=tuple(terms_of(scenario.teams[t], hours_of[t].paid, hours_of[t].meetings) for t in teams),
         fixed_cost=_fixed_cost(scenario),
         name=scenario.name,
+        splits=any(step.parallel for step in scenario.steps.values()),
         life=Life(tuple(life), tuple(calendars.outages), tuple(calendars.lists), tuple(calendars.downs), tuple(used)) if life or calendars.outages else None,
     )
+
+
+def _reasons(step: Step) -> set[str]:
+    """What cases are lost for at a step."""
+    found = {r.lost for r in step.then} | {u.lost for u in step.unless} | {step.gives_up.lost if step.gives_up else None}
+    return {reason for reason in found if reason is not None}
 
 
 def _sells(scenario: Scenario, kind: str) -> bool:
@@ -423,9 +462,7 @@ def _onward(scenario: Scenario, entries: set[str]) -> set[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            step = scenario.steps[name]
-            todo += [r.to for r in step.then if r.to]
-            todo += [step.gives_up.to] if step.gives_up and step.gives_up.to else []
+            todo += scenario.steps[name].onward
     return found
 
 
@@ -447,25 +484,28 @@ def _share(share: Any, segment: str) -> float:
 
 
 def _patience(scenario: Scenario, step: Step, segment: str, book: _LawBook) -> int:
-    if step.kind != "work":
+    if not step.asks:
         return -1
     law: Any = step.patience_by_segment.get(segment, step.patience or scenario.segments[segment].patience)
     return -1 if law is None or law == "none" else book.number(law)
 
 
-def _add_routes(routes: dict[str, list[Any]], step: Step, segments: list[str], goal: Any) -> None:
+def in_order(step: Step) -> list[Route]:
     """The routes of a step, ordered by where they lead; the one that takes the rest is last."""
 
-    def order(route: Any) -> tuple[Any, ...]:
-        said = route.model_dump(mode="json", exclude={"source", "assumption"})
-        return route.share is None, route.to or "", route.lost or "", json.dumps(said, sort_keys=True)
+    def order(route: Route) -> tuple[Any, ...]:
+        said = route.model_dump(mode="json", exclude={"source", "assumption"}, exclude_defaults=True)
+        return route.rest, route.to or "", route.lost or "", json.dumps(said, sort_keys=True)
 
-    for route in sorted(step.then, key=order):
-        routes["goal"].append(goal(route.to, route.lost))
-        routes["share"] += [step.share_of(route, g) for g in segments]
-        routes["rest"].append(int(route.share is None))
-        routes["limit"].append(route.limit if route.limit is not None else -1)
-        _add_fade(routes, route.fades)
+    return sorted(step.then, key=order)
+
+
+def _add_route(routes: dict[str, list[Any]], step: Step, route: Route, segments: list[str], goal: Any) -> None:
+    routes["goal"].append(goal(route.to, route.lost, bool(route.join)))
+    routes["share"] += [step.share_of(route, g) for g in segments]
+    routes["rest"].append(int(route.rest))
+    routes["limit"].append(route.limit if route.limit is not None else -1)
+    _add_fade(routes, route.fades)
 
 
 def _add_fade(routes: dict[str, list[Any]], fade: Fade | None) -> None:
@@ -508,10 +548,16 @@ def _teams_of(scenario: Scenario, step: Step) -> set[str]:
     return {t for role in roles_of(scenario, step) for t, _ in role}
 
 
+def _asked_of(scenario: Scenario, step: Step) -> set[str]:
+    """The teams and limits a step asks; a limit is told from a team of the same name."""
+    return _teams_of(scenario, step) | {f"{name} (limit)\n" for name in step.takes}
+
+
 def _needs(
     scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], calendars: _Calendars, hours_of: dict[str, _Hours]
 ) -> Needs:
     column: dict[str, list[Any]] = {f: [] for f in Needs._fields}
+    limits = sorted(scenario.limits)
     groups: list[set[str]] = []
     for name in steps:
         step = scenario.steps[name]
@@ -525,6 +571,13 @@ def _needs(
             column["last_entry"].append(len(column["team"]))
             column["stride"].append(stride)
             stride *= len(role)
+        column["people"].append(len(roles))
+        for name_ in sorted(step.takes):
+            column["first_entry"].append(len(column["team"]))
+            column["team"].append(len(team_at) + limits.index(name_))
+            column["factor"].append(1.0)
+            column["last_entry"].append(len(column["team"]))
+            column["stride"].append(0)
         column["last_role"].append(len(column["first_entry"]))
         column["first_combination"].append(len(column["calendar"]))
         if roles:
@@ -534,22 +587,26 @@ def _needs(
                 crew = [roles[r][e][0] for r, e in enumerate(entries)]
                 column["calendar"].append(calendars.shared([hours_of[t].work for t in crew]))
             _check_they_meet(scenario, name, roles, calendars, hours_of)
-        column["hold"].append(step.hold if step.hold is not None else DEFAULT_HOLD)
+        elif step.takes:
+            column["calendar"].append(0)
+        # Nobody is kept idle for a case that lacks a place: places come free in the order of the work, not of the shifts.
+        usual_hold = FOREVER if step.takes else DEFAULT_HOLD
+        column["hold"].append(step.hold if step.hold is not None else usual_hold)
         column["room"].append(step.waiting_room if step.waiting_room is not None else -1)
-        column["discipline"].append(DISCIPLINES.index(step.queue))
+        column["discipline"].append(BY_FORMULA if step.serve_first is not None else DISCIPLINES.index(step.queue))
         usual = step.priority or DEFAULT_PRIORITY
         column["rank"] += [
             (step.priority or scenario.segments[g].priority) if step.queue == "priority" else usual for g in segments
         ]
-        mine = _teams_of(scenario, step)
+        mine = _asked_of(scenario, step)
         if mine:
             touching = [g for g in groups if g & mine]
             groups = [g for g in groups if not g & mine] + [mine.union(*touching)]
     groups.sort(key=min)
-    area = [next((i for i, g in enumerate(groups) if g & _teams_of(scenario, scenario.steps[s])), -1) for s in steps]
+    area = [next((i for i, g in enumerate(groups) if g & _asked_of(scenario, scenario.steps[s])), -1) for s in steps]
     linked = [0] * len(groups)
     for i, s in enumerate(steps):
-        if area[i] >= 0 and scenario.steps[s].together_with:
+        if area[i] >= 0 and (scenario.steps[s].together_with or scenario.steps[s].takes):
             linked[area[i]] = 1
     column["area"], column["linked"] = area, linked
     return Needs(**{f: (_floats if f == "factor" else _ints)(column[f]) for f in Needs._fields})

@@ -108,7 +108,8 @@ def no_roster(network: Network) -> Roster:
 def experience(network: Network) -> Any:
     """Jobs that each person has done before the run; who joins on a date has done none."""
     people, joined = network.model.people, (network.roster or no_roster(network)).joined
-    return np.where(joined == LONG_AGO, network.model.paces.experience[people.team_of], 0.0)
+    by_team = np.append(network.model.paces.experience, np.zeros(len(people.size)))  # places of limits learn nothing
+    return np.where(joined == LONG_AGO, by_team[people.team_of], 0.0)
 
 
 # --- what is planned ---------------------------------------------------------------------------------------------
@@ -327,7 +328,7 @@ def drawn(network: Network, seed: int, replication: int) -> Network:
     new = model._replace(hours=hours, shifts=type(model.shifts)(*(table[:, i].copy() for i in range(4))))
     on_duty = np.array([
         sum(max(0, min(b, horizon) - max(a, model.warm_up)) for a, b in (lists[c - 1] if c else [(0, horizon)])) * n
-        for c, n in zip(model.people.calendar.tolist(), model.people.seats.tolist(), strict=True)
+        for c, n in list(zip(model.people.calendar.tolist(), model.people.seats.tolist(), strict=True))[: len(network.labels.teams)]
     ], np.float64)  # fmt: skip
     roster = Roster(out, joined, left, np.array(spells, np.int64).reshape(-1, 4), newcomers)
     return dataclasses.replace(network, model=new, life=None, roster=roster, duty_at_start=duty, on_duty=on_duty)

@@ -38,6 +38,16 @@ class Purpose(IntEnum):
     """(case, 0, 0)"""
     DAY = 4
     """(channel, day, 0)"""
+    START = 5
+    """(case, attribute, 0): the value it starts with"""
+    EFFECT = 6
+    """(case, effect of a step, visit)"""
+    RIVAL = 7
+    """(case, competing end of a step, visit)"""
+    ADHERENCE = 8
+    """(case, step, visit): followed or skipped; left with or without a word"""
+    VERSION = 9
+    """(case, version of a step, 0): who takes part in a roll-out"""
     PERSON = 16
     """(place in a team, spell, what of it)"""
     OUTAGE = 17

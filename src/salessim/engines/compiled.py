@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from salessim.demand import attributes, case_key, cumulate, next_arrival
 from salessim.durations import ticks as whole_ticks
+from salessim.engines.further import decide_and_do, end_branch, give_places, release_batch
 from salessim.engines.machine import (
     AGENDA,
     AREA,
@@ -26,8 +27,8 @@ from salessim.engines.machine import (
     DELIVERED_AT,
     EDGE,
     ENABLED,
+    ENTER,
     EVERYWHERE,
-    FIELDS,
     FULL,
     HELD,
     KEEP_CASES,
@@ -38,6 +39,7 @@ from salessim.engines.machine import (
     NUMBER,
     ORDER,
     ORDERS,
+    PARENT,
     PERSON,
     PHASE,
     READY_COUNT,
@@ -47,17 +49,22 @@ from salessim.engines.machine import (
     ROWS,
     SEED,
     SEGMENT,
+    SKIPPED,
     SLOTS_FREE,
     SPAWNS,
     STALLED,
     STARTED,
     STEP,
+    TOKEN,
+    TOKENS,
     VALUE,
     WAITED,
     WON_AT,
     State,
+    allot,
     drop_first,
     end_waiting,
+    free_slot,
     give,
     grant,
     hand_over,
@@ -84,6 +91,7 @@ from salessim.jit import compiled, natural, spliced
 from salessim.network import DELIVERED, RESPONSE, WON, Model
 from salessim.order import (
     ARRIVED,
+    BY_FORMULA,
     CLASS_BITS,
     CLASS_MASK,
     FINISHED,
@@ -96,8 +104,25 @@ from salessim.order import (
     SHIFT,
     SPAWNED,
 )  # fmt: skip
+from salessim.stages import attributes as marks
 from salessim.stages import decide
-from salessim.stages.verbs import ASK, BEGIN, DONE, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.stages.formulas import evaluate, rank_of
+from salessim.stages.verbs import (
+    ASK,
+    DONE,
+    EXIT,
+    FORK,
+    FREE,
+    GATHER,
+    JOIN,
+    LEAVE,
+    MOVE,
+    SPAWN,
+    START,
+    WAIT,
+    WORK,
+    ended_early,
+)  # fmt: skip
 from salessim.streams import Purpose, block, child_key
 
 _VISIT = int(Purpose.VISIT)
@@ -105,8 +130,6 @@ _VISIT = int(Purpose.VISIT)
 # Why `advance` came back.
 HORIZON, AGENDA_FULL, SLOTS_FULL, QUEUE_FULL, LOG_FULL, CASES_FULL, STALLED_CASE, BREATH = range(8)
 
-ENTER = -1
-"""The phase of a case whose visit is about to begin: visits begin in one place, so that there is one copy of the code."""
 BREATH_STEPS = 2_000_000
 """Verbs between two returns to Python, where Ctrl-C and progress get their turn (some 0.1 s)."""
 
@@ -123,35 +146,13 @@ def enter(model: Model, state: State, slot, step):
     case[slot, STARTED] = -1
     case[slot, WAITED] = 0
     case[slot, CREW] = 0
+    case[slot, SKIPPED] = 0
     words = state.words
     words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4] = block(
         n[SEED], n[REPLICATION], words[slot, 0], model.rules.steps.key[step], state.visits[slot, step], _VISIT
     )
     if n[NOW] >= model.warm_up:
         state.tally[step, ENTERED] += 1.0
-
-
-@spliced
-def allot(state: State, key, goal, channel, segment, customer, value, cost):
-    """A free slot for a new case; it is not born yet."""
-    n, case = state.n, state.case
-    n[SLOTS_FREE] -= 1
-    slot = natural(state.free[natural(n[SLOTS_FREE])])
-    for f in range(FIELDS):
-        case[slot, f] = -1
-    case[slot, STEP] = goal
-    case[slot, CHANNEL] = channel
-    case[slot, SEGMENT] = segment
-    case[slot, CUSTOMER] = customer
-    case[slot, ORDER] = 0
-    case[slot, HELD] = 0
-    case[slot, STALLED] = 0
-    state.words[slot, 0] = key
-    state.worth[slot, VALUE] = value
-    state.worth[slot, COST] = cost
-    for s in range(state.visits.shape[1]):
-        state.visits[slot, s] = 0
-    return slot
 
 
 @spliced
@@ -163,6 +164,8 @@ def bear(model: Model, state: State, slot):
     if case[slot, CUSTOMER] < 0:
         case[slot, CUSTOMER] = n[CASES]
     n[CASES] += 1
+    case[slot, TOKEN] = n[TOKENS]
+    n[TOKENS] += 1
     case[slot, PHASE] = ENTER
     n[CURRENT] = slot
 
@@ -184,22 +187,23 @@ def plan_arrival(model: Model, state: State, s):
 
 
 @spliced
-def end_visit(model: Model, state: State, slot, step, goal, gave_up):
-    """Write down a visit that ended."""
+def end_visit(model: Model, state: State, slot, step, goal, regular):
+    """Write down a visit that ended; one that was broken off marks no success."""
     n, case, now = state.n, state.case, state.n[NOW]
     enabled = case[slot, ENABLED]
+    began = case[slot, STARTED] >= 0
     if now >= model.warm_up:
-        if not gave_up:
+        if began:
             state.tally[step, FINISHED_VISITS] += 1.0
         state.tally[step, PRESENT_AREA] += float(now - max(enabled, model.warm_up))
-    if not gave_up:
+    if began:
         state.worth[slot, COST] += model.flow.cost[step]
-        if goal >= DONE:  # a visit that ends in a loss marks no success
+        if regular and (goal >= DONE or goal == JOIN):  # a visit that ends in a loss marks no success
             if model.flow.milestone[step] == WON and case[slot, WON_AT] < 0:
                 case[slot, WON_AT] = now
             if model.flow.milestone[step] == DELIVERED and case[slot, DELIVERED_AT] < 0:
                 case[slot, DELIVERED_AT] = now
-    if n[KEEP_LOG] != 0:
+    if n[KEEP_LOG] != 0 and case[slot, SKIPPED] == 0:
         row = n[ROWS]
         n[ROWS] = row + 1
         time, what = state.log_time, state.log_what
@@ -236,10 +240,10 @@ def end_case(state: State, slot, goal):
         time[row, 10] = case[slot, CUSTOMER]
         state.case_money[row, VALUE] = state.worth[slot, VALUE]
         state.case_money[row, COST] = state.worth[slot, COST]
-    case[slot, NUMBER] = -1
-    case[slot, ORDER] = 0
-    state.free[n[SLOTS_FREE]] = slot
-    n[SLOTS_FREE] += 1
+        width = state.case_money.shape[1] - 2
+        for a in range(width):
+            state.case_money[row, 2 + a] = state.marks[2 * width * slot + a]
+    free_slot(state, slot)
 
 
 # --- verbs -----------------------------------------------------------------------------------------------------
@@ -256,6 +260,8 @@ def queue_key(model: Model, state: State, slot, step, order):
         rank = (CLASS_MASK >> 1) - int(state.worth[slot, VALUE] * 100.0 + 0.5)
     elif discipline == LONGEST_IN_PROCESS:
         rank = case[slot, BORN]
+    elif discipline == BY_FORMULA:
+        rank = rank_of(evaluate(model.formulas, model.rare.serve_first[step], state.facts))
     return (needs.rank[step * model.rules.steps.segments + case[slot, SEGMENT]] << CLASS_BITS) | rank
 
 
@@ -263,7 +269,7 @@ def queue_key(model: Model, state: State, slot, step, order):
 def turn_away(model: Model, state: State, slot, step):
     """Too many wait already: the case gives up at once."""
     state.case[slot, ORDER] = 0
-    state.case[slot, PHASE] = BEGIN + 1
+    state.case[slot, PHASE] += 1
     end_waiting(state.n, state.case, state.tally, model.warm_up, slot, step, QUIT)
 
 
@@ -285,18 +291,17 @@ def ask(model: Model, state: State, slot, step, patience):
             for entry in range(needs.last_entry[role] - first):
                 if present(people, staff, natural(needs.team[first + entry])) > 0:
                     staff.pick[0] = entry
-                    grant(needs, people, staff, n, case, state.tally, model.warm_up, slot, step)
+                    grant(needs, people, staff, n, case, state.held, state.since, state.tally, model.warm_up, slot, step)
                     return True
         if 0 <= needs.room[step] <= queues.waiting[step]:
             turn_away(model, state, slot, step)
             return True
     case[slot, ORDER] = order
-    case[slot, PHASE] = BEGIN
     join(state.queues, step, queue_key(model, state, slot, step, order), order, slot)
     if linked:
         n[AREA], n[ASKING] = area, slot
     if patience >= 0 and n[NOW] + patience < model.horizon:
-        put(n, state.agenda, n[NOW] + patience, (GAVE_UP << RANK_BITS) | case[slot, NUMBER], (order << 22) | slot)
+        put(n, state.agenda, n[NOW] + patience, (GAVE_UP << RANK_BITS) | case[slot, TOKEN], (order << 22) | slot)
     return linked
 
 
@@ -330,7 +335,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
             else:
                 state.team_tally[team, BUSY] += float(busy_between(model, case[slot, COMBINATION], since, until))
     if end < model.horizon:
-        put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
+        put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
 
 
 @spliced
@@ -373,6 +378,16 @@ def spawn(model: Model, state: State, slot, which, delay):
     )  # fmt: skip
     customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
     child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+    width = model.formulas.attributes
+    if width > 0:
+        marks.hand_down(
+            rules.laws, model.rare, model.formulas, rules.steps.segments, which, segment, spawns.channel[which], value,
+            (n[SEED], n[REPLICATION], key), state.facts, state.marks, 2 * width * child, state.marks, 2 * width * slot,
+        )  # fmt: skip
+    if model.rare.passes[which] >= 0:
+        limit = model.rare.passes[which]
+        state.held[child, limit], state.since[child, limit] = state.held[slot, limit], state.since[slot, limit]
+        state.held[slot, limit] = -1
     if delay == 0 and case[slot, ENABLED] == n[NOW]:
         case[child, STALLED] = case[slot, STALLED] + 1
     put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
@@ -398,7 +413,15 @@ def next_event(model: Model, state: State):
             model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1,
             n[SEED], n[REPLICATION], identity,
         )  # fmt: skip
-        bear(model, state, allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s]))
+        newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
+        width = model.formulas.attributes
+        if width > 0:
+            parent = -1 - newcomer  # nobody; not written as a number, which would be a type of its own
+            marks.start(
+                model.rules.laws, model.rare, model.formulas, model.rules.steps.segments, segment, s, value,
+                (n[SEED], n[REPLICATION], identity), state.facts, state.marks, 2 * width * newcomer, state.marks, parent,
+            )  # fmt: skip
+        bear(model, state, newcomer)
         source[s, 2] += 1
         if source[s, 2] >= source[s, 3]:
             drop_first(n, state.agenda)
@@ -412,8 +435,11 @@ def next_event(model: Model, state: State):
         slot = natural(what & ((1 << 22) - 1))
         if case[slot, ORDER] == what >> 22:
             step = case[slot, STEP]
+            if model.rare.batch[step] > 0:
+                release_batch(state.queues, n, case, state.ready, state.tally, model.warm_up, step)
+                return True
             case[slot, ORDER] = 0
-            case[slot, PHASE] = BEGIN + 1
+            case[slot, PHASE] += 1
             state.queues.waiting[step] -= 1
             end_waiting(n, case, state.tally, model.warm_up, slot, step, QUIT)
             n[CURRENT] = slot
@@ -456,7 +482,7 @@ def advance(model: Model, state: State):
             put(n, state.agenda, model.shifts.time[0], SHIFT << RANK_BITS, 0)
     while True:
         if n[AREA] != NOWHERE:
-            settle(model.needs, model.people, state.staff, state.queues, n, case, state.ready, state.tally, model.warm_up)
+            settle(model.needs, model.people, state.staff, state.queues, n, case, state.held, state.since, state.ready, state.tally, model.warm_up)
             n[AREA] = NOWHERE
             if n[ASKING] >= 0:
                 asking = n[ASKING]
@@ -497,15 +523,20 @@ def advance(model: Model, state: State):
         if phase == ENTER:
             enter(model, state, slot, step)
             phase = START
-        verb, number, after = decide(
-            rules, phase, step, natural(case[slot, SEGMENT]), state.visits[slot, step], case[slot, WAITED],
-            n[NOW] - case[slot, BORN], (n[SEED], n[REPLICATION], words[slot, 0]),
-            (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
-        )  # fmt: skip
+        row = step
+        if rules.steps.full[step] == 0:
+            verb, number, after = decide(
+                rules, phase, step, natural(case[slot, SEGMENT]), state.visits[slot, step], case[slot, WAITED],
+                n[NOW] - case[slot, BORN], (n[SEED], n[REPLICATION], words[slot, 0]),
+                (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
+            )  # fmt: skip
+        else:
+            verb, number, after, row = decide_and_do(model, state, slot, step, phase)
         if verb == ASK:
             if state.queues.size[step] >= state.queues.room[step]:
                 n[FULL] = step
                 return QUEUE_FULL
+            case[slot, PHASE] = after
             if not ask(model, state, slot, step, number):
                 n[CURRENT] = -1
         elif verb == WORK:
@@ -522,7 +553,7 @@ def advance(model: Model, state: State):
                 case[slot, RESPONDED] = n[NOW]
             end = finish(model.hours, model.flow.calendar[step], n[NOW], number)
             if end < model.horizon:
-                put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
+                put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
             n[CURRENT] = -1
         elif verb == SPAWN:
             look = True
@@ -530,9 +561,15 @@ def advance(model: Model, state: State):
             if number == 0 and case[slot, STALLED] >= MOST_STALLED and case[slot, ENABLED] == n[NOW]:
                 n[FULL] = step
                 return STALLED_CASE
-            spawn(model, state, slot, rules.steps.first_spawn[step] + after - LEAVE - 1, number)
-        else:
-            end_visit(model, state, slot, step, number, phase == BEGIN + 1)
+            spawn(model, state, slot, rules.steps.first_spawn[row] + after - LEAVE - 1, number)
+        elif MOVE <= verb <= EXIT:
+            regular = not ended_early(phase)
+            end_visit(model, state, slot, step, number, regular)
+            if state.held.shape[1] > 0:
+                give_places(
+                    model.places, model.people, state.staff, n, state.held, state.since, state.team_tally, model.warm_up, slot, step,
+                    verb == EXIT, regular,
+                )  # fmt: skip
             if verb == MOVE:
                 look = True
                 case[slot, STALLED] = case[slot, STALLED] + 1 if case[slot, ENABLED] == n[NOW] else 0
@@ -542,5 +579,15 @@ def advance(model: Model, state: State):
                 case[slot, STEP] = number
                 case[slot, PHASE] = ENTER
             else:
-                end_case(state, slot, number)
                 n[CURRENT] = -1
+                if case[slot, PARENT] >= 0:
+                    end_branch(n, case, state.worth, state.marks, state.ready, state.free, slot, number)
+                else:
+                    end_case(state, slot, number)
+        elif verb == GATHER:
+            n[FULL] = step
+            return QUEUE_FULL
+        elif verb == FORK:
+            return SLOTS_FULL
+        else:
+            n[CURRENT] = -1  # it waits

@@ -9,22 +9,25 @@ from typing import Any, NamedTuple
 
 from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
 from salessim.hours import FOREVER
-from salessim.jit import compiled, inlined, natural
+from salessim.jit import compiled, inlined, natural, spliced
 from salessim.network import Needs, People, Shifts
 from salessim.order import AWAY, CLASS_BITS, NEWCOMER
 from salessim.pace import Paces, paced
-from salessim.stages.verbs import BEGIN
 
 # Scalars of a run, in `state.n`.
 (SEED, REPLICATION, CASES, SLOTS_FREE, AGENDA, READY_HEAD, READY_COUNT, ORDERS, SPAWNS, ROWS, CASE_ROWS, NOW,
- CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, SCALARS) = range(21)  # fmt: skip
+ CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, TOKENS, SCALARS) = range(22)  # fmt: skip
 
 # Columns of a case's record, in `state.case`.
 (NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
- WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, PERSON) = range(20)  # fmt: skip
+ WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, TOKEN, PARENT, PENDING, LOST_BY, BRANCH_NUMBER, SKIPPED,
+ PERSON) = range(26)  # fmt: skip
+"""TOKEN is a number that only this case or branch has; without branches it is the case's number."""
 FIELDS = PERSON + 4
 VALUE, COST = 0, 1
 
+ENTER = -1
+"""The phase of a case whose visit is about to begin: visits begin in one place, so that there is one copy of the code."""
 EVERYWHERE, NOWHERE = -1, -2
 """What n[AREA] says beside the number of an area: where hands are to be dealt out before anything else."""
 
@@ -85,6 +88,14 @@ class State(NamedTuple):
     words: Any
     """[slot, (key, the four words of the visit)] uint64."""
     visits: Any
+    marks: Any
+    """The attributes of slot s from 2 s A on (A is their number), and behind them what a branch began with."""
+    held: Any
+    """[slot, limit] the place a case holds, or -1."""
+    since: Any
+    """[slot, limit] when it took the place."""
+    facts: Any
+    """What formulas look at: see `stages.formulas`."""
     free: Any
     agenda: Any
     """[(time, key, what), entry]: a binary heap."""
@@ -96,6 +107,44 @@ class State(NamedTuple):
     log_what: Any
     case_time: Any
     case_money: Any
+
+
+# --- cases -----------------------------------------------------------------------------------------------------
+
+
+@spliced
+def allot(state: State, key, goal, channel, segment, customer, value, cost):
+    """A free slot for a new case; it is not born yet."""
+    n, case = state.n, state.case
+    n[SLOTS_FREE] -= 1
+    slot = natural(state.free[natural(n[SLOTS_FREE])])
+    for f in range(FIELDS):
+        case[slot, f] = -1
+    case[slot, STEP] = goal
+    case[slot, CHANNEL] = channel
+    case[slot, SEGMENT] = segment
+    case[slot, CUSTOMER] = customer
+    case[slot, ORDER] = 0
+    case[slot, HELD] = 0
+    case[slot, STALLED] = 0
+    for limit in range(state.held.shape[1]):
+        state.held[slot, limit] = -1
+    state.words[slot, 0] = key
+    state.worth[slot, VALUE] = value
+    state.worth[slot, COST] = cost
+    for s in range(state.visits.shape[1]):
+        state.visits[slot, s] = 0
+    return slot
+
+
+@spliced
+def free_slot(state: State, slot):
+    """A case or branch is gone."""
+    n, case = state.n, state.case
+    case[slot, NUMBER] = -1
+    case[slot, ORDER] = 0
+    state.free[n[SLOTS_FREE]] = slot
+    n[SLOTS_FREE] += 1
 
 
 # --- agenda: a binary heap ordered by (time, key) -------------------------------------------------------------
@@ -348,15 +397,20 @@ def own_pace(people: People, staff: Staff, paces: Paces, queues: Queues, place, 
 
 
 @inlined
-def grant(needs: Needs, people: People, staff: Staff, n, case, tally, warm_up, slot, step):
-    """Hand the people in `staff.pick` (one entry per role) to a case."""
+def grant(needs: Needs, people: People, staff: Staff, n, case, held, since, tally, warm_up, slot, step):
+    """Hand the people in `staff.pick` (one entry per role) to a case, and the places of limits behind them."""
     first = natural(needs.first_role[step])
-    roles = needs.last_role[step] - first
+    roles, everything = needs.people[step], needs.last_role[step] - first
     combination = needs.first_combination[step]
     for r in range(roles):
         entry = natural(staff.pick[r])
         case[slot, PERSON + r] = take(people, staff, natural(needs.team[natural(needs.first_entry[first + r]) + entry]))
         combination += entry * needs.stride[first + r]
+    for r in range(roles, everything):
+        team = natural(needs.team[natural(needs.first_entry[first + r])])
+        limit = natural(team - (people.size.shape[0] - held.shape[1]))
+        held[slot, limit] = take(people, staff, team)
+        since[slot, limit] = n[NOW]
     granted(n, case, tally, warm_up, slot, step, roles, combination, needs.first_entry[first] + staff.pick[0])
 
 
@@ -367,7 +421,6 @@ def granted(n, case, tally, warm_up, slot, step, roles, combination, lead):
     case[slot, COMBINATION] = combination
     case[slot, LEAD] = lead
     case[slot, ORDER] = 0
-    case[slot, PHASE] = BEGIN
     end_waiting(n, case, tally, warm_up, slot, step, BEGUN)
 
 
@@ -433,7 +486,7 @@ def keep_people(needs: Needs, people: People, staff: Staff, step):
 
 
 @compiled
-def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up):
+def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, held, since, ready, tally, warm_up):
     """One pass over the queues of the area n[AREA] (-1: all), best head first, granting what can be granted.
 
     The case in slot n[ASKING] goes on by itself when it is granted; others are called. (The two are scalars of the
@@ -447,7 +500,8 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
     while True:
         best, best_class, best_order = -1, 0, 0
         for step in range(needs.area.shape[0]):
-            if queues.waiting[step] == 0 or staff.settled[step] == this or (area >= 0 and needs.area[step] != area):
+            mine = needs.area[step]  # -1 where a batch is gathered: nobody is asked
+            if queues.waiting[step] == 0 or staff.settled[step] == this or mine < 0 or (area >= 0 and mine != area):
                 continue
             slot = head(queues, case, step)
             rank = queues.key[queues.base[step]] >> CLASS_BITS
@@ -460,7 +514,7 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
         if find_people(needs, people, staff, best):
             drop_head(queues, best)
             queues.waiting[best] -= 1
-            grant(needs, people, staff, n, case, tally, warm_up, slot, best)
+            grant(needs, people, staff, n, case, held, since, tally, warm_up, slot, best)
             if slot != asking:
                 call(n, ready, slot)
         else:
