@@ -20,7 +20,7 @@ from salessim.errors import ScenarioError
 from salessim.hours import Intervals, build_hours, intersection, merged, without
 from salessim.jit import interpreted
 from salessim.order import AWAY, BACK, NEWCOMER
-from salessim.pace import LONG_AGO, Paces
+from salessim.pace import LONG_AGO, Paces, learnt
 from salessim.records import NEVER
 from salessim.scenario.calendars import Calendar, OpenDay, midnight, weekdays
 from salessim.streams import Purpose, block, child_key, name_key, uniform, unit_exponential
@@ -182,6 +182,23 @@ def availability(calendar: Calendar) -> float:
         return 1.0
     up, down = calendar.outages.between.mean, calendar.outages.repair.mean
     return up / (up + down)
+
+
+def at_start(team: Team) -> float:
+    """Work an experienced person does per hour when the run begins, with as many cases at once as allowed."""
+    full = team.concurrency / (1.0 + team.slowdown * (team.concurrency - 1))
+    learning = team.learning
+    return full / learnt(learning.experience + 1.0, float(np.log2(learning.rate)), learning.floor) if learning else full
+
+
+def quickest(team: Team) -> float:
+    """The most work that a person of a team can ever do per hour."""
+    best = team.concurrency / (1.0 + team.slowdown * (team.concurrency - 1))
+    best = best / team.learning.floor if team.learning and team.learning.rate < 1 else best
+    for change in team.pace:
+        best *= max(1.0, change.pace)
+    best *= max(1.0, team.under_load.pace) if team.under_load else 1.0
+    return best * max([1.0, *(pace for _, pace in team.ramp.line)] if team.ramp else [1.0])
 
 
 def _rest(scenario: Scenario, date: dt.date) -> float:
