@@ -97,7 +97,7 @@ class Team(Documented):
     overtime_pay: Annotated[float, Field(ge=0, le=10)] = 1.5
     concurrency: Annotated[int, Field(ge=1, le=100)] = 1
     """Cases a person works on at once (live chat); hours and pay count once."""
-    slowdown: Annotated[float, Field(ge=0, le=10)] = 0.0
+    slowdown: Share = 0.0
     """With n cases at once, a new one takes 1 + slowdown * (n - 1) times as long."""
     absence: Absence | None = None
     joining: tuple[Joining, ...] = Field(default=(), max_length=1000)
