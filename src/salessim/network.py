@@ -24,7 +24,8 @@ from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
 from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
-from salessim.scenario.intensity import replay_ticks, slots
+from salessim.scenario.intensity import mixes, replay_ticks, slots
+from salessim.scenario.response import outlay
 from salessim.stages import Routes, Rules, Spawns, Steps
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
 from salessim.stages.verbs import DONE, JOIN, lost
@@ -32,7 +33,8 @@ from salessim.streams import name_key
 from salessim.units import DAY, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Route, Scenario, Step
+    from salessim.scenario.channels import Arrivals
+    from salessim.scenario.model import Fade, Route, Scenario, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -149,6 +151,8 @@ class Network:
     on_duty: Any
     """Person-ticks on duty in the measured window, by team."""
     fixed_cost: float
+    outlay: Any
+    """Money spent on each channel in the measured window, beside its cost per case."""
     name: str
     splits: bool
     """Whether cases split into branches, so that visits of one case to one step overlap."""
@@ -238,6 +242,17 @@ def build(scenario: Scenario) -> Network:
     routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
     spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
     rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], goal)
+
+    def add_spawn(key: str, spawn: Spawn, channel: int) -> None:
+        spawns["key"].append(name_key(key))
+        spawns["goal"].append(at[spawn.to])
+        spawns["share"] += [_share(spawn.probability, g) for g in segments]
+        spawns["delay"].append(book.number(spawn.after))
+        spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
+        spawns["new_customer"].append(int(spawn.new_customer))
+        spawns["channel"].append(channel)
+        rare.add_spawn(spawn)
+
     for name, step in rows:
         columns["key"].append(name_key(name))
         columns["full"].append(int(uses_more(scenario.steps[name])))
@@ -255,20 +270,18 @@ def build(scenario: Scenario) -> Network:
         columns["last_route"].append(len(routes["goal"]))
         columns["first_spawn"].append(len(spawns["key"]))
         for spawn in sorted(step.spawns, key=lambda s: s.kind):
-            spawns["key"].append(name_key(f"{name}/{spawn.kind}"))
-            spawns["goal"].append(at[spawn.to])
-            spawns["share"] += [_share(spawn.probability, g) for g in segments]
-            spawns["delay"].append(book.number(spawn.after))
-            spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
-            spawns["new_customer"].append(int(spawn.new_customer))
-            spawns["channel"].append(len(channels) + kinds.index(spawn.kind))
-            rare.add_spawn(spawn)
+            add_spawn(f"{name}/{spawn.kind}", spawn, len(channels) + kinds.index(spawn.kind))
         columns["last_spawn"].append(len(spawns["key"]))
         rare.add_step(name, step)
+    copies: dict[str, int] = {}
+    for i, name in enumerate(channels):
+        if (copy := _copy(scenario, name)) is not None:
+            copies[name] = len(spawns["key"])
+            add_spawn(f"channel {name}/again", copy, i)
 
     # --- people
     needs = _needs(scenario, steps, segments, team_at, calendars)
-    sources = _sources(scenario, channels, segments, at, book)
+    sources = _sources(scenario, channels, segments, at, book, copies)
     formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
     used = sorted({calendars.number(scenario.teams[t].calendar) for t in teams} - {0})
@@ -366,6 +379,7 @@ def build(scenario: Scenario) -> Network:
         overtime_pay=_floats([pay[i] * scenario.teams[t].overtime_pay for i, t in enumerate(teams)]),
         on_duty=_floats([on_duty[i] * sizes[i] for i in range(len(teams))]),
         fixed_cost=_fixed_cost(scenario),
+        outlay=_floats([outlay(a, clock) if (a := scenario.channels[c].arrivals) is not None else 0.0 for c in channels]),
         name=scenario.name,
         splits=any(step.parallel for step in scenario.steps.values()),
     )
@@ -580,9 +594,25 @@ def _fixed_cost(scenario: Scenario) -> float:
     return float(running + sum(c.one_off.value for c in scenario.costs.values() if c.one_off))
 
 
-def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook) -> Sources:
+def _copy(scenario: Scenario, name: str) -> Spawn | None:
+    """The case that an arrival of a channel may bring again, if it ever does."""
+    from salessim.scenario.model import Spawn
+
+    channel = scenario.channels[name]
+    again = channel.duplicates
+    if again is None or again.share == 0:
+        return None
+    return Spawn(kind="again", to=channel.enters, probability=again.share, after=again.after, segment=again.segment)
+
+
+def _sources(
+    scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook, copies: dict[str, int]
+) -> Sources:
     column: dict[str, list[Any]] = {f: [] for f in Sources._fields}
     clock = scenario.clock
+    markets, attributes = sorted(scenario.markets), sorted(scenario.attributes)
+    column["market_size"] = [scenario.markets[m].size for m in markets]
+    column["market_returns"] = [book.number(r) if (r := scenario.markets[m].returns) is not None else -1 for m in markets]
     for name in channels:
         channel = scenario.channels[name]
         column["key"].append(name_key(name))
@@ -612,8 +642,16 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
         column["first_replay"].append(len(column["replay_time"]))
         column["replay_time"] += replay_ticks(scenario, channel.replay)
         column["last_replay"].append(len(column["replay_time"]))
-        shares = np.array([channel.segments.get(g, 0.0) for g in segments])
-        column["mix"] += list(np.cumsum(shares) / shares.sum())
+        column["first_mix"].append(len(column["mix_since"]))
+        for since, mix in mixes(scenario, channel):
+            shares = np.array([mix.get(g, 0.0) for g in segments])
+            column["mix_since"].append(since)
+            column["mix"] += list(np.cumsum(shares) / shares.sum())
+        column["last_mix"].append(len(column["mix_since"]))
+        column["copy"].append(copies.get(name, -1))
+        mark = channel.duplicates.mark if channel.duplicates else None
+        column["copy_mark"].append(attributes.index(mark) if mark is not None else -1)
+        column["market"].append(markets.index(channel.market) if channel.market is not None else -1)
     result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "slot_rate", "batch_mark", "mix")}
     assert clock.horizon < FOREVER
     return Sources(

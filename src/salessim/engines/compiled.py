@@ -8,7 +8,7 @@ counting be switched off (a factor of three), and Ctrl-C and progress get their 
 
 from __future__ import annotations
 
-from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.demand import attributes, case_key, copy_after, cumulate, finds_customer, mix_at, next_arrival, returns_after
 from salessim.durations import ticks as whole_ticks
 from salessim.engines.machine import (
     AGENDA,
@@ -35,6 +35,7 @@ from salessim.engines.machine import (
     KEEP_LOG,
     LEAD,
     LOST_BY,
+    MARKET,
     NOW,
     NOWHERE,
     NUMBER,
@@ -87,7 +88,7 @@ from salessim.engines.outcome import (
     QUIT,
     VISIT_COLUMNS,
 )  # fmt: skip
-from salessim.hours import finish, worked
+from salessim.hours import FOREVER, finish, worked
 from salessim.jit import compiled, natural, spliced
 from salessim.network import DELIVERED, RESPONSE, WON, Model
 from salessim.order import (
@@ -103,6 +104,7 @@ from salessim.order import (
     MOST_STALLED,
     NEWEST_FIRST,
     RANK_BITS,
+    RETURNED,
     SHIFT,
     SPAWNED,
 )  # fmt: skip
@@ -195,6 +197,8 @@ def bear(model: Model, state: State, slot):
     case[slot, BORN] = n[NOW]
     if case[slot, CUSTOMER] < 0:
         case[slot, CUSTOMER] = n[CASES]
+        if case[slot, MARKET] >= 0:
+            state.taken[case[slot, MARKET]] += 1
     n[CASES] += 1
     case[slot, TOKEN] = n[TOKENS]
     n[TOKENS] += 1
@@ -252,9 +256,13 @@ def end_visit(model: Model, state: State, slot, step, goal, regular):
 
 
 @spliced
-def end_case(state: State, slot, goal):
+def end_case(model: Model, state: State, slot, goal):
     """Write down a case that left, and free its slot."""
     n, case = state.n, state.case
+    if case[slot, MARKET] >= 0 and case[slot, CUSTOMER] == case[slot, NUMBER] and goal < DONE:
+        away = returns_after(model.sources, model.rules.laws, case[slot, MARKET], n[SEED], n[REPLICATION], state.words[slot, 0])
+        if away < FOREVER and n[NOW] + away < model.horizon:
+            put(n, state.agenda, n[NOW] + away, (RETURNED << RANK_BITS) | case[slot, NUMBER], case[slot, MARKET])
     if n[KEEP_CASES] != 0:
         row = n[CASE_ROWS]
         n[CASE_ROWS] = row + 1
@@ -416,7 +424,11 @@ def spawn(model: Model, state: State, slot, which, delay):
         n[SEED], n[REPLICATION], key,
     )  # fmt: skip
     customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
-    child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+    paid = 0.0
+    if spawns.channel[which] < model.sources.key.shape[0]:  # a copy of an arrival is paid for again
+        paid = model.sources.cost[spawns.channel[which]]
+    child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, paid)
+    case[child, MARKET] = case[slot, MARKET]
     width = rules.formulas.attributes
     if width > 0:
         marks.hand_down(
@@ -430,6 +442,51 @@ def spawn(model: Model, state: State, slot, which, delay):
     if delay == 0 and case[slot, ENABLED] == n[NOW]:
         case[child, STALLED] = case[slot, STALLED] + 1
     put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
+    if rules.spawns.channel[which] < model.sources.key.shape[0]:
+        mark = model.sources.copy_mark[spawns.channel[which]]
+        if mark >= 0:
+            state.marks[2 * width * child + mark] = 1.0
+
+
+@spliced
+def arrive(model: Model, state: State, s):
+    """The next case of a channel, unless it finds nobody new in its market."""
+    n, case, sources, source = state.n, state.case, model.sources, state.source
+    identity = case_key(sources, s, source[s, 0], source[s, 2])
+    market = sources.market[s]
+    if market >= 0 and not finds_customer(sources, market, state.taken[market], n[SEED], n[REPLICATION], identity):
+        return
+    segment, value = attributes(
+        model.segments, model.rules.laws, sources.mix, mix_at(sources, s, n[NOW]) * model.segments.size, -1,
+        n[SEED], n[REPLICATION], identity,
+    )  # fmt: skip
+    newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
+    case[newcomer, MARKET] = market
+    width = model.rules.formulas.attributes
+    if width > 0:
+        marks.start(
+            model.rules, segment, s, value, (n[SEED], n[REPLICATION], identity), state.facts, state.marks,
+            2 * width * newcomer, state.marks, -1,
+        )  # fmt: skip
+    bear(model, state, newcomer)
+    if sources.copy[s] >= 0:
+        delay = copy_after(
+            sources, model.rules.laws, model.rules.spawns, model.segments.size, s, segment, n[SEED], n[REPLICATION], identity
+        )
+        if delay < FOREVER:
+            spawn(model, state, newcomer, sources.copy[s], delay)
+
+
+@spliced
+def come_again(model: Model, state: State, slot):
+    """A case that another brought sets out, unless it is to be a new customer and the market has none."""
+    n, market = state.n, state.case[slot, MARKET]
+    if state.case[slot, CUSTOMER] < 0 and market >= 0 and not finds_customer(
+        model.sources, market, state.taken[market], n[SEED], n[REPLICATION], state.words[slot, 0]
+    ):
+        free_slot(state, slot)
+        return
+    bear(model, state, slot)
 
 
 @compiled
@@ -513,7 +570,7 @@ def fork(model: Model, state: State, slot, step, row, count):
         key = child_key(state.words[slot, 0], model.rules.steps.key[row], MOST_BRANCHES * state.visits[slot, step] + k)
         goal = rare.branch[first + k] if several else rare.branch[first]
         branch = allot(state, key, goal, case[slot, CHANNEL], case[slot, SEGMENT], case[slot, CUSTOMER], state.worth[slot, VALUE], 0.0)
-        for field in (NUMBER, BORN, RESPONDED, WON_AT, DELIVERED_AT):
+        for field in (NUMBER, BORN, RESPONDED, WON_AT, DELIVERED_AT, MARKET):
             case[branch, field] = case[slot, field]
         case[branch, TOKEN] = n[TOKENS]
         n[TOKENS] += 1
@@ -559,21 +616,8 @@ def next_event(model: Model, state: State):
     rank = key >> RANK_BITS
     n[NOW] = time
     if rank == ARRIVED and what < SPAWNED:
-        s = what
-        sources, source = model.sources, state.source
-        identity = case_key(sources, s, source[s, 0], source[s, 2])
-        segment, value = attributes(
-            model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1,
-            n[SEED], n[REPLICATION], identity,
-        )  # fmt: skip
-        newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
-        width = model.rules.formulas.attributes
-        if width > 0:
-            marks.start(
-                model.rules, segment, s, value, (n[SEED], n[REPLICATION], identity), state.facts, state.marks,
-                2 * width * newcomer, state.marks, -1,
-            )  # fmt: skip
-        bear(model, state, newcomer)
+        s, source = what, state.source
+        arrive(model, state, s)
         source[s, 2] += 1
         if source[s, 2] >= source[s, 3]:
             drop_first(n, state.agenda)
@@ -608,8 +652,10 @@ def next_event(model: Model, state: State):
         if i < shifts.time.shape[0]:
             put(n, state.agenda, shifts.time[i], SHIFT << RANK_BITS, 0)
         n[AREA] = EVERYWHERE
+    elif rank == RETURNED:
+        state.taken[what] -= 1
     else:
-        bear(model, state, what - SPAWNED)
+        come_again(model, state, what - SPAWNED)
     return True
 
 
@@ -618,7 +664,7 @@ def advance(model: Model, state: State):
     """Run until the horizon, or until an array is full: the reason is returned and the run can be resumed."""
     n, case, words = state.n, state.case, state.words
     rules = model.rules
-    agenda_room, log_room = state.agenda.shape[1] - 4, state.log_time.shape[0]
+    agenda_room, log_room = state.agenda.shape[1] - 5, state.log_time.shape[0]
     case_room = state.case_time.shape[0]
     breath, look = 0, True
     if n[NOW] < 0:
@@ -649,7 +695,7 @@ def advance(model: Model, state: State):
             look = False
             if n[AGENDA] > agenda_room:
                 return AGENDA_FULL
-            if n[SLOTS_FREE] == 0:
+            if n[SLOTS_FREE] < 2:  # an arrival may bring its own copy
                 return SLOTS_FULL
             if n[ROWS] >= log_room:  # rows that are not kept are not counted
                 return LOG_FULL
@@ -729,7 +775,7 @@ def advance(model: Model, state: State):
                 if case[slot, PARENT] >= 0:
                     end_branch(model, state, slot, number)
                 else:
-                    end_case(state, slot, number)
+                    end_case(model, state, slot, number)
         elif verb == SET:
             case[slot, PHASE] = after
             marks.change(
