@@ -121,7 +121,7 @@ def case_key(sources: Sources, s: int, serial: int, member: int):
 
 
 @inlined
-def mix_at(sources: Sources, s: int, now: int) -> int:
+def mix_at(sources: Sources, s: int, now: int):
     """The mix of segments in which a channel brings cases at a time."""
     i = sources.first_mix[s]
     while i + 1 < sources.last_mix[s] and sources.mix_since[i + 1] <= now:

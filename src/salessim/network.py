@@ -34,7 +34,7 @@ from salessim.units import DAY, quantity
 
 if TYPE_CHECKING:
     from salessim.scenario.channels import Arrivals
-    from salessim.scenario.model import Fade, Route, Scenario, Step
+    from salessim.scenario.model import Fade, Route, Scenario, Spawn, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -363,6 +363,8 @@ def build(scenario: Scenario) -> Network:
         has_delivered=DELIVERED in milestone,
         queues=tuple(scenario.steps[s].asks or scenario.steps[s].gather is not None for s in steps),
         sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
+        sources=len(channels),
+        customers=tuple(scenario.segments[g].customer for g in segments),
         limits=tuple(limits),
         attributes=tuple(sorted(scenario.attributes)),
         measures=tuple((name, scenario.measures[name]) for name in sorted(scenario.measures)),

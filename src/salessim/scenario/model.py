@@ -23,7 +23,7 @@ from salessim.scenario.formulas import FormulaText
 from salessim.scenario.parts import ALWAYS as ALWAYS
 from salessim.scenario.parts import REST as REST
 from salessim.scenario.parts import Documented, Mark, Name, Names, Part
-from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Rate, Share
+from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Share
 
 
 class Clock(Part):
