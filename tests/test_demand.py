@@ -7,6 +7,7 @@ the draws as they were, bit for bit.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from scipy.optimize import brentq
 
 from salessim import engines
-from salessim.calibration import conversions
+from salessim.calibration import calibrate, conversions
 from salessim.calibration.channels import Conversion
 from salessim.engines import arrays
 from salessim.engines.reference import Reference
@@ -554,6 +555,14 @@ def test_two_planted_channels_are_recovered() -> None:
         assert conversion.share.half_width < 0.02
         assert conversion.still_open > 50
     assert found["social"].share.high < found["search"].share.low
+
+
+def test_calibration_tells_what_each_channel_brings() -> None:
+    learnt = calibrate(simulate(two_channels(), seed=1), holdout=0)
+    assert re.match(r"search 1\d\.\d % \(.*\) of 3,\d{3} cases; social [45]\.\d %", learnt.facts["Won, by channel"])
+    assert any("search wins more than social" in text for text in learnt.assumptions)
+    alike = calibrate(simulate(two_channels().change({"steps.in.then": [{"to": "sign", "share": 0.1}, {"lost": "no"}]}), seed=1), holdout=0)
+    assert not any("wins more" in text for text in alike.assumptions)
 
 
 def test_the_intervals_of_channels_cover_the_truth() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from salessim.durations import LawTable, sample, ticks
 from salessim.hours import FOREVER
-from salessim.jit import inlined
+from salessim.jit import called, inlined
 from salessim.streams import Purpose, block, child_key, uniform, unit_exponential
 
 _ARRIVAL, _ATTRIBUTES, _DAY, _SPAWN = int(Purpose.ARRIVAL), int(Purpose.ATTRIBUTES), int(Purpose.DAY), int(Purpose.SPAWN)
@@ -129,11 +129,11 @@ def mix_at(sources: Sources, s: int, now: int):
     return i
 
 
-@inlined
-def finds_customer(sources: Sources, market: int, taken: int, seed, replication, key) -> bool:
+@called
+def finds_customer(size: int, taken: int, seed, replication, key) -> bool:
     """Whether an arrival finds somebody who is not among the `taken` of its market: a draw of its own decides."""
     words = block(seed, replication, key, 0, 0, _ATTRIBUTES)
-    return uniform(words[2]) * float(sources.market_size[market]) >= float(taken)
+    return uniform(words[2]) * float(size) >= float(taken)
 
 
 @inlined

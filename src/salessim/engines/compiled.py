@@ -365,7 +365,7 @@ def arrive(model: Model, state: State, s):
     n, case, sources, source = state.n, state.case, model.sources, state.source
     identity = case_key(sources, s, source[s, 0], source[s, 2])
     market = sources.market[s]
-    if market >= 0 and not finds_customer(sources, market, state.taken[market], n[SEED], n[REPLICATION], identity):
+    if market >= 0 and not finds_customer(sources.market_size[market], state.taken[market], n[SEED], n[REPLICATION], identity):
         return
     segment, value = attributes(
         model.segments, model.rules.laws, sources.mix, mix_at(sources, s, n[NOW]) * model.segments.size, -1,
@@ -390,7 +390,7 @@ def come_again(model: Model, state: State, slot):
     """A case that another brought sets out, unless it is to be a new customer and the market has none."""
     n, market = state.n, state.case[slot, MARKET]
     if state.case[slot, CUSTOMER] < 0 and market >= 0 and not finds_customer(
-        model.sources, market, state.taken[market], n[SEED], n[REPLICATION], state.words[slot, 0]
+        model.sources.market_size[market], state.taken[market], n[SEED], n[REPLICATION], state.words[slot, 0]
     ):
         free_slot(state, slot)
         return

@@ -224,7 +224,7 @@ class Reference:
 
     def finds_customer(self, market: int, key: int) -> bool:
         """Whether somebody new is found in a market."""
-        return bool(_finds_customer(self.model.sources, market, self.taken[market], self.seed, self.replication, key))
+        return bool(_finds_customer(self.model.sources.market_size[market], self.taken[market], self.seed, self.replication, key))
 
     def come_again(self, case: Case) -> None:
         """A case that another brought sets out, unless it is to be a new customer and the market has none."""
