@@ -157,8 +157,8 @@ class Network:
     outlay: Any
     """Money spent on each channel in the measured window, beside its cost per case."""
     name: str
-    splits: bool
-    """Whether cases split into branches, so that visits of one case to one step overlap."""
+    branch_steps: frozenset[str]
+    """Steps inside branches, where visits of one case may overlap."""
 
 
 class _LawBook:
@@ -384,7 +384,7 @@ def build(scenario: Scenario) -> Network:
         fixed_cost=_fixed_cost(scenario),
         outlay=_floats([outlay(a, clock) if (a := scenario.channels[c].arrivals) is not None else 0.0 for c in channels]),
         name=scenario.name,
-        splits=any(step.parallel for step in scenario.steps.values()),
+        branch_steps=frozenset(_onward(scenario, {b for step in scenario.steps.values() for b in step.parallel or ()})),
     )
 
 
