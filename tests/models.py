@@ -22,6 +22,8 @@ MECHANISMS = (
     "version", "version of a share", "spawn condition", "gift", "clock in a formula", "places in a formula",
     "absence", "paid absence", "joining", "leaving", "attrition", "ramp", "ramp table", "learning", "meeting", "course", "change of pace", "under load",
     "several at once", "slowdown", "outages",
+    "duplicates", "duplicates with a mark", "duplicates with a segment", "junk", "mix from a day on", "market", "market they return to", "market and referral",
+    "campaign that fades", "campaign by spend", "spend", "content",
 )  # fmt: skip
 
 
@@ -140,6 +142,7 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         if attributes and maybe(0.3, "attribute of a channel"):
             channel["attributes"] = {"q": {"law": "uniform", "low": 0.4, "high": 0.9}}
         channels[f"c{i}"] = channel
+    markets = _demand(random.Random(f"demand {seed}"), used, channels, segments, attributes, steps) if rich else {}
     clock: dict[str, Any] = {"start": "2026-03-02", "horizon": "2 days", "time_zone": rng.choice(["UTC", "Europe/Berlin"])}
     if maybe(0.3, "warm-up"):
         clock["warm_up"] = "8 h"
@@ -147,7 +150,7 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         steps["refill"] = {"automatic": minutes(1, 6), "then": [{"done": True}]}
     data = (
         {"name": f"model {seed}", "clock": clock, "calendars": calendars, "teams": teams, "segments": segments,
-         "attributes": attributes, "limits": limits, "channels": channels, "stages": {"all": {"steps": steps}}}
+         "attributes": attributes, "limits": limits, "markets": markets, "channels": channels, "stages": {"all": {"steps": steps}}}
     )  # fmt: skip
     try:
         return Scenario.parse(data)
@@ -155,6 +158,52 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         if "to take another" not in refused.problem:
             raise
         return random_scenario(seed + 1_000_003, seen)  # one that would take a place twice
+
+
+def _demand(
+    rng: random.Random, used: Counter[str], channels: dict[str, Any], segments: dict[str, Any], attributes: dict[str, Any], steps: dict[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    """What brings cases, and what they are, beyond a rate; draws of its own, so that models are otherwise as they were."""
+
+    def maybe(p: float, what: str) -> bool:
+        drawn = rng.random() < p
+        used[what] += drawn
+        return drawn
+
+    markets: dict[str, Any] = {}
+    for channel in channels.values():
+        if maybe(0.3, "duplicates"):
+            again: dict[str, Any] = {"share": 0.4, "after": rng.choice(["0 min", "40 min", {"law": "exponential", "mean": "2 h"}])}
+            if attributes and maybe(0.6, "duplicates with a mark"):
+                again["mark"] = "n"
+            if maybe(0.4, "duplicates with a segment"):
+                again["segment"] = "j"
+            channel["duplicates"] = again
+        if maybe(0.2, "junk"):
+            channel["junk"] = {"share": 0.3, "segment": "j"}
+        if maybe(0.2, "mix from a day on"):
+            channel["mixes"] = [{"from": "2026-03-03", "segments": {"a": 0.9, "b": 0.1}}]
+        if "arrivals" not in channel:
+            continue
+        if maybe(0.3, "market"):
+            channel["market"] = "m"
+            markets["m"] = {"size": rng.choice([5, 30])}
+            if maybe(0.5, "market they return to"):
+                markets["m"]["returns"] = rng.choice(["0 min", "30 min", {"law": "exponential", "mean": "3 h"}])
+            used["market and referral"] += any(s.get("new_customer") for step in steps.values() for s in step.get("spawns", []))
+        arrivals = channel["arrivals"]
+        if maybe(0.15, "campaign that fades"):
+            arrivals["campaigns"] = [{"start": "2026-03-01", "end": "2026-03-02", "adds": "20 per day", "decay": {"half_life": "9 h"}}]
+        elif maybe(0.15, "campaign by spend"):
+            lift = {"most": "30 per day", "half_at": "500 EUR"}
+            arrivals["campaigns"] = [{"start": "2026-03-03", "end": "2026-03-09", "lift": lift, "spend": "100 EUR/day", "cost": "50 EUR"}]
+        if maybe(0.15, "spend"):
+            arrivals["spend"] = {"per_week": "900 EUR", "most": "40 per day", "half_at": "500 EUR", "shape": 2, "adstock": {"half_life": "1 day"}}
+        if maybe(0.15, "content"):
+            arrivals["content"] = {"pieces": "3 per week", "initial": 4, "half_life": "5 days", "per_piece": "2 per day", "lag": "9 h"}
+    if any("j" in (c.get("junk", {}).get("segment"), c.get("duplicates", {}).get("segment")) for c in channels.values()):
+        segments["j"] = {"customer": False}
+    return markets
 
 
 def _attributes(rng: random.Random, maybe: Any, calendars: dict[str, Any], names: list[str]) -> dict[str, Any]:

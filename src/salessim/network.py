@@ -25,7 +25,8 @@ from salessim.pace import Paces
 from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
-from salessim.scenario.intensity import replay_ticks, slots
+from salessim.scenario.intensity import mixes, replay_ticks, slots
+from salessim.scenario.response import outlay
 from salessim.staff import (
     Life,
     Outage,
@@ -48,7 +49,8 @@ from salessim.streams import name_key
 from salessim.units import DAY, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Route, Scenario, Step
+    from salessim.scenario.channels import Arrivals
+    from salessim.scenario.model import Fade, Route, Scenario, Spawn, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -179,6 +181,8 @@ class Network:
     """Person-ticks in meetings and courses if all are there, by team."""
     terms: tuple[Terms, ...]
     fixed_cost: float
+    outlay: Any
+    """Money spent on each channel in the measured window, beside its cost per case."""
     name: str
     branch_steps: frozenset[str]
     """Steps inside branches, where visits of one case may overlap."""
@@ -300,6 +304,17 @@ def build(scenario: Scenario) -> Network:
     routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
     spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
     rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], goal)
+
+    def add_spawn(key: str, spawn: Spawn, channel: int) -> None:
+        spawns["key"].append(name_key(key))
+        spawns["goal"].append(at[spawn.to])
+        spawns["share"] += [_share(spawn.probability, g) for g in segments]
+        spawns["delay"].append(book.number(spawn.after))
+        spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
+        spawns["new_customer"].append(int(spawn.new_customer))
+        spawns["channel"].append(channel)
+        rare.add_spawn(spawn)
+
     for name, step in rows:
         columns["key"].append(name_key(name))
         columns["full"].append(int(uses_more(scenario.steps[name])))
@@ -317,20 +332,18 @@ def build(scenario: Scenario) -> Network:
         columns["last_route"].append(len(routes["goal"]))
         columns["first_spawn"].append(len(spawns["key"]))
         for spawn in sorted(step.spawns, key=lambda s: s.kind):
-            spawns["key"].append(name_key(f"{name}/{spawn.kind}"))
-            spawns["goal"].append(at[spawn.to])
-            spawns["share"] += [_share(spawn.probability, g) for g in segments]
-            spawns["delay"].append(book.number(spawn.after))
-            spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
-            spawns["new_customer"].append(int(spawn.new_customer))
-            spawns["channel"].append(len(channels) + kinds.index(spawn.kind))
-            rare.add_spawn(spawn)
+            add_spawn(f"{name}/{spawn.kind}", spawn, len(channels) + kinds.index(spawn.kind))
         columns["last_spawn"].append(len(spawns["key"]))
         rare.add_step(name, step)
+    copies: dict[str, int] = {}
+    for i, name in enumerate(channels):
+        if (copy := _copy(scenario, name)) is not None:
+            copies[name] = len(spawns["key"])
+            add_spawn(f"channel {name}/again", copy, i)
 
     # --- people
     needs = _needs(scenario, steps, segments, team_at, calendars, hours_of)
-    sources = _sources(scenario, channels, segments, at, book)
+    sources = _sources(scenario, channels, segments, at, book, copies)
     formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
     used = sorted({hours_of[t].duty for t in teams} - {0})
@@ -411,6 +424,8 @@ def build(scenario: Scenario) -> Network:
         has_delivered=DELIVERED in milestone,
         queues=tuple(scenario.steps[s].asks or scenario.steps[s].gather is not None for s in steps),
         sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
+        sources=len(channels),
+        customers=tuple(scenario.segments[g].customer for g in segments),
         limits=tuple(limits),
         attributes=tuple(sorted(scenario.attributes)),
         measures=tuple((name, scenario.measures[name]) for name in sorted(scenario.measures)),
@@ -429,6 +444,7 @@ def build(scenario: Scenario) -> Network:
         in_meetings=_floats([(paid[i] - on_duty[i]) * seats[i] for i in range(len(teams))]),
         terms=tuple(terms_of(scenario.teams[t], hours_of[t].paid, hours_of[t].meetings) for t in teams),
         fixed_cost=_fixed_cost(scenario),
+        outlay=_floats([outlay(a, clock) if (a := scenario.channels[c].arrivals) is not None else 0.0 for c in channels]),
         name=scenario.name,
         branch_steps=frozenset(_onward(scenario, {b for step in scenario.steps.values() for b in step.parallel or ()})),
         life=Life(tuple(life), tuple(calendars.outages), tuple(calendars.lists), tuple(calendars.downs), tuple(used)) if life or calendars.outages else None,
@@ -646,9 +662,25 @@ def _fixed_cost(scenario: Scenario) -> float:
     return float(running + sum(c.one_off.value for c in scenario.costs.values() if c.one_off))
 
 
-def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook) -> Sources:
+def _copy(scenario: Scenario, name: str) -> Spawn | None:
+    """The case that an arrival of a channel may bring again, if it ever does."""
+    from salessim.scenario.model import Spawn
+
+    channel = scenario.channels[name]
+    again = channel.duplicates
+    if again is None or again.share == 0:
+        return None
+    return Spawn(kind="again", to=channel.enters, probability=again.share, after=again.after, segment=again.segment)
+
+
+def _sources(
+    scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook, copies: dict[str, int]
+) -> Sources:
     column: dict[str, list[Any]] = {f: [] for f in Sources._fields}
     clock = scenario.clock
+    markets, attributes = sorted(scenario.markets), sorted(scenario.attributes)
+    column["market_size"] = [scenario.markets[m].size for m in markets]
+    column["market_returns"] = [book.number(r) if (r := scenario.markets[m].returns) is not None else -1 for m in markets]
     for name in channels:
         channel = scenario.channels[name]
         column["key"].append(name_key(name))
@@ -678,8 +710,16 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
         column["first_replay"].append(len(column["replay_time"]))
         column["replay_time"] += replay_ticks(scenario, channel.replay)
         column["last_replay"].append(len(column["replay_time"]))
-        shares = np.array([channel.segments.get(g, 0.0) for g in segments])
-        column["mix"] += list(np.cumsum(shares) / shares.sum())
+        column["first_mix"].append(len(column["mix_since"]))
+        for since, mix in mixes(scenario, channel):
+            shares = np.array([mix.get(g, 0.0) for g in segments])
+            column["mix_since"].append(since)
+            column["mix"] += list(np.cumsum(shares) / shares.sum())
+        column["last_mix"].append(len(column["mix_since"]))
+        column["copy"].append(copies.get(name, -1))
+        mark = channel.duplicates.mark if channel.duplicates else None
+        column["copy_mark"].append(attributes.index(mark) if mark is not None else -1)
+        column["market"].append(markets.index(channel.market) if channel.market is not None else -1)
     result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "slot_rate", "batch_mark", "mix")}
     assert clock.horizon < FOREVER
     return Sources(

@@ -4,7 +4,7 @@ Deterministic times and shared shifts make ties common, and a model whose ties a
 implementation gives two answers. So the order is part of the model, and both engines read it here.
 
 1. Agenda events of one tick run by rank, then by number: the case's for FINISHED and GAVE_UP, the channel's and
-   then the spawn's for ARRIVED. A person freed in the tick in which a customer's patience ends still serves that
+   then the spawn's for ARRIVED; last, those who may come again are back in their market. A person freed in the tick in which a customer's patience ends still serves that
    customer; who is already there goes before who arrives.
 2. What happens at once (a grant, the answer to giving up) waits in one first-in-first-out list, which is emptied
    before the next agenda event. A case that asks and is granted people there and then goes on without joining it.
@@ -23,9 +23,10 @@ class Rank(IntEnum):
     FINISHED = 1
     GAVE_UP = 2
     ARRIVED = 3
+    RETURNED = 4
 
 
-SHIFT, FINISHED, GAVE_UP, ARRIVED = (int(r) for r in Rank)
+SHIFT, FINISHED, GAVE_UP, ARRIVED, RETURNED = (int(r) for r in Rank)
 
 RANK_BITS = 40
 """An agenda key is `rank << RANK_BITS | number`."""

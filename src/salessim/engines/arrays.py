@@ -106,6 +106,7 @@ def _state(
     return c.State(
         n=n,
         source=ints(sources, 4),
+        taken=ints(len(model.sources.market_size)),
         reached=np.zeros(sources),
         cumulative=np.zeros(slots),
         factor=np.ones(slots),

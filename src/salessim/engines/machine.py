@@ -21,7 +21,7 @@ from salessim.pace import Paces, paced
 # Columns of a case's record, in `state.case`.
 (NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
  WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, TOKEN, PARENT, PENDING, LOST_BY, BRANCH_NUMBER, SKIPPED,
- PERSON) = range(26)  # fmt: skip
+ MARKET, PERSON) = range(27)  # fmt: skip
 """TOKEN is a number that only this case or branch has; without branches it is the case's number."""
 FIELDS = PERSON + 4
 VALUE, COST = 0, 1
@@ -80,6 +80,8 @@ class State(NamedTuple):
     staff: Staff
     source: Any
     """[channel, (serial, slot, member, size)]"""
+    taken: Any
+    """Customers of each market who are in process or won."""
     reached: Any
     cumulative: Any
     factor: Any

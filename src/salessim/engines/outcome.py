@@ -96,24 +96,26 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         in_meetings=hours.in_meetings,
         held=raw.team_tally[teams:, BUSY],
     )
+    channel_cost = _channel_cost(network, cases)
     return Replication(
         labels=network.labels,
         cases=cases,
         totals=totals,
         team_cost=hours.pay + totals.overtime * network.overtime_pay,
         fixed_cost=network.fixed_cost,
-        flow_cost=_flow_cost(network, cases, totals),
+        flow_cost=float(np.sum(totals.finished * network.model.flow.cost) + np.sum(channel_cost)),
+        channel_cost=channel_cost,
         number=number,
         log=event_log(network, raw, cases) if log else None,
     )
 
 
-def _flow_cost(network: Network, cases: Cases, totals: Totals) -> float:
-    """What visits and arrivals of the measured window cost beside their people's time."""
-    model = network.model
-    channel = np.append(model.sources.cost, np.zeros(len(network.labels.channels) - len(model.sources.cost)))
-    arrived = channel[cases.channel[cases.born >= model.warm_up]]
-    return float(np.sum(totals.finished * model.flow.cost) + np.sum(arrived))
+def _channel_cost(network: Network, cases: Cases) -> Any:
+    """What each channel cost in the measured window: so much per case, and what was spent on it."""
+    sources = network.model.sources
+    arrived = cases.channel[cases.born >= network.model.warm_up]
+    count = np.bincount(arrived, minlength=len(sources.cost))[: len(sources.cost)]
+    return count * sources.cost + network.outlay
 
 
 def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:

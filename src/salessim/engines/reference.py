@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.demand import attributes, case_key, copy_after, cumulate, finds_customer, mix_at, next_arrival, returns_after
 from salessim.durations import ticks as whole_ticks
 from salessim.engines.outcome import (
     ASKED,
@@ -36,7 +36,7 @@ from salessim.engines.outcome import (
     still_held,
 )
 from salessim.errors import LimitReached
-from salessim.hours import finish, worked
+from salessim.hours import FOREVER, finish, worked
 from salessim.jit import interpreted
 from salessim.network import DELIVERED, RESPONSE, WON, Network
 from salessim.order import (
@@ -55,6 +55,7 @@ from salessim.order import (
     NEWCOMER,
     NEWEST_FIRST,
     RANK_BITS,
+    RETURNED,
     SHIFT,
     SPAWNED,
 )
@@ -86,6 +87,8 @@ from salessim.stages.verbs import (
 from salessim.streams import Purpose, block, child_key
 
 _decide, _finish, _worked = interpreted(decide), interpreted(finish), interpreted(worked)
+_mix_at, _finds_customer = interpreted(mix_at), interpreted(finds_customer)
+_copy_after, _returns_after = interpreted(copy_after), interpreted(returns_after)
 _next_arrival, _attributes, _case_key = interpreted(next_arrival), interpreted(attributes), interpreted(case_key)
 _cumulate = interpreted(cumulate)
 _paced = interpreted(paced)
@@ -102,7 +105,7 @@ class Case:
     """One journey through the process, or a branch of one."""
 
     __slots__ = ("before", "born", "branch", "channel", "cost", "crew", "customer", "delivered", "enabled", "held", "key", "lost_by",
-                 "marks", "number", "order", "pace", "parent", "pending", "responded", "segment", "skipped", "stalled", "started",
+                 "market", "marks", "number", "order", "pace", "parent", "pending", "responded", "segment", "skipped", "stalled", "started",
                  "step", "token", "value", "visits", "waited", "wake", "won")  # fmt: skip
 
     def __init__(self, key: int, step: int, channel: int, segment: int, customer: int, value: float, cost: float) -> None:
@@ -110,7 +113,7 @@ class Case:
         self.value, self.cost = value, cost
         self.number = self.born = self.responded = self.won = self.delivered = self.enabled = self.started = NEVER
         self.order = self.waited = self.stalled = self.pending = self.lost_by = 0
-        self.token = self.branch = NEVER
+        self.token = self.branch = self.market = NEVER
         self.skipped = False
         self.parent: Case | None = None
         self.marks: list[float] = []
@@ -145,6 +148,7 @@ class Reference:
         self.staffed = [s for s, a in enumerate(needs.area) if a >= 0]
         self.roles = [_roles(needs, s) for s in range(len(self.queues))]
         self.open: dict[int, Case] = {}
+        self.taken = [0] * len(model.sources.market_size)
         self.orders = self.spawned = self.on_their_way = 0
         self.asking: Case | None = None
         self.tally = np.zeros((len(self.queues), STEP_TALLIES)).tolist()
@@ -210,24 +214,47 @@ class Reference:
                 return
             for member in range(size):
                 yield self.at(time, ARRIVED, s)
-                key = _case_key(sources, s, serial, member)
-                segment, value = _attributes(
-                    model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1, self.seed, self.replication, key
-                )
-                case = Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s])
-                if self.width:
-                    case.marks = [0.0] * self.width
-                    who = (self.seed, self.replication, key)
-                    _start(model.rules.laws, model.rare, model.formulas, model.segments.size, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
-                self.bear(case)
+                self.arrive(s, _case_key(sources, s, serial, member))
             serial += 1
 
-    def bear(self, case: Case, on_its_way: bool = False) -> None:
+    def arrive(self, s: int, key: int) -> None:
+        """A case of a channel comes, unless it finds nobody new in its market; it may come again as another case."""
+        model, sources, market = self.model, self.model.sources, self.model.sources.market[s]
+        if market != NEVER and not self.finds_customer(market, key):
+            return
+        first = _mix_at(sources, s, self.env._now) * model.segments.size
+        segment, value = _attributes(model.segments, model.rules.laws, sources.mix, first, -1, self.seed, self.replication, key)
+        case = Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s])
+        case.market = market
+        if self.width:
+            case.marks = [0.0] * self.width
+            who = (self.seed, self.replication, key)
+            _start(model.rules.laws, model.rare, model.formulas, model.segments.size, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
+        self.bear(case)
+        if sources.copy[s] != NEVER:
+            rules = model.rules
+            delay = _copy_after(sources, rules.laws, rules.spawns, model.segments.size, s, segment, self.seed, self.replication, key)
+            if delay < FOREVER:
+                self.spawn(case, sources.copy[s], delay)
+
+    def finds_customer(self, market: int, key: int) -> bool:
+        """Whether somebody new is found in a market."""
+        return bool(_finds_customer(self.model.sources.market_size[market], self.taken[market], self.seed, self.replication, key))
+
+    def come_again(self, case: Case) -> None:
+        """A case that another brought sets out, unless it is to be a new customer and the market has none."""
+        self.on_their_way -= 1
+        if case.customer == NEVER and case.market != NEVER and not self.finds_customer(case.market, case.key):
+            return
+        self.bear(case)
+
+    def bear(self, case: Case) -> None:
         """A case arrives."""
-        self.on_their_way -= on_its_way
         case.number, case.born = self.born, self.env._now
         if case.customer == NEVER:
             case.customer = case.number
+            if case.market != NEVER:
+                self.taken[case.market] += 1
         self.born += 1
         self.begin(case)
 
@@ -253,7 +280,10 @@ class Reference:
             model.segments, model.rules.laws, model.sources.mix, 0, fixed, self.seed, self.replication, key
         )
         customer = NEVER if spawns.new_customer[which] else parent.customer
-        child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+        copy = spawns.channel[which] < len(model.sources.key)  # a copy of an arrival is paid for again
+        paid = model.sources.cost[spawns.channel[which]] if copy else 0.0
+        child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, paid)
+        child.market = parent.market
         child.stalled = parent.stalled + 1 if delay == 0 and parent.enabled == self.env._now else 0
         if self.width:
             child.marks = [0.0] * self.width
@@ -261,8 +291,10 @@ class Reference:
             _hand_down(model.rules.laws, model.rare, model.formulas, model.segments.size, which, segment, child.channel, value, who, self.facts, child.marks, 0, parent.marks, 0)
         if model.rare.passes[which] in parent.held:
             child.held[model.rare.passes[which]] = parent.held.pop(model.rare.passes[which])
+        if copy and model.sources.copy_mark[child.channel] != NEVER:
+            child.marks[model.sources.copy_mark[child.channel]] = 1.0
         self.on_their_way += 1
-        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child, on_its_way=True))
+        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.come_again(child))
 
     def journey(self, case: Case) -> Generator[simpy.Event, int, None]:
         """What a case lives through: visit after visit, verb after verb."""
@@ -321,6 +353,7 @@ class Reference:
                 if case.parent is not None:
                     self.end_branch(case, case.parent, number)
                 else:
+                    self.give_back_to_market(case, number)
                     self.end_case(case, number)
                 return
             case.stalled = case.stalled + 1 if case.enabled == env._now else 0
@@ -437,6 +470,19 @@ class Reference:
         if self.keep_log and not case.skipped:
             self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))
         case.visits[step] = visit + 1
+
+    def give_back_to_market(self, case: Case, goal: int) -> None:
+        """A customer who was lost may come again one day."""
+        if case.market == NEVER or case.customer != case.number or goal >= DONE:
+            return
+        market = case.market
+        away = _returns_after(self.model.sources, self.model.rules.laws, market, self.seed, self.replication, case.key)
+        if away < FOREVER:
+
+            def back(_: Any) -> None:
+                self.taken[market] -= 1
+
+            self.at(self.env._now + away, RETURNED, case.number).callbacks.append(back)
 
     def end_case(self, case: Case, goal: int, ended: int | None = None) -> None:
         """Write down a case that left."""

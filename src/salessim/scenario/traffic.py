@@ -16,7 +16,7 @@ import numpy as np
 
 from salessim.errors import ScenarioError
 from salessim.hours import Intervals, intersection
-from salessim.scenario.intensity import replay_ticks, slots
+from salessim.scenario.inflow import arrival_rates
 from salessim.staff import at_start, mean_presence, quickest, team_hours
 from salessim.units import HOUR, WEEK
 
@@ -124,25 +124,6 @@ def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str
     total = sum(share for _, share in open_)
     onward = [(r.to, share / total) for r, share in open_ if r.to is not None and share > 0] if total > 0 else []
     return onward + [(branch, 1.0) for branch in step.parallel or ()]
-
-
-def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:
-    """Mean arrivals per tick over the horizon for each (step entered, segment), from channels alone."""
-    result: dict[tuple[str, str], float] = {}
-    horizon = scenario.clock.horizon
-    for channel in scenario.channels.values():
-        if channel.arrivals is not None:
-            stretches = slots(scenario, channel.arrivals)
-            ends = [s[0] for s in stretches[1:]] + [horizon]
-            count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
-            batch = channel.arrivals.batch or {1: 1.0}
-            count *= sum(size * share for size, share in batch.items())
-        else:
-            count = float(len(replay_ticks(scenario, channel.replay)))
-        for segment, share in channel.segments.items():
-            key = (channel.enters, segment)
-            result[key] = result.get(key, 0.0) + share * count / horizon
-    return result
 
 
 def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
