@@ -23,13 +23,12 @@ from salessim.reporting.figures import provenance
 from salessim.scenario.kinds import KINDS, PRIORS
 from salessim.scenario.kinds.base import line, number
 from salessim.scenario.levers import apply, assumed, in_words, misfits, repaired
-from salessim.scenario.model import Scenario, Team
+from salessim.scenario.model import Scenario
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import drawn
 from salessim.scenario.unknowns import chances, draw
 
 HOUR = 3_600_000_000
-PEOPLE = {"joining", "courses", "pace", "ramp"} <= set(Team.model_fields)
 
 
 def selling(levers: dict[str, Any] | None = None, **changes: Any) -> Scenario:
@@ -575,17 +574,16 @@ def test_the_break_even_date_by_hand() -> None:
     assert payback(compare(data, data, replications=2, engine="reference", workers=1)) is None
 
 
-@pytest.mark.skipif(not PEOPLE, reason="teams have no pace, courses or joining yet")
 def test_people_who_learn_join_and_are_taught() -> None:
     dip = {"effects": [{"field": "steps.quote.work", "factor": 0.5}], "rollout": {"from": "2026-02-02", "dip": {"factor": 0.8, "for": "4 weeks"}}}
     _, design = pulled(dip)
-    (pace,) = design.teams["field"].pace  # type: ignore[attr-defined]
+    (pace,) = design.teams["field"].pace
     assert (pace.start, pace.end, pace.pace) == (dt.date(2026, 2, 2), dt.date(2026, 3, 1), 0.8)
     _, taught = pulled({"train": "field", "time_factor": 0.9, "days": ["2026-02-02 to 2026-02-03"]})
-    (course,) = taught.teams["field"].courses  # type: ignore[attr-defined]
+    (course,) = taught.teams["field"].courses
     assert (course.start, course.end) == (dt.date(2026, 2, 2), dt.date(2026, 2, 3))
     _, joined = pulled({"add_staff": "field", "up_to": 2, "joins": "2026-03-02"})
-    assert joined.teams["field"].people == 202  # type: ignore[attr-defined]
+    assert joined.teams["field"].people == 202
 
 
 # --- what people see -----------------------------------------------------------------------------------------------------

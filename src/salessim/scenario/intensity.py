@@ -16,11 +16,13 @@ import numpy as np
 from salessim.hours import Intervals
 from salessim.memo import Content, content
 from salessim.scenario.calendars import DAYS, midnight, spans, zone
+from salessim.scenario.response import added, factors
 from salessim.units import DAY, HOUR, SECOND, YEAR
 
 if TYPE_CHECKING:
     from salessim.scenario.calendars import Calendar
-    from salessim.scenario.model import Arrivals, Clock, ReplayFile, Scenario
+    from salessim.scenario.channels import Arrivals, Channel, ReplayFile
+    from salessim.scenario.model import Clock, Scenario
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -42,8 +44,8 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day).
 
     The weekly profile has mean 1 over an ordinary week, hours in which the channel's calendar is closed counted as 0,
-    so that `rate` is what a planner counts; holidays, season, growth and campaigns change it. Hours and weekdays are
-    local wall-clock time.
+    so that `rate` is what a planner counts; holidays, season, growth and campaigns change it, and what spend, content and
+    campaigns add comes on top in the same profile. Hours and weekdays are local wall-clock time.
     """
     calendar = scenario.calendars[arrivals.calendar] if arrivals.calendar != "always" else None
     found = _profile(content(scenario.clock), content(arrivals, "rate"), content(calendar) if calendar is not None else None)
@@ -51,7 +53,10 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
         return [(0, 0.0, 0)]
     if found.flat:
         return [(0, arrivals.rate.per_tick, 0)]
-    rates = arrivals.rate.per_tick / found.mean * found.of_day * found.of_hour
+    rates = found.of_day * (arrivals.rate.per_tick / found.mean)
+    if found.more is not None:
+        rates = rates + found.more
+    rates = rates * found.of_hour
     keep = np.ones(len(rates), bool)
     keep[1:] = rates[1:] != rates[:-1]
     if arrivals.daily_cv > 0:
@@ -68,6 +73,8 @@ class _Profile(NamedTuple):
     """Whether they do not vary at all."""
     start: Any
     of_day: Any
+    more: Any
+    """Cases per tick beside the rate, before the profile of the day; None if there are none."""
     of_hour: Any
     day: Any
 
@@ -88,31 +95,50 @@ def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile |
     mean = _weekly_mean(daily, hourly, calendar, clock)
     if mean <= 0:
         return None
+    most_days = clock.horizon // DAY + 2
+    more = added(arrivals, clock.start, most_days)
+    if not more.any():  # nothing spent is the organic baseline, to the last bit
+        more = None
     flat = len(set(hourly)) == 1
     plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
-    if plain and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
-        return _Profile(mean, True, None, None, None, None)
+    if plain and more is None and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
+        return _Profile(mean, True, None, None, None, None, None)
     growth = math.log1p(arrivals.yearly_growth) / YEAR
-    result: list[tuple[int, float, float, int]] = []
+    times = factors(arrivals, clock.start, most_days)
+    result: list[_Stretch] = []
     day = 0
     while True:
         date = clock.start + dt.timedelta(days=day)
         midnight_ticks = _wall_ticks(origin, date, 0, here)
         if midnight_ticks >= clock.horizon:
             break
-        of_day = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
-        for campaign in arrivals.campaigns:
-            if campaign.start <= date <= campaign.end:
-                of_day *= campaign.factor
+        season = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
+        of_day = season * float(times[day])
         of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
+        beside = season * float(more[day]) / mean if more is not None else 0.0
         for hour in range(0, 24, 24 if flat else 1):
-            result.append((_wall_ticks(origin, date, hour, here), of_day, hourly[hour], day))
+            result.append((_wall_ticks(origin, date, hour, here), of_day, beside, hourly[hour], day))
         day += 1
     result.sort(key=lambda s: s[0])
     if calendar is not None:
         result = _within(result, calendar.intervals(clock.start, clock.time_zone, clock.horizon), clock.horizon)
-    starts, of_days, of_hours, days = zip(*result, strict=True)
-    return _Profile(mean, False, np.array(starts), np.array(of_days), np.array(of_hours), np.array(days))
+    starts, of_days, besides, of_hours, days = map(np.array, zip(*result, strict=True))
+    return _Profile(mean, False, starts, of_days, besides if more is not None else None, of_hours, days)
+
+
+_Stretch = tuple[int, float, float, float, int]
+"""(start, factor of the day, cases per tick beside the rate, factor of the hour, day)"""
+
+
+def mixes(scenario: Scenario, channel: Channel) -> list[tuple[int, dict[str, float]]]:
+    """Shares of the segments, junk included, and the tick from which each mix holds; the first from the beginning."""
+    clock = scenario.clock
+    origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
+    by_tick = {0: channel.segments} | {max(0, _wall_ticks(origin, m.since, 0, here)): m.segments for m in channel.mixes}
+    junk = channel.junk
+    if junk is not None:
+        by_tick = {t: {g: s * (1 - junk.share) for g, s in mix.items()} | {junk.segment: junk.share} for t, mix in by_tick.items()}
+    return sorted(by_tick.items(), key=lambda pair: pair[0])
 
 
 def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | None, clock: Clock) -> float:
@@ -135,12 +161,11 @@ def _wall_ticks(origin: dt.datetime, date: dt.date, hour: int, here: Any) -> int
     return round((wall.astimezone(dt.UTC) - origin).total_seconds()) * SECOND
 
 
-def _within(
-    profile: list[tuple[int, float, float, int]], intervals: Intervals, horizon: int
-) -> list[tuple[int, float, float, int]]:
+def _within(profile: list[_Stretch], intervals: Intervals, horizon: int) -> list[_Stretch]:
     """The same profile inside the intervals, nothing outside."""
     cuts = sorted({s[0] for s in profile} | {t for interval in intervals for t in interval})
-    result, r, k = [], 0, 0
+    result: list[_Stretch] = []
+    r, k = 0, 0
     for cut in cuts:
         while r + 1 < len(profile) and profile[r + 1][0] <= cut:
             r += 1
@@ -148,6 +173,6 @@ def _within(
             k += 1
         inside = k < len(intervals) and intervals[k][0] <= cut
         if cut < horizon:
-            _, of_day, of_hour, day = profile[r]
-            result.append((cut, of_day, of_hour if inside else 0.0, day))
+            _, of_day, beside, of_hour, day = profile[r]
+            result.append((cut, of_day, beside, of_hour if inside else 0.0, day))
     return result

@@ -1,4 +1,4 @@
-"""What every paragraph of a scenario is made of: frozen records that know their fields, and names."""
+"""What every paragraph of the language is made of: names, and records that are frozen and know their fields."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+ALWAYS = "always"
+"""The calendar that is open day and night; it need not be declared."""
+REST = "default"
+"""The key that stands for every segment not named beside it."""
+
 Name = Annotated[
     str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
 ]
 """A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
+
+Mark = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,39}$")]
+"""A name that formulas can use: letters of any script, digits and _."""
 
 
 def as_list(value: Any) -> Any:

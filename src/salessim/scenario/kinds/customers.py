@@ -218,6 +218,8 @@ class Budget(Base):
         channel, cost = scenario.channels.get(self.budget), scenario.costs.get(self.paid_as)
         if channel is not None and channel.arrivals is None:
             yield ("budget",), f"the channel {self.budget!r} is replayed, so that money cannot change it", "choose a channel with 'arrivals'"
+        elif channel is not None and channel.arrivals is not None and channel.arrivals.spend is not None:
+            yield ("budget",), f"the channel {self.budget!r} says itself what its spend brings", f"use 'field: channels.{self.budget}.arrivals.spend.per_week' with a 'range'"
         if cost is not None and (cost.running is None or cost.running.amount <= 0):
             yield ("paid_as",), f"costs.{self.paid_as} says nothing about what is spent today", "give it a 'running' amount above zero"
         if self.half.amount <= 0 or not self._per(self.spend[0]) < self._per(self.spend[1]):

@@ -70,7 +70,7 @@ class AddStaff(Base):
         if self.joins is None:
             yield Put(f"teams.{self.add_staff}.size", team.size + int(setting))
         else:
-            there = [j.model_dump(mode="json", exclude_none=True) for j in getattr(team, "joining", ())]
+            there = [j.model_dump(mode="json", exclude_none=True) for j in team.joining]
             yield Put(f"teams.{self.add_staff}.joining", [*there, {"count": int(setting), "date": str(self.joins)}])
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:

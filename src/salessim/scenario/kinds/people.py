@@ -108,10 +108,11 @@ class Train(Base):
                 yield Put(step_path(name, "adherence"), line(gain, step.adherence, kept * (1 - step.adherence)), "adherence")
         for path in self.errors if error is not None else ():
             yield Times(path, line(error, 1 - kept, kept), "errors")
-        if ramp is not None and getattr(scenario.teams[self.train], "ramp", None) is not None and scenario.teams[self.train].ramp.over:  # type: ignore[attr-defined]
+        newcomers = scenario.teams[self.train].ramp
+        if ramp is not None and newcomers is not None and newcomers.over:
             yield Times(f"teams.{self.train}.ramp.over", ramp, "ramp")
         if self.days:
-            there = [c.model_dump(mode="json", exclude_none=True) for c in getattr(scenario.teams[self.train], "courses", ())]
+            there = [c.model_dump(mode="json", exclude_none=True) for c in scenario.teams[self.train].courses]
             ends = [(days[0], days[-1]) for text in self.days if (days := dates(text))]
             yield Put(f"teams.{self.train}.courses", [*there, *({"start": str(a), "end": str(b)} for a, b in ends)])
 
