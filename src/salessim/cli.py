@@ -227,8 +227,10 @@ def validate(scenario: str, as_json: bool) -> int:
             _say(f"{positions.place(problem.path)}: {dotted}: {problem.problem}; {problem.remedy}")
         return EXIT_INPUT
     from salessim.network import build
+    from salessim.scenario.uncertain import check
 
     build(found)
+    check(found)
     rows = loads(found)
     if as_json:
         _print_json(
