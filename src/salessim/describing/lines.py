@@ -81,6 +81,8 @@ def share_of(t: Teller, step: Any, route: Any) -> str:
         return t("open_to_all")
     if len(step.then) == 1:
         return t("always_to")
+    if any(r.when is not None for r in step.then):
+        return t("rest")
     left = {g: step.share_of(route, g) for g in t.scenario.segments}
     return t("in_brackets", text=t("rest"), inside=t.share(left)) if any(left.values()) else t("rest")
 

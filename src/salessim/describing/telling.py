@@ -171,6 +171,11 @@ class Teller:
         """A share as a percentage, to three digits."""
         return self("percent", number=figure(100 * share))
 
+    def percent_range(self, low: float, high: float) -> str:
+        """The shares between two, or the one if they look the same."""
+        a, b = figure(100 * low), figure(100 * high)
+        return self("percent", number=a) if a == b else self("percent_range", low=a, high=b)
+
     def share(self, share: float | Mapping[str, float]) -> str:
         """A share, for each segment where they differ."""
         if not isinstance(share, Mapping):

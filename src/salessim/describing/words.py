@@ -69,7 +69,7 @@ EN: dict[str, str] = {
     "measure_mean": "mean of {formula}", "measure_share": "share with {formula}", "measure_per_week": "sum of {formula} per week", "measure_per_month": "sum of {formula} per month", "running": "{pay} running", "one_off": "{money} once",
     # pictures
     "channels_lane": "Channels", "legend_work": "our people", "legend_automatic": "a system", "legend_customer": "the customer's time", "legend_parallel": "several ways at once", "legend_core": "core step", "legend_forward": "way on", "legend_back": "loop back",
-    "legend_late": "after waiting too long", "legend_spawn": "new case later", "chart_desc": "Flow chart of {stages} stages and {steps} steps", "automated": "{share} automated", "waits": "waits {time}", "chip_milestone_response": "first response", "chip_milestone_won": "won", "chip_milestone_delivered": "delivered", "optional_chip": "done in {share}",
+    "legend_late": "after waiting too long", "legend_spawn": "new case later", "chart_desc": "Flow chart of {stages} stages and {steps} steps", "automated": "{share} automated", "kept_waiting": "kept waiting", "late_chip": "kept waiting: {reason}", "percent_range": "{low}–{high} %", "after_mean": "after some {time}", "chip_milestone_response": "first response", "chip_milestone_won": "won", "chip_milestone_delivered": "delivered", "optional_chip": "done in {share}",
 }  # fmt: skip
 
 ZH: dict[str, str] = {
@@ -124,7 +124,7 @@ ZH: dict[str, str] = {
     "from_formula": "{formula}", "inherited": "传给后续案例", "over_all": "所有案例", "over_won": "赢单案例", "over_lost": "流失案例", "over_delivered": "已交付案例", "over_ended": "已结束案例", "over_service": "服务案例",
     "measure_mean": "{formula} 的平均值", "measure_share": "{formula} 的比例", "measure_per_week": "{formula} 的每周合计", "measure_per_month": "{formula} 的每月合计", "running": "持续 {pay}", "one_off": "一次性 {money}",
     "channels_lane": "渠道", "legend_work": "员工", "legend_automatic": "系统", "legend_customer": "客户时间", "legend_parallel": "并行", "legend_core": "核心步骤", "legend_forward": "前进", "legend_back": "返回",
-    "legend_late": "等待过久", "legend_spawn": "后续新案例", "chart_desc": "流程图：{stages} 个阶段，{steps} 个步骤", "automated": "{share} 自动化", "waits": "等待 {time}", "chip_milestone_response": "首次响应", "chip_milestone_won": "赢单", "chip_milestone_delivered": "已交付", "optional_chip": "{share} 执行",
+    "legend_late": "等待过久", "legend_spawn": "后续新案例", "chart_desc": "流程图：{stages} 个阶段，{steps} 个步骤", "automated": "{share} 自动化", "kept_waiting": "久等", "late_chip": "久等：{reason}", "percent_range": "{low}–{high}%", "after_mean": "约 {time}后", "chip_milestone_response": "首次响应", "chip_milestone_won": "赢单", "chip_milestone_delivered": "已交付", "optional_chip": "{share} 执行",
 }  # fmt: skip
 
 WORDS: dict[str, dict[str, str]] = {"en": EN, "zh": ZH}
