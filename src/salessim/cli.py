@@ -254,6 +254,26 @@ def validate(scenario: str, as_json: bool) -> int:
 
 
 @main.command()
+@click.argument("scenario")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the words that are not the scenario's own.")
+@click.option("--format", "form", type=click.Choice(["markdown", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def describe(scenario: str, language: Any, form: str, out: str | None, force: bool) -> int:
+    """Write a process down: as a procedure to read, as a flow chart, or as BPMN 2.0 with its diagram.
+
+    The procedure (Markdown) says who does what, how long it takes and costs, what happens if it takes too long, and
+    where every number comes from.
+    """
+    from salessim.describing.output import deliver
+    from salessim.exchange.bpmn_write import bpmn
+
+    _not_over(out or "", scenario)
+    deliver(_load(scenario), form, language, out, force, {"bpmn": bpmn})
+    return EXIT_FINE
+
+
+@main.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 def schema(out: str | None) -> None:
     """Print the JSON Schema of the scenario language, for editors."""

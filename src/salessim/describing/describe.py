@@ -9,13 +9,15 @@ from salessim.describing.dot import dot
 from salessim.describing.mermaid import mermaid
 from salessim.describing.procedure import procedure
 from salessim.describing.svg import svg
-from salessim.describing.words import Language
+from salessim.describing.words import WORDS, Language
+from salessim.errors import InputError
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
-FORMATS: dict[str, Callable[[Scenario, Language], str]] = {"markdown": procedure, "svg": svg, "mermaid": mermaid, "dot": dot}
-"""THE list of forms; `salessim describe` adds BPMN, which `salessim.exchange` writes."""
+Writer = Callable[["Scenario", Language], str]
+FORMATS: dict[str, Writer] = {"markdown": procedure, "svg": svg, "mermaid": mermaid, "dot": dot}
+"""THE list of forms; `salessim describe` adds BPMN, which `salessim.exchange.bpmn_write` writes."""
 
 
 def describe(scenario: Scenario, form: str = "markdown", language: Language = "en") -> str:
@@ -23,7 +25,14 @@ def describe(scenario: Scenario, form: str = "markdown", language: Language = "e
 
     Args:
         scenario: what is described.
-        form: a key of `FORMATS`.
-        language: "en" or "zh".
+        form: "markdown", "svg", "mermaid" or "dot".
+        language: "en" or "zh", of the words that are not the scenario's own.
+
+    Raises:
+        InputError: a form or language that does not exist.
     """
+    if form not in FORMATS:
+        raise InputError("describe", f"there is no form {form!r}", f"use one of {', '.join(FORMATS)}")
+    if language not in WORDS:
+        raise InputError("describe", f"there is no language {language!r}", f"use one of {', '.join(WORDS)}")
     return FORMATS[form](scenario, language)

@@ -17,8 +17,6 @@ Side = Literal["left", "right"]
 
 MOST_ROWS = 8
 """Longer lanes take several columns."""
-TRACK = 9.0
-"""Between parallel lines."""
 ARROWHEAD = 14.0
 # Where lines meet the sides of a box, from its top. No two kinds coincide, so that what comes from one side of a
 # gutter never runs into what leaves on the other side at the same height.
@@ -46,13 +44,16 @@ class Edge:
     label: float = 0.0
     style: str = ""
     """Only arrows of one style share a line."""
+    aside: bool = False
+    """Never straight on to the next box: it leaves at the side, where its event is drawn."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """Distances: between rows, between the exits of a box, at the outside, and from lane to lane."""
+    """Distances: between rows, parallel lines, and the exits of a box, at the outside, and from lane to lane."""
 
     row_gap: float = 24.0
+    track: float = 9.0
     exit_step: float = 16.0
     margin: float = 12.0
     lane_gap: float = 20.0
@@ -201,7 +202,7 @@ class _Plan:
         below: set[str] = set()
         for edge in edges:
             (c1, r1), (c2, r2) = self.cells[edge.source], self.cells[edge.target]
-            straight = c1 == c2 and r2 == r1 + 1 and edge.source not in below
+            straight = c1 == c2 and r2 == r1 + 1 and edge.source not in below and not edge.aside
             if straight:
                 below.add(edge.source)
             out: Side = "left" if c2 < c1 else "right"
@@ -239,7 +240,7 @@ class _Plan:
             tracks = len(self.corridors[k].taken)
             inner = 0 < k < self.rows
             self.corridor_tops.append(y + (self.space.row_gap / 2 if inner or tracks else 0.0))
-            y += (self.space.row_gap if inner or tracks else 0.0) + max(tracks - 1, 0) * TRACK
+            y += (self.space.row_gap if inner or tracks else 0.0) + max(tracks - 1, 0) * self.space.track
             if k < self.rows:
                 self.tops.append(y)
                 y += self.row_heights[k]
@@ -259,7 +260,7 @@ class _Plan:
 
     def _corridor_y(self, way: _Way) -> float:
         assert way.corridor is not None
-        return self.corridor_tops[way.corridor] + TRACK * way.track
+        return self.corridor_tops[way.corridor] + self.space.track * way.track
 
     def _gutters(self) -> list[_Tracks]:
         """A track for every vertical stretch."""
@@ -290,7 +291,7 @@ class _Plan:
             gap = 0.0 if edge or self.lane_of_column[g - 1] == self.lane_of_column[g] else self.space.lane_gap
             if tracks:
                 self.gutter_lefts.append(x + gap / 2 + max(labels[g][0] + 4, ARROWHEAD))
-                x += gap + max(labels[g][0] + 4, ARROWHEAD) + TRACK * (tracks - 1) + max(labels[g][1] + 4, ARROWHEAD)
+                x += gap + max(labels[g][0] + 4, ARROWHEAD) + self.space.track * (tracks - 1) + max(labels[g][1] + 4, ARROWHEAD)
             else:
                 self.gutter_lefts.append(x)
                 x += gap if edge or gap else ARROWHEAD
@@ -330,10 +331,10 @@ class _Plan:
         x0 = source.x + (source.width if way.out == "right" else 0.0)
         x1 = target.x + (target.width if way.enter == "right" else 0.0)
         bends = [(x0, way.out_y)]
-        first = self.gutter_lefts[way.first] + TRACK * way.tracks[way.first]
+        first = self.gutter_lefts[way.first] + self.space.track * way.tracks[way.first]
         bends.append((first, way.out_y))
         if way.corridor is not None:
-            last = self.gutter_lefts[way.last] + TRACK * way.tracks[way.last]
+            last = self.gutter_lefts[way.last] + self.space.track * way.tracks[way.last]
             bends += [(first, self._corridor_y(way)), (last, self._corridor_y(way)), (last, way.in_y)]
         else:
             bends.append((first, way.in_y))
