@@ -265,11 +265,17 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
     The procedure (Markdown) says who does what, how long it takes and costs, what happens if it takes too long, and
     where every number comes from.
     """
-    from salessim.describing.output import deliver
+    from salessim.describing import describe as write
+    from salessim.describing import save_description
     from salessim.exchange.bpmn_write import bpmn
 
-    _not_over(out or "", scenario)
-    deliver(_load(scenario), form, language, out, force, {"bpmn": bpmn})
+    loaded = _load(scenario)
+    text = bpmn(loaded, language) if form == "bpmn" else write(loaded, form, language)
+    if out:
+        _not_over(out, scenario)
+        save_description(text, out, force=force)
+    else:
+        click.echo(text.encode(), nl=False)  # always UTF-8: Chinese must survive a pipe, whatever the terminal
     return EXIT_FINE
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-
-from salessim.describing.telling import Teller, patience_in, queues, teams_of
+from salessim.describing.telling import Teller, patience_in, teams_of
+from salessim.scenario.checks import roles_of_step
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -131,7 +131,7 @@ def _step_box(t: Teller, name: str, lane: int) -> Box:
     step = t.scenario.steps[name]
     details = []
     if step.kind == "work":
-        roles = [t("or").join(map(t.team, teams_of(t.scenario, r.by, r.skill))) for r in (step, *step.together_with)]
+        roles = [t("or").join(map(t.team, teams_of(t.scenario, r.by, r.skill))) for r in roles_of_step(step)]
         details.append(" + ".join(roles))
     if step.kind != "parallel":
         details.append(_short_time(t, step))
@@ -187,7 +187,7 @@ def _chips(t: Teller, name: str, step: Step) -> list[Chip]:
 
 def patient(scenario: Scenario, step: Step) -> bool:
     """Whether anybody's patience can end at a step."""
-    return queues(step) and any(patience_in(scenario, step, g) is not None for g in scenario.segments)
+    return step.asks and any(patience_in(scenario, step, g) is not None for g in scenario.segments)
 
 
 def _arrows(t: Teller, ends: dict[str, str]) -> list[Arrow]:

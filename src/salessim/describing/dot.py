@@ -16,11 +16,11 @@ _STYLE = {"way": "solid", "late": "dashed", "spawn": "dotted"}
 
 
 def quoted(*texts: str) -> str:
-    """Lines of text as a string that Graphviz shows as it is.
+    r"""Lines of text as a string that Graphviz shows as it is.
 
     Example:
         >>> print(quoted('say "no"', "twice"))
-        "say \\"no\\"\\ntwice"
+        "say \"no\"\ntwice"
     """
     escaped = (" ".join(t.split()).replace("\\", "\\\\").replace('"', '\\"') for t in texts)
     return '"' + "\\n".join(escaped) + '"'

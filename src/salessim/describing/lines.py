@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salessim.describing.telling import Teller, patience_in, queues, teams_of
+from salessim.describing.telling import Teller, patience_in, teams_of
 from salessim.scenario.calendars import DAYS, weekdays
+from salessim.scenario.checks import roles_of_step
 from salessim.scenario.model import ALWAYS
 from salessim.units import HOUR
 
@@ -74,10 +75,9 @@ def half_time(fade: Any) -> float | None:
 
 def share_of(t: Teller, step: Any, route: Any) -> str:
     """The share of a route in words: a number, one per segment, or the rest with what is left."""
-    when = getattr(route, "when", None)
     if route.share is not None:
         return t.share(route.share)
-    if when is not None:
+    if route.when is not None:
         return t("open_to_all")
     if len(step.then) == 1:
         return t("always_to")
@@ -93,8 +93,8 @@ def _fades(t: Teller, fade: Any) -> str:
 
 
 ROUTE_LINES = (
-    Line("", ("when",), lambda t, _, r: t("route_when", formula=t.formula(r.when)) if getattr(r, "when", None) else None),
-    Line("", ("factor",), lambda t, _, r: t("route_factor", formula=t.formula(r.factor)) if getattr(r, "factor", None) else None),
+    Line("", ("when",), lambda t, _, r: t("route_when", formula=t.formula(r.when)) if r.when else None),
+    Line("", ("factor",), lambda t, _, r: t("route_factor", formula=t.formula(r.factor)) if r.factor else None),
     Line("", ("limit",), lambda t, _, r: t("route_limit", count=r.limit) if r.limit is not None else None),
     Line("", ("fades",), lambda t, _, r: _fades(t, r.fades) if r.fades else None),
 )
@@ -109,17 +109,17 @@ def remarks(t: Teller, lines: tuple[Line, ...], part: BaseModel) -> str:
 
 def route(t: Teller, step: Any, way: Any) -> str:
     """One way on: share, goal and conditions."""
-    text = f"{share_of(t, step, way)}{t('colon')}{goal(t, way.to, way.lost, join=bool(getattr(way, 'join', None)))}"
+    text = f"{share_of(t, step, way)}{t('colon')}{goal(t, way.to, way.lost, join=bool(way.join))}"
     return text + remarks(t, ROUTE_LINES, way)
 
 
 SPAWN_LINES = (
     Line("", ("new_customer",), lambda t, _, s: t("spawn_new") if s.new_customer else None),
     Line("", ("segment",), lambda t, _, s: t("spawn_segment", segment=t.segment(s.segment)) if s.segment else None),
-    Line("", ("when",), lambda t, _, s: t("spawn_when", formula=t.formula(s.when)) if getattr(s, "when", None) else None),
-    Line("", ("factor",), lambda t, _, s: t("spawn_factor", formula=t.formula(s.factor)) if getattr(s, "factor", None) else None),
-    Line("", ("gives",), lambda t, _, s: [t("spawn_gives", attribute=t.attribute(a), formula=t.formula(f)) for a, f in getattr(s, "gives", {}).items()]),
-    Line("", ("passes",), lambda t, _, s: t("spawn_passes", limit=t.own(s.passes)) if getattr(s, "passes", None) else None),
+    Line("", ("when",), lambda t, _, s: t("spawn_when", formula=t.formula(s.when)) if s.when else None),
+    Line("", ("factor",), lambda t, _, s: t("spawn_factor", formula=t.formula(s.factor)) if s.factor else None),
+    Line("", ("gives",), lambda t, _, s: [t("spawn_gives", attribute=t.attribute(a), formula=t.formula(f)) for a, f in s.gives.items()]),
+    Line("", ("passes",), lambda t, _, s: t("spawn_passes", limit=t.own(s.passes)) if s.passes else None),
 )
 
 
@@ -143,8 +143,8 @@ def people(t: Teller, role: Any) -> str:
 
 def _who(t: Teller, _: str, s: Any) -> Told:
     if s.kind == "work":
-        others = [t("together", others=people(t, r)) for r in s.together_with]
-        return t("semicolon").join([people(t, s), *others])
+        first, *others = roles_of_step(s)
+        return t("semicolon").join([people(t, first), *(t("together", others=people(t, r)) for r in others)])
     if s.kind == "parallel":
         return t("the_branches")
     who = t("the_system") if s.kind == "automatic" else t("the_customer")
@@ -154,7 +154,7 @@ def _who(t: Teller, _: str, s: Any) -> Told:
 def _time(t: Teller, _: str, s: Any) -> Told:
     if s.kind == "parallel":
         return None
-    factor = getattr(s, "factor", None)
+    factor = s.factor
     return t.clauses([t.laws(s.time, s.time_by_segment, hours=s.kind == "work"), t("time_factor", formula=t.formula(factor)) if factor else None])
 
 
@@ -168,7 +168,7 @@ def _branches(t: Teller, _: str, s: Any) -> Told:
 def _duty(t: Teller, _: str, s: Any) -> Told:
     if s.core:
         return t("duty_core")
-    adherence = getattr(s, "adherence", 1.0)
+    adherence = s.adherence
     if adherence != 1.0:
         return t("duty_optional", share=t.share(adherence))
     return t("duty_may_skip") if getattr(s, "optional", False) else t("duty_flexible")
@@ -178,8 +178,8 @@ def labour(t: Teller, s: Any) -> float:
     """What the people of one visit cost on average, where they are paid by the hour; the slowest sets the pace."""
     if s.kind != "work":
         return 0.0
-    firsts = [(role, t.scenario.teams[teams_of(t.scenario, role.by, role.skill)[0]]) for role in (s, *s.together_with)]
-    pace = min(team.skills.get(role.skill, 1.0) for role, team in firsts)
+    firsts = [(role, t.scenario.teams[teams_of(t.scenario, role.by, role.skill)[0]]) for role in roles_of_step(s)]
+    pace = min(team.skills.get(role.skill or "", 1.0) for role, team in firsts)
     per_hour = sum(team.cost.amount * HOUR / team.cost.per for _, team in firsts if team.cost and team.cost.hourly)
     return float(per_hour * s.time.mean / HOUR / pace)
 
@@ -190,9 +190,9 @@ def _cost(t: Teller, _: str, s: Any) -> Told:
 
 
 def _queue(t: Teller, _: str, s: Any) -> Told:
-    if not queues(s):
+    if not s.asks:
         return None
-    first = getattr(s, "serve_first", None)
+    first = s.serve_first
     return t.clauses([
         t("queue_formula", formula=t.formula(first)) if first else t(f"queue_{s.queue}"),
         t("queue_class", number=s.priority) if s.priority is not None else None,
@@ -202,7 +202,7 @@ def _queue(t: Teller, _: str, s: Any) -> Told:
 
 
 def _late(t: Teller, _: str, s: Any) -> Told:
-    if not queues(s):
+    if not s.asks:
         return None
     laws = {g: patience_in(t.scenario, s, g) for g in t.scenario.segments}
     if not any(laws.values()):
@@ -215,7 +215,7 @@ def _late(t: Teller, _: str, s: Any) -> Told:
     else:
         each = [t("by_segment_law", segment=t.segment(g), value=t.law(law) if law else t("late_none")) for g, law in laws.items()]
         text = t("late_differs", law=t("semicolon").join(each), goal=after)
-    silent = getattr(s, "silent", 0.0)
+    silent = s.silent
     return t.clauses([text, t("late_silent", share=t.percent(silent), law=t.law(s.attempt, hours=True)) if silent else None])
 
 
@@ -224,7 +224,7 @@ _UNLESS_ITSELF = ("after", "to", "lost")
 
 
 def _unless(t: Teller, _: str, s: Any) -> Told:
-    return [t("unless_one", law=t.law(u.after), goal=goal(t, u.to, u.lost)) + remarks(t, UNLESS_LINES, u) for u in getattr(s, "unless", ())]
+    return [t("unless_one", law=t.law(u.after), goal=goal(t, u.to, u.lost)) + remarks(t, UNLESS_LINES, u) for u in s.unless]
 
 
 def days(t: Teller, text: str) -> str:
@@ -245,7 +245,7 @@ def _day(t: Teller, number: int) -> str:
 
 
 def _rhythm(t: Teller, _: str, s: Any) -> Told:
-    reminders, posted, gather = (getattr(s, f, None) for f in ("reminders", "posted", "gather"))
+    reminders, posted, gather = s.reminders, s.posted, s.gather
     said = []
     if reminders:
         said.append(t("reminders", time=t.time(reminders.every), most=reminders.most, share=t.percent(reminders.factor)))
@@ -260,13 +260,13 @@ def _rhythm(t: Teller, _: str, s: Any) -> Told:
 
 def _places(t: Teller, _: str, s: Any) -> Told:
     return t.clauses(
-        [t(key, limits=t.listed(t.title(t.scenario.limits.get(n), n) for n in held)) for key in ("takes", "gives_back") if (held := getattr(s, key, ()))]
+        [t(key, limits=t.listed(t.title(t.scenario.limits.get(n), n) for n in held)) for key in ("takes", "gives_back") if (held := getattr(s, key))]
     )
 
 
 def _versions(t: Teller, name: str, s: Any) -> Told:
     said = []
-    for v in getattr(s, "versions", ()):
+    for v in s.versions:
         changed = {f for f in type(s).model_fields if f != "versions" and getattr(v.step, f) != getattr(s, f)}
         lines = tuple(line for line in STEP_LINES if changed & set(line.fields))
         differs = [f"{t(line.label)}{t('colon')}{x}" for line in lines if (x := _flat(t, line.tell(t, name, v.step)))]
@@ -291,7 +291,7 @@ STEP_LINES = (
     Line("title_unless", ("unless",), _unless),
     Line("title_rhythm", ("reminders", "posted", "gather"), _rhythm),
     Line("title_places", ("takes", "gives_back"), _places),
-    Line("title_sets", ("sets",), lambda t, _, s: [t("sets_one", attribute=t.attribute(a), formula=t.formula(f)) for a, f in getattr(s, "sets", {}).items()]),
+    Line("title_sets", ("sets",), lambda t, _, s: [t("sets_one", attribute=t.attribute(a), formula=t.formula(f)) for a, f in s.sets.items()]),
     Line("title_milestone", ("milestone",), lambda t, _, s: t(f"milestone_{s.milestone}") if s.milestone else None),
     Line("title_then", ("then",), lambda t, _, s: [route(t, s, r) for r in s.then]),
     Line("title_spawns", ("spawns",), lambda t, _, s: [spawn(t, x) for x in s.spawns]),

@@ -15,6 +15,7 @@ from salessim.describing import lines
 from salessim.describing.register import Prior, priors
 from salessim.describing.telling import Teller, teams_of
 from salessim.describing.words import Language
+from salessim.scenario.checks import roles_of_step
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -23,11 +24,11 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|&~$])")
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: one line, no markup, no HTML, no cell borders.
+    r"""Text that Markdown shows as it is: one line, no markup, no HTML, no cell borders.
 
     Example:
         >>> escape("a|b <script> *x*")
-        'a\\\\|b \\\\<script\\\\> \\\\*x\\\\*'
+        'a\\|b \\<script\\> \\*x\\*'
     """
     text = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
     return re.sub(r"^(\d*)([#+.)-])(?=\s|$)", r"\1\\\2", text)
@@ -104,7 +105,7 @@ def _overview(t: Teller) -> Iterator[str]:
     for i, (name, stage) in enumerate(t.scenario.stages.items(), 1):
         teams: dict[str, None] = {}
         for step in stage.steps.values():
-            for role in (step, *step.together_with) if step.kind == "work" else ():
+            for role in roles_of_step(step):
                 teams |= dict.fromkeys(map(t.team, teams_of(t.scenario, role.by, role.skill)))
         rows.append([f"**{i} {t.title(stage, name)}**", "<br>".join(map(t.step, stage.steps)), t.listed(teams)])
     yield from _table([t("stage"), t("steps"), t("team")], rows)
@@ -119,17 +120,16 @@ def _customers(t: Teller) -> Iterator[str]:
 
 
 def _attributes(t: Teller) -> Iterator[str]:
-    yield from _records(t, "attributes", "attribute", lines.ATTRIBUTE_LINES, getattr(t.scenario, "attributes", {}))
-    limits = getattr(t.scenario, "limits", {})
-    if limits:
+    yield from _records(t, "attributes", "attribute", lines.ATTRIBUTE_LINES, t.scenario.attributes)
+    if t.scenario.limits:
         yield ""
-        yield from _records(t, "limits", "limit", lines.LIMIT_LINES, limits)
+        yield from _records(t, "limits", "limit", lines.LIMIT_LINES, t.scenario.limits)
 
 
 def _people(t: Teller) -> Iterator[str]:
     does: dict[str, dict[str, None]] = {n: {} for n in t.scenario.teams}
     for name, step in t.scenario.steps.items():
-        for role in (step, *step.together_with) if step.kind == "work" else ():
+        for role in roles_of_step(step):
             for team in teams_of(t.scenario, role.by, role.skill):
                 does.get(team, {})[t.numbers[name]] = None
     extra = {n: {t("does"): t.listed(numbers)} for n, numbers in does.items()}
@@ -166,7 +166,7 @@ def _exceptions(t: Teller) -> Iterator[str]:
             late = next((said for label, said in lines.told(t, lines.STEP_LINES, name, step) if label == t("title_late")), None)
             if late and late != [t("late_never")] and not (step.gives_up and step.gives_up.to):
                 losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), t("legend_late")])
-        for u in getattr(step, "unless", ()):
+        for u in step.unless:
             if u.lost is not None:
                 losses.append([t.step(name), t.own(u.lost), t.law(u.after)])
     yield f"\n### {t('loops')}\n"
@@ -176,7 +176,7 @@ def _exceptions(t: Teller) -> Iterator[str]:
 
 
 def _measures(t: Teller) -> Iterator[str]:
-    return _records(t, "measures", "measure", lines.MEASURE_LINES, getattr(t.scenario, "measures", {}))
+    return _records(t, "measures", "measure", lines.MEASURE_LINES, t.scenario.measures)
 
 
 def _costs(t: Teller) -> Iterator[str]:

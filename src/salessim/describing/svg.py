@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from salessim.describing.chart import Arrow, Box, Chart, Chip, chart
-from salessim.describing.layout import Edge, Layout, Line, Node, Place, Point, Space, lay_out
+from salessim.describing.layout import Edge, Line, Node, Place, Point, Space, lay_out
 from salessim.describing.letters import width, wrapped
 from salessim.describing.telling import Teller
 from salessim.describing.words import Language

@@ -135,7 +135,7 @@ class Teller:
 
     def attribute(self, name: str) -> str:
         """The title of an attribute."""
-        return self.title(getattr(self.scenario, "attributes", {}).get(name), name)
+        return self.title(self.scenario.attributes.get(name), name)
 
     def formula(self, formula: Any) -> str:
         """A formula as it was written."""
@@ -232,8 +232,3 @@ def patience_in(scenario: Scenario, step: Step, segment: str) -> Any:
     """The law of how long a segment waits at a step, or None if it waits as long as it takes."""
     law = step.patience_by_segment.get(segment, step.patience or scenario.segments[segment].patience)
     return None if law in (None, "none") else law
-
-
-def queues(step: Step) -> bool:
-    """Whether cases wait here for people or for a place."""
-    return step.kind == "work" or bool(getattr(step, "takes", ()))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -124,19 +125,20 @@ class _Process:
     def _step(self, name: str, step: Step, stage: str, plain: Mapping[str, Any]) -> None:
         """A step with its ways on; where the last branch of a parallel step stands, also what follows that."""
         key, lane = f"step:{name}", self.lane[name]
-        last = {split: at for at in self.scenario.steps for split in [self.ends.get(at)] if split}
+        last = {self.ends[at]: at for at in self.scenario.steps if at in self.ends}
         extension = f"<salessim:step name={_quoted(name)} stage={_quoted(stage)} kind={_quoted(step.kind)}>{_json(plain)}</salessim:step>"
         told = (f"{label}: {'; '.join(said)}" for label, said in lines.told(self.t, lines.STEP_LINES, name, step))
+        documentation = "\n".join(told)
         if step.kind == "parallel":
-            split = _Element(key, "parallelGateway", step.title or name, lane, _GATEWAY, extension, documentation="\n".join(told))
-            split.attributes["gatewayDirection"] = "Diverging"
-            self._add(split)
+            fork = _Element(key, "parallelGateway", step.title or name, lane, _GATEWAY, extension, documentation=documentation)
+            fork.attributes["gatewayDirection"] = "Diverging"
+            self._add(fork)
             self.flows += [_Flow(key, f"step:{b}") for b in step.parallel or ()]
-            return
-        task = self._add(_Element(key, _TAGS[step.kind], step.title or name, lane, _TASK, extension, documentation="\n".join(told)))
-        self._ways(name, step, task.name)
-        self._edge_events(name, step)
-        for split in [s for s in self.scenario.steps if last.get(s) == name]:
+        else:
+            self._add(_Element(key, _TAGS[step.kind], step.title or name, lane, _TASK, extension, documentation=documentation))
+            self._ways(name, step, key)
+            self._edge_events(name, step)
+        for split in (n for n, at in last.items() if at == name):
             join = self._add(_Element(f"join:{split}", "parallelGateway", "", lane, _GATEWAY, f"<salessim:join step={_quoted(split)}/>"))
             join.attributes["gatewayDirection"] = "Converging"
             self._ways(split, self.scenario.steps[split], join.name)
@@ -280,7 +282,7 @@ class _Process:
         bounds = [0.0]
         bounds += [below.y - 6 for below in layout.lanes[1:]]  # lines that run between two lanes mostly belong to the upper one
         bounds.append(layout.height)
-        for i, (top, bottom) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for i, (top, bottom) in enumerate(pairwise(bounds)):
             yield _shape(f"lane_{i + 1}", Place(_HEADER, top, layout.width + shift - _HEADER, bottom - top), horizontal=True)
         begins = {f.source: line for f, line in zip(self.flows, layout.lines, strict=True) if self.elements[f.source].host is not None}
         for e in self.elements.values():
