@@ -9,6 +9,7 @@ can be read back.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ class _Process:
             for start in begins:
                 self._add(start)
                 self.flows.append(_Flow(start.name, f"step:{name}"))
+        self._merge()
         self._number()
 
     # --- elements ---------------------------------------------------------------------------------------------------
@@ -193,15 +195,40 @@ class _Process:
         event = self._add(_Element(f"edge:{name}:{what}", "boundaryEvent", title, self.lane[name], _EVENT, extension, inside, host=f"step:{name}"))
         self.flows.append(_Flow(event.name, self._goal(name, to, lost)))
 
+    def _merge(self) -> None:
+        """Exclusive gateways where several ways of one branch come together before a parallel gateway.
+
+        A parallel gateway waits for all of its incoming flows. A fork may therefore have only one, and a join one of
+        each branch; where a case takes one of several ways there, these meet in front of it.
+        """
+        for name, step in self.scenario.steps.items():
+            if step.kind != "parallel":
+                continue
+            self._meet(f"step:{name}", "", [f for f in self.flows if f.target == f"step:{name}"])
+            left = [f for f in self.flows if f.target == f"join:{name}"]
+            for branch in step.parallel or ():
+                inside = set(_reached(self.scenario, [branch]))
+                coming = [f for f in left if f.source.partition(":")[2] in inside]
+                left = [f for f in left if f not in coming]
+                self._meet(f"join:{name}", branch, coming)
+
+    def _meet(self, target: str, branch: str, flows: list[_Flow]) -> None:
+        if len(flows) < 2:
+            return
+        before = _Element(f"merge:{target}:{branch}", "exclusiveGateway", "", self.elements[target].lane, _GATEWAY, attributes={"gatewayDirection": "Converging"})
+        # In reading order it stands just in front of the gateway.
+        self.elements = {k: v for name, e in self.elements.items() for k, v in (((before.name, before), (name, e)) if name == target else ((name, e),))}
+        for f in flows:
+            f.target = before.name
+        self.flows.append(_Flow(before.name, target))
+
     def _number(self) -> None:
         """Identifiers by sorted name, so that the order of the file does not matter."""
         for i, name in enumerate(sorted(self.elements), 1):
             element = self.elements[name]
             element.ident = f"{element.tag}_{i}"
-        seen: dict[tuple[str, str], int] = {}
         for i, flow in enumerate(sorted(self.flows, key=lambda f: (f.source, f.target, f.title, f.extension)), 1):
             flow.ident = f"flow_{i}"
-            seen[flow.source, flow.target] = i
         for element in self.elements.values():
             if element.host is not None:
                 element.attributes["attachedToRef"] = self.elements[element.host].ident
@@ -230,7 +257,7 @@ class _Process:
             f'  <bpmn:collaboration id="collaboration"><bpmn:participant id="pool" name={_quoted(self.scenario.name)} processRef="process"/></bpmn:collaboration>',
             f'  <bpmn:process id="process" name={_quoted(self.scenario.name)} isExecutable="false">',
             f"    <bpmn:documentation>{_text(self.scenario.description)}</bpmn:documentation>" if self.scenario.description else "",
-            f"    <bpmn:extensionElements><salessim:scenario>{_json(rest)}</salessim:scenario></bpmn:extensionElements>",
+            f'    <bpmn:extensionElements><salessim:scenario drawing="{self._fingerprint()}">{_json(rest)}</salessim:scenario></bpmn:extensionElements>',
             *self._lanes(),
             *(self._element(e) for e in self.elements.values()),
             *(self._flow(f) for f in flows),
@@ -241,6 +268,10 @@ class _Process:
             "</bpmn:definitions>",
         ]
         return "\n".join(p for p in parts if p) + "\n"
+
+    def _fingerprint(self) -> str:
+        nodes = [(e.ident, e.tag, _clean(e.title), e.attributes.get("attachedToRef", "")) for e in self.elements.values()]
+        return fingerprint(nodes, [(f.ident, self.elements[f.source].ident, self.elements[f.target].ident) for f in self.flows])
 
     def _lanes(self) -> Iterable[str]:
         yield '    <bpmn:laneSet id="lanes">'
@@ -267,7 +298,7 @@ class _Process:
     def _takes_rest(self, flow: _Flow) -> bool:
         name = flow.source.removeprefix("choice:")
         own = [f for f in self.flows if f.source == flow.source]
-        return self.scenario.steps[name].then[own.index(flow)].rest
+        return name in self.scenario.steps and self.scenario.steps[name].then[own.index(flow)].rest
 
     def _flow(self, f: _Flow) -> str:
         condition = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression" language="{NAMESPACE}">{_text(f.condition)}</bpmn:conditionExpression>' if f.condition else ""
@@ -296,6 +327,17 @@ class _Process:
             yield _edge(f, line, shift, self.elements[f.source].host is not None)
 
 
+def fingerprint(nodes: Iterable[tuple[str, str, str, str]], flows: Iterable[tuple[str, str, str]]) -> str:
+    """What stands for a drawing: as long as it is the same, nobody has redrawn it and the data beside it are the process.
+
+    Args:
+        nodes: of each flow node its id, tag, name and the activity it is attached to, or "".
+        flows: of each sequence flow its id, source and target.
+    """
+    said = sorted([*((i, tag, " ".join(name.split()), host) for i, tag, name, host in nodes), *((*f, "") for f in flows)])
+    return hashlib.blake2b(json.dumps(said, ensure_ascii=True).encode(), digest_size=16).hexdigest()
+
+
 # --- pieces ----------------------------------------------------------------------------------------------------
 
 
@@ -303,13 +345,19 @@ def _blocks(scenario: Scenario) -> dict[str, str]:
     """For each step inside a branch the parallel step around it, the innermost one."""
     found: dict[str, str] = {}
     for name, split in scenario.steps.items():
-        todo, seen = list(split.parallel or ()), set()
-        while todo:
-            at = todo.pop()
-            if at not in seen:
-                seen.add(at)
-                found[at] = name
-                todo += goals(scenario.steps[at])
+        found |= dict.fromkeys(_reached(scenario, split.parallel or ()), name)
+    return found
+
+
+def _reached(scenario: Scenario, starts: Iterable[str]) -> list[str]:
+    """The steps to which a case comes from some steps without leaving its branch, these included."""
+    found: list[str] = []
+    todo = list(starts)
+    while todo:
+        at = todo.pop()
+        if at not in found:
+            found.append(at)
+            todo += goals(scenario.steps[at])
     return found
 
 
@@ -389,5 +437,7 @@ def _edge(f: _Flow, line: Line, shift: float, from_edge: bool) -> str:
 
 def _label(points: list[tuple[float, float]], wide: float) -> Place:
     """Where the title of a flow stands: above its first level stretch, which it has for itself."""
+    if len(points) == 2 and points[0][0] == points[1][0]:
+        return Place(points[0][0] + 4, (points[0][1] + points[1][1]) / 2 - 7, wide, 14)
     (x, y), (x1, _) = points[0:2] if points[0][1] == points[1][1] else points[1:3]
     return Place(x + 4 if x1 >= x else x - 4 - wide, y - 16, wide, 14)
