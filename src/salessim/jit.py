@@ -130,6 +130,13 @@ def inlined(function: F) -> F:
     return cast(F, result)
 
 
+def called(function: F) -> F:
+    """Compile once and call: for what plain models never need, so that their loop does not carry it along."""
+    result = compiled(function)
+    _INTERPRETABLE[id(result)] = result
+    return result
+
+
 def spliced(function: F) -> F:
     """Copy into the caller before types are inferred: for helpers of one caller that take the engine's whole state."""
     return cast(F, numba.njit(inline="always", **_OPTIONS)(function))

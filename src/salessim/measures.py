@@ -191,7 +191,10 @@ def _cost_per_win(v: View) -> Pair:
 
 
 def _wip(v: View) -> Pair:
-    return _plain(float(np.sum(v.totals.present_area)) / v.window)
+    # From the cases, not from the steps: a case that has split is one case at several steps.
+    until = np.where(v.cases.ended == NEVER, v.labels.horizon, v.cases.ended)
+    inside = np.maximum(until - np.maximum(v.cases.born, v.labels.warm_up), 0)
+    return _plain(float(np.sum(inside)) / v.window)
 
 
 def _queue(v: View) -> Pair:
@@ -253,7 +256,7 @@ def measure(replication: Replication) -> dict[str, Pair]:
     labels, totals = view.labels, view.totals
     window = float(view.window)
     for i, step in enumerate(labels.steps):
-        if labels.staffed[i]:
+        if labels.queues[i]:
             result[f"waiting @ {step}"] = (float(totals.queue_area[i]) / HOUR, float(totals.asked[i]))
             result[f"queue @ {step}"] = _plain(float(totals.queue_area[i]) / window)
     leaving = view.lost & view.in_window(view.cases.ended)

@@ -20,18 +20,19 @@ from salessim.durations import build_table
 from salessim.durations.specs import Gamma
 from salessim.errors import ScenarioError
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection
-from salessim.order import DISCIPLINES, MOST_ARRIVALS
+from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
+from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
 from salessim.scenario.intensity import replay_ticks, slots
 from salessim.stages import Routes, Rules, Spawns, Steps
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
-from salessim.stages.verbs import DONE, lost
+from salessim.stages.verbs import DONE, JOIN, lost
 from salessim.streams import name_key
 from salessim.units import DAY, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Scenario, Step
+    from salessim.scenario.model import Arrivals, Fade, Route, Scenario, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -47,6 +48,8 @@ class Needs(NamedTuple):
 
     first_role: Any
     last_role: Any
+    people: Any
+    """How many of the roles are people; the others are places of limits."""
     first_entry: Any
     last_entry: Any
     stride: Any
@@ -84,6 +87,15 @@ class People(NamedTuple):
     serves: Any
 
 
+class Places(NamedTuple):
+    """The limits: places that cases hold over several steps. They stand behind the teams, as teams that do not work."""
+
+    first_team: int
+    area: Any
+    back: Any
+    """[step, limit] 1 where the place is given back."""
+
+
 class Flow(NamedTuple):
     """What happens beside the rules, per step."""
 
@@ -109,6 +121,7 @@ class Model(NamedTuple):
     segments: Segments
     needs: Needs
     people: People
+    places: Places
     flow: Flow
     shifts: Shifts
     hours: Hours
@@ -137,6 +150,8 @@ class Network:
     """Person-ticks on duty in the measured window, by team."""
     fixed_cost: float
     name: str
+    splits: bool
+    """Whether cases split into branches, so that visits of one case to one step overlap."""
 
 
 class _LawBook:
@@ -205,29 +220,27 @@ def build(scenario: Scenario) -> Network:
         ScenarioError: where the paragraphs do not fit together (calendars without time, people who never meet).
     """
     clock = scenario.clock
-    steps, teams = sorted(scenario.steps), sorted(scenario.teams)
+    steps, teams, limits = sorted(scenario.steps), sorted(scenario.teams), sorted(scenario.limits)
     segments, channels = sorted(scenario.segments), sorted(scenario.channels)
-    kinds = sorted({spawn.kind for step in scenario.steps.values() for spawn in step.spawns})
-    reasons = sorted(
-        {r.lost for s in scenario.steps.values() for r in s.then if r.lost}
-        | {s.gives_up.lost for s in scenario.steps.values() if s.gives_up and s.gives_up.lost}
-        | {GAVE_UP}
-    )
+    rows = forms(scenario)
+    kinds = sorted({spawn.kind for _, step in rows for spawn in step.spawns})
+    reasons = sorted({reason for _, step in rows for reason in _reasons(step)} | {GAVE_UP})
     at = {name: i for i, name in enumerate(steps)}
     team_at = {name: i for i, name in enumerate(teams)}
     segment_at = {name: i for i, name in enumerate(segments)}
     book, calendars = _LawBook(), _Calendars(scenario)
 
-    def goal(to: str | None, reason: str | None) -> int:
-        return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else DONE
+    def goal(to: str | None, reason: str | None, join: bool = False) -> int:
+        return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else JOIN if join else DONE
 
     # --- steps, routes, spawns
     columns: dict[str, list[Any]] = {f: [] for f in Steps._fields if f != "segments"}
     routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
     spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
-    for name in steps:
-        step = scenario.steps[name]
+    rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], goal)
+    for name, step in rows:
         columns["key"].append(name_key(name))
+        columns["full"].append(int(uses_more(scenario.steps[name])))
         columns["staffed"].append(int(step.kind == "work"))
         columns["time"] += [book.number(step.time_in(g)) for g in segments]
         columns["automated"].append(step.automation.share if step.automation else 0.0)
@@ -236,7 +249,9 @@ def build(scenario: Scenario) -> Network:
         given = step.gives_up
         columns["gives_up"].append(goal(given.to, given.lost) if given else lost(reasons.index(GAVE_UP)))
         columns["first_route"].append(len(routes["goal"]))
-        _add_routes(routes, step, segments, goal)
+        for route in in_order(step):
+            _add_route(routes, step, route, segments, goal)
+            rare.add_route(route)
         columns["last_route"].append(len(routes["goal"]))
         columns["first_spawn"].append(len(spawns["key"]))
         for spawn in sorted(step.spawns, key=lambda s: s.kind):
@@ -247,11 +262,14 @@ def build(scenario: Scenario) -> Network:
             spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
             spawns["new_customer"].append(int(spawn.new_customer))
             spawns["channel"].append(len(channels) + kinds.index(spawn.kind))
+            rare.add_spawn(spawn)
         columns["last_spawn"].append(len(spawns["key"]))
+        rare.add_step(name, step)
 
     # --- people
     needs = _needs(scenario, steps, segments, team_at, calendars)
     sources = _sources(scenario, channels, segments, at, book)
+    formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
     used = sorted({calendars.number(scenario.teams[t].calendar) for t in teams} - {0})
     edges = sorted(
@@ -263,17 +281,20 @@ def build(scenario: Scenario) -> Network:
     for c in used:
         duty[c] = int(calendars.intervals(c)[0][0] == 0)
     sizes = [scenario.teams[t].size for t in teams]
-    serves = [sorted({steps.index(s) for s in steps if t in _teams_of(scenario, scenario.steps[s])}) for t in teams]
+    places = [scenario.limits[name].size for name in limits]
+    serves = [[i for i, s in enumerate(steps) if t in _teams_of(scenario, scenario.steps[s])] for t in teams]
+    serves += [[i for i, s in enumerate(steps) if name in scenario.steps[s].takes] for name in limits]
     on_duty = [_overlap(calendars.intervals(calendars.number(scenario.teams[t].calendar)), clock.warm_up, clock.horizon) for t in teams]
     duty_pay = [_duty_pay(scenario.teams[t], on_duty[i], clock.horizon - clock.warm_up) for i, t in enumerate(teams)]
     pay = [duty_pay[i] / on_duty[i] if on_duty[i] else 0.0 for i in range(len(teams))]
+    all_sizes = [*sizes, *places]
     people = People(
-        _ints(sizes),
-        _ints(np.concatenate([[0], np.cumsum(sizes)])[:-1]) if sizes else _ints([]),
-        _ints([i for i, n in enumerate(sizes) for _ in range(n)]),
-        _ints([calendars.number(scenario.teams[t].calendar) for t in teams]),
-        _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams]),
-        _floats(pay),
+        _ints(all_sizes),
+        _ints(np.concatenate([[0], np.cumsum(all_sizes)])[:-1]) if all_sizes else _ints([]),
+        _ints([i for i, n in enumerate(all_sizes) for _ in range(n)]),
+        _ints([calendars.number(scenario.teams[t].calendar) for t in teams] + [0] * len(limits)),
+        _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams] + [0] * len(limits)),
+        _floats(pay + [0.0] * len(limits)),
         _ints(np.cumsum([0, *map(len, serves)])[:-1]),
         _ints(np.cumsum([0, *map(len, serves)])[1:]),
         _ints([s for served in serves for s in served]),
@@ -295,9 +316,16 @@ def build(scenario: Scenario) -> Network:
             **{f: _ints(spawns[f]) for f in Spawns._fields if f not in ("key", "share")},
         ),
         build_table(book.laws),
+        formulas,
+        extras,
     )
+    first_step = [next((i for i, s in enumerate(steps) if name in scenario.steps[s].takes), -1) for name in limits]
     model = Model(
         rules, sources, worth, needs, people,
+        Places(
+            len(teams), _ints([needs.area[i] if i >= 0 else -1 for i in first_step]),
+            _ints([int(name in scenario.steps[s].gives_back) for s in steps for name in limits]),
+        ),
         Flow(
             _ints([calendars.number(scenario.steps[s].calendar) for s in steps]), _ints(milestone),
             int(RESPONSE in milestone),
@@ -320,8 +348,11 @@ def build(scenario: Scenario) -> Network:
         currency=scenario.currency,
         has_won=WON in milestone,
         has_delivered=DELIVERED in milestone,
-        staffed=tuple(scenario.steps[s].kind == "work" for s in steps),
+        queues=tuple(scenario.steps[s].asks or scenario.steps[s].gather is not None for s in steps),
         sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
+        limits=tuple(limits),
+        attributes=tuple(sorted(scenario.attributes)),
+        measures=tuple((name, scenario.measures[name]) for name in sorted(scenario.measures)),
     )
     return Network(
         model=model,
@@ -336,7 +367,14 @@ def build(scenario: Scenario) -> Network:
         on_duty=_floats([on_duty[i] * sizes[i] for i in range(len(teams))]),
         fixed_cost=_fixed_cost(scenario),
         name=scenario.name,
+        splits=any(step.parallel for step in scenario.steps.values()),
     )
+
+
+def _reasons(step: Step) -> set[str]:
+    """What cases are lost for at a step."""
+    found = {r.lost for r in step.then} | {u.lost for u in step.unless} | {step.gives_up.lost if step.gives_up else None}
+    return {reason for reason in found if reason is not None}
 
 
 def _sells(scenario: Scenario, kind: str) -> bool:
@@ -360,9 +398,7 @@ def _onward(scenario: Scenario, entries: set[str]) -> set[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            step = scenario.steps[name]
-            todo += [r.to for r in step.then if r.to]
-            todo += [step.gives_up.to] if step.gives_up and step.gives_up.to else []
+            todo += scenario.steps[name].onward
     return found
 
 
@@ -384,25 +420,28 @@ def _share(share: Any, segment: str) -> float:
 
 
 def _patience(scenario: Scenario, step: Step, segment: str, book: _LawBook) -> int:
-    if step.kind != "work":
+    if not step.asks:
         return -1
     law: Any = step.patience_by_segment.get(segment, step.patience or scenario.segments[segment].patience)
     return -1 if law is None or law == "none" else book.number(law)
 
 
-def _add_routes(routes: dict[str, list[Any]], step: Step, segments: list[str], goal: Any) -> None:
+def in_order(step: Step) -> list[Route]:
     """The routes of a step, ordered by where they lead; the one that takes the rest is last."""
 
-    def order(route: Any) -> tuple[Any, ...]:
-        said = route.model_dump(mode="json", exclude={"source", "assumption"})
-        return route.share is None, route.to or "", route.lost or "", json.dumps(said, sort_keys=True)
+    def order(route: Route) -> tuple[Any, ...]:
+        said = route.model_dump(mode="json", exclude={"source", "assumption"}, exclude_defaults=True)
+        return route.rest, route.to or "", route.lost or "", json.dumps(said, sort_keys=True)
 
-    for route in sorted(step.then, key=order):
-        routes["goal"].append(goal(route.to, route.lost))
-        routes["share"] += [step.share_of(route, g) for g in segments]
-        routes["rest"].append(int(route.share is None))
-        routes["limit"].append(route.limit if route.limit is not None else -1)
-        _add_fade(routes, route.fades)
+    return sorted(step.then, key=order)
+
+
+def _add_route(routes: dict[str, list[Any]], step: Step, route: Route, segments: list[str], goal: Any) -> None:
+    routes["goal"].append(goal(route.to, route.lost, bool(route.join)))
+    routes["share"] += [step.share_of(route, g) for g in segments]
+    routes["rest"].append(int(route.rest))
+    routes["limit"].append(route.limit if route.limit is not None else -1)
+    _add_fade(routes, route.fades)
 
 
 def _add_fade(routes: dict[str, list[Any]], fade: Fade | None) -> None:
@@ -445,8 +484,14 @@ def _teams_of(scenario: Scenario, step: Step) -> set[str]:
     return {t for role in roles_of(scenario, step) for t, _ in role}
 
 
+def _asked_of(scenario: Scenario, step: Step) -> set[str]:
+    """The teams and limits a step asks; a limit is told from a team of the same name."""
+    return _teams_of(scenario, step) | {f"{name} (limit)\n" for name in step.takes}
+
+
 def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], calendars: _Calendars) -> Needs:
     column: dict[str, list[Any]] = {f: [] for f in Needs._fields}
+    limits = sorted(scenario.limits)
     groups: list[set[str]] = []
     for name in steps:
         step = scenario.steps[name]
@@ -460,6 +505,13 @@ def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: d
             column["last_entry"].append(len(column["team"]))
             column["stride"].append(stride)
             stride *= len(role)
+        column["people"].append(len(roles))
+        for name_ in sorted(step.takes):
+            column["first_entry"].append(len(column["team"]))
+            column["team"].append(len(team_at) + limits.index(name_))
+            column["factor"].append(1.0)
+            column["last_entry"].append(len(column["team"]))
+            column["stride"].append(0)
         column["last_role"].append(len(column["first_entry"]))
         column["first_combination"].append(len(column["calendar"]))
         if roles:
@@ -471,22 +523,26 @@ def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: d
                     calendars.shared([0 if t.at_shift_end == "overtime" else calendars.number(t.calendar) for t in crew])
                 )
             _check_they_meet(scenario, name, roles, calendars)
-        column["hold"].append(step.hold if step.hold is not None else DEFAULT_HOLD)
+        elif step.takes:
+            column["calendar"].append(0)
+        # Nobody is kept idle for a case that lacks a place: places come free in the order of the work, not of the shifts.
+        usual_hold = FOREVER if step.takes else DEFAULT_HOLD
+        column["hold"].append(step.hold if step.hold is not None else usual_hold)
         column["room"].append(step.waiting_room if step.waiting_room is not None else -1)
-        column["discipline"].append(DISCIPLINES.index(step.queue))
+        column["discipline"].append(BY_FORMULA if step.serve_first is not None else DISCIPLINES.index(step.queue))
         usual = step.priority or DEFAULT_PRIORITY
         column["rank"] += [
             (step.priority or scenario.segments[g].priority) if step.queue == "priority" else usual for g in segments
         ]
-        mine = _teams_of(scenario, step)
+        mine = _asked_of(scenario, step)
         if mine:
             touching = [g for g in groups if g & mine]
             groups = [g for g in groups if not g & mine] + [mine.union(*touching)]
     groups.sort(key=min)
-    area = [next((i for i, g in enumerate(groups) if g & _teams_of(scenario, scenario.steps[s])), -1) for s in steps]
+    area = [next((i for i, g in enumerate(groups) if g & _asked_of(scenario, scenario.steps[s])), -1) for s in steps]
     linked = [0] * len(groups)
     for i, s in enumerate(steps):
-        if area[i] >= 0 and scenario.steps[s].together_with:
+        if area[i] >= 0 and (scenario.steps[s].together_with or scenario.steps[s].takes):
             linked[area[i]] = 1
     column["area"], column["linked"] = area, linked
     return Needs(**{f: (_floats if f == "factor" else _ints)(column[f]) for f in Needs._fields})

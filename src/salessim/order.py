@@ -35,7 +35,7 @@ CLASS_BITS = 56
 CLASS_MASK = (1 << CLASS_BITS) - 1
 
 # Disciplines, as numbers in the tables.
-BY_PRIORITY, FIRST_COME, NEWEST_FIRST, HIGHEST_VALUE, LONGEST_IN_PROCESS = range(5)
+BY_PRIORITY, FIRST_COME, NEWEST_FIRST, HIGHEST_VALUE, LONGEST_IN_PROCESS, BY_FORMULA = range(6)
 DISCIPLINES = ("priority", "first_come", "newest_first", "highest_value", "longest_in_process")
 
 # Bounds of both engines, each with a clear error.
@@ -43,5 +43,7 @@ MOST_STALLED = 10_000
 """Visits of one case, or of a chain of cases that bring each other, within one tick: time does not advance."""
 MOST_ARRIVALS = 100_000_000
 """Arrivals of a channel before the horizon."""
+MOST_BRANCHES = 1024
+"""Branches of one split; they are named by the visit and their place."""
 MOST_OPEN = 1 << 22
 """Cases open or on their way at once; a slot's number fits into as many bits."""

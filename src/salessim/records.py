@@ -7,7 +7,7 @@ number came from. Times are microseconds since the scenario's start; `NEVER` mar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +41,14 @@ class Labels:
     has_won: bool
     """Whether some step is the milestone `won`; if none is, a completed case counts as won."""
     has_delivered: bool
-    staffed: tuple[bool, ...]
-    """Whether people work at each step."""
+    queues: tuple[bool, ...]
+    """Whether cases wait at each step for people, for a place of a limit or for a batch."""
     sells: tuple[bool, ...]
     """Whether cases of each channel or kind can be won; support tickets, say, cannot."""
+    limits: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    measures: tuple[tuple[str, Any], ...] = ()
+    """The scenario's own measures (`scenario.model.OwnMeasure`) by name."""
 
 
 class Cases(NamedTuple):
@@ -66,6 +70,8 @@ class Cases(NamedTuple):
     value: Floats
     cost: Floats
     """Money spent on the case: its people's working time, the steps' own cost and the channel's."""
+    marks: Floats
+    """[case, attribute] the values the case ended with, or has at the horizon."""
 
 
 class Totals(NamedTuple):
@@ -93,6 +99,8 @@ class Totals(NamedTuple):
     """Person-us worked outside the calendar (per team)."""
     on_duty: Floats
     """Person-us on shift (per team)."""
+    held: Floats
+    """Places taken integrated over time, in place-us (per limit)."""
 
 
 @dataclass(frozen=True)

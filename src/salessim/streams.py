@@ -38,6 +38,16 @@ class Purpose(IntEnum):
     """(case, 0, 0)"""
     DAY = 4
     """(channel, day, 0)"""
+    START = 5
+    """(case, attribute, 0): the value it starts with"""
+    EFFECT = 6
+    """(case, effect of a step, visit)"""
+    RIVAL = 7
+    """(case, competing end of a step, visit)"""
+    ADHERENCE = 8
+    """(case, step, visit): followed or skipped; left with or without a word"""
+    VERSION = 9
+    """(case, version of a step, 0): who takes part in a roll-out"""
 
 
 _M0, _M1 = uint64(0xD2E7470EE14C6C93), uint64(0xCA5A826395121157)

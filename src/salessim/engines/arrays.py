@@ -18,10 +18,12 @@ from salessim.engines.outcome import (
     VISIT_COLUMNS,
     Raw,
     cut_off,
+    still_held,
 )
 from salessim.engines.reference import most_roles, stalled, too_many_open
 from salessim.network import Network
 from salessim.order import MOST_OPEN
+from salessim.rare import facts_size
 from salessim.records import NEVER
 
 ROWS = 1 << 20
@@ -84,7 +86,8 @@ def _state(
     network: Network, seed: int, replication: int, log: bool, cases: bool, room: int, rows: int, case_rows: int
 ) -> c.State:
     model = network.model
-    steps, teams = len(network.labels.steps), len(network.labels.teams)
+    steps, teams = len(network.labels.steps), len(model.people.size)
+    width = model.rules.formulas.attributes
     sources, slots = len(model.sources.key), len(model.sources.slot_start)
     n = np.zeros(c.SCALARS, np.int64)
     n[[c.SEED, c.REPLICATION, c.NOW, c.CURRENT, c.AREA, c.ASKING]] = seed, replication, -1, -1, c.NOWHERE, -1
@@ -107,6 +110,10 @@ def _state(
         worth=np.zeros((room, 2)),
         words=np.zeros((room, 5), np.uint64),
         visits=np.zeros((room, steps), np.int32),
+        marks=np.zeros(2 * width * room),
+        held=np.full((room, model.rules.rare.limits), NEVER, np.int64),
+        since=ints(room, model.rules.rare.limits),
+        facts=np.zeros(facts_size(model.rules.formulas)),
         free=np.arange(room - 1, -1, -1, dtype=np.int64),
         agenda=ints(3, 64 + sources),
         ready=ints(room),
@@ -126,14 +133,14 @@ def _state(
             duty=network.duty_at_start.copy(),
             settled=ints(steps),
             kept=ints(teams),
-            pick=ints(4),
+            pick=ints(4 + model.rules.rare.limits),
         ),
         tally=np.zeros((steps, STEP_TALLIES)),
         team_tally=np.zeros((teams, TEAM_TALLIES)),
         log_time=np.empty((rows, 3), np.int64),
         log_what=np.empty((rows, VISIT_COLUMNS + most_roles(network)), np.int32),
         case_time=np.empty((case_rows, CASE_COLUMNS), np.int64),
-        case_money=np.empty((case_rows, 2)),
+        case_money=np.empty((case_rows, 2 + width)),
     )
 
 
@@ -154,14 +161,16 @@ def _more_slots(state: c.State) -> c.State:
     ready = np.zeros(2 * room, np.int64)
     ready[: n[c.READY_COUNT]] = np.roll(state.ready, -int(n[c.READY_HEAD]))[: n[c.READY_COUNT]]
     n[c.READY_HEAD] = 0
-    free = np.zeros(2 * room, np.int64)
+    free, kept = np.zeros(2 * room, np.int64), int(n[c.SLOTS_FREE])
     free[:room] = np.arange(2 * room - 1, room - 1, -1)
-    n[c.SLOTS_FREE] = room
+    free[room : room + kept] = state.free[:kept]
+    n[c.SLOTS_FREE] = room + kept
     case = _longer(state.case)
     case[room:, c.NUMBER] = NEVER
     return state._replace(
-        case=case, worth=_longer(state.worth), words=_longer(state.words), visits=_longer(state.visits), free=free, ready=ready
-    )
+        case=case, worth=_longer(state.worth), words=_longer(state.words), visits=_longer(state.visits), free=free, ready=ready,
+        marks=_longer(state.marks), held=_longer(state.held), since=_longer(state.since),
+    )  # fmt: skip
 
 
 def _longer_queue(state: c.State, step: int) -> c.State:
@@ -203,10 +212,12 @@ def _cut_off(network: Network, state: c.State) -> tuple[tuple[Any, Any], tuple[A
     """The rows of visits and of cases that are open at the horizon, by case number."""
     case = state.case
     slots = np.flatnonzero(case[:, c.NUMBER] != NEVER)
-    slots = slots[np.argsort(case[slots, c.NUMBER])]
+    slots = slots[np.lexsort((case[slots, c.TOKEN], case[slots, c.NUMBER]))]
     open_ = case[slots]
-    for row in open_:
+    for slot, row in zip(slots, open_, strict=True):
         cut_off(network, state.tally, int(row[c.STEP]), int(row[c.ENABLED]), bool(row[c.ORDER] > 0))
+        for limit in np.flatnonzero(state.held[slot] >= 0):
+            still_held(network, state.team_tally, int(limit), int(state.since[slot, limit]))
     columns = [c.NUMBER, c.BORN, c.RESPONDED, c.WON_AT, c.DELIVERED_AT, c.NUMBER, c.NUMBER, c.STEP, c.CHANNEL, c.SEGMENT, c.CUSTOMER]
     rows = open_[:, columns]
     rows[:, C_ENDED], rows[:, C_GOAL] = NEVER, STILL_OPEN
@@ -215,4 +226,7 @@ def _cut_off(network: Network, state: c.State) -> tuple[tuple[Any, Any], tuple[A
     width = state.log_what.shape[1] - VISIT_COLUMNS
     crew = np.where(np.arange(width) < open_[:, [c.CREW]], open_[:, c.PERSON : c.PERSON + width], NEVER)
     what = np.stack([open_[:, c.NUMBER], open_[:, c.STEP], visit, np.full(len(slots), STILL_OPEN)], axis=1)
-    return (time, np.concatenate([what, crew], axis=1).astype(np.int32)), (rows, state.worth[slots])
+    whole = open_[:, c.PARENT] < 0
+    marks = state.marks.reshape(len(case), -1)[:, : state.case_money.shape[1] - 2]
+    money = np.concatenate([state.worth, marks], axis=1)[slots]
+    return (time, np.concatenate([what, crew], axis=1).astype(np.int32)), (rows[whole], money[whole])

@@ -15,6 +15,7 @@ from salessim.engines.machine import (
     AREA,
     ASKING,
     BORN,
+    BRANCH_NUMBER,
     CASE_ROWS,
     CASES,
     CHANNEL,
@@ -33,11 +34,14 @@ from salessim.engines.machine import (
     KEEP_CASES,
     KEEP_LOG,
     LEAD,
+    LOST_BY,
     NOW,
     NOWHERE,
     NUMBER,
     ORDER,
     ORDERS,
+    PARENT,
+    PENDING,
     PERSON,
     PHASE,
     READY_COUNT,
@@ -47,20 +51,26 @@ from salessim.engines.machine import (
     ROWS,
     SEED,
     SEGMENT,
+    SKIPPED,
     SLOTS_FREE,
     SPAWNS,
     STALLED,
     STARTED,
     STEP,
+    TOKEN,
+    TOKENS,
     VALUE,
     WAITED,
     WON_AT,
     State,
+    call,
     drop_first,
+    drop_head,
     end_waiting,
     give,
     grant,
     hand_over,
+    head,
     join,
     present,
     put,
@@ -68,6 +78,7 @@ from salessim.engines.machine import (
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
+    BEGUN,
     BUSY,
     ENTERED,
     FINISHED_VISITS,
@@ -81,20 +92,42 @@ from salessim.jit import compiled, natural, spliced
 from salessim.network import DELIVERED, RESPONSE, WON, Model
 from salessim.order import (
     ARRIVED,
+    BY_FORMULA,
     CLASS_BITS,
     CLASS_MASK,
     FINISHED,
     GAVE_UP,
     HIGHEST_VALUE,
     LONGEST_IN_PROCESS,
+    MOST_BRANCHES,
     MOST_STALLED,
     NEWEST_FIRST,
     RANK_BITS,
     SHIFT,
     SPAWNED,
 )  # fmt: skip
-from salessim.stages import decide
-from salessim.stages.verbs import ASK, BEGIN, DONE, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.stages import attributes as marks
+from salessim.stages import decide, decide_fully, row_of
+from salessim.stages.formulas import COMMON, evaluate, rank_of
+from salessim.stages.verbs import (
+    ASK,
+    DONE,
+    EXIT,
+    FORK,
+    FREE,
+    GATHER,
+    JOIN,
+    LEAVE,
+    MOVE,
+    PAUSE,
+    SET,
+    SKIP,
+    SPAWN,
+    START,
+    WAIT,
+    WORK,
+    ended_early,
+)  # fmt: skip
 from salessim.streams import Purpose, block, child_key
 
 _VISIT = int(Purpose.VISIT)
@@ -120,6 +153,7 @@ def enter(model: Model, state: State, slot, step):
     case[slot, STARTED] = -1
     case[slot, WAITED] = 0
     case[slot, CREW] = 0
+    case[slot, SKIPPED] = 0
     words = state.words
     words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4] = block(
         n[SEED], n[REPLICATION], words[slot, 0], model.rules.steps.key[step], state.visits[slot, step], _VISIT
@@ -143,6 +177,8 @@ def allot(state: State, key, goal, channel, segment, customer, value, cost):
     case[slot, ORDER] = 0
     case[slot, HELD] = 0
     case[slot, STALLED] = 0
+    for limit in range(state.held.shape[1]):
+        state.held[slot, limit] = -1
     state.words[slot, 0] = key
     state.worth[slot, VALUE] = value
     state.worth[slot, COST] = cost
@@ -160,6 +196,8 @@ def bear(model: Model, state: State, slot):
     if case[slot, CUSTOMER] < 0:
         case[slot, CUSTOMER] = n[CASES]
     n[CASES] += 1
+    case[slot, TOKEN] = n[TOKENS]
+    n[TOKENS] += 1
     case[slot, PHASE] = ENTER
     n[CURRENT] = slot
 
@@ -181,22 +219,23 @@ def plan_arrival(model: Model, state: State, s):
 
 
 @spliced
-def end_visit(model: Model, state: State, slot, step, goal, gave_up):
-    """Write down a visit that ended."""
+def end_visit(model: Model, state: State, slot, step, goal, regular):
+    """Write down a visit that ended; one that was broken off marks no success."""
     n, case, now = state.n, state.case, state.n[NOW]
     enabled = case[slot, ENABLED]
+    began = case[slot, STARTED] >= 0
     if now >= model.warm_up:
-        if not gave_up:
+        if began:
             state.tally[step, FINISHED_VISITS] += 1.0
         state.tally[step, PRESENT_AREA] += float(now - max(enabled, model.warm_up))
-    if not gave_up:
+    if began:
         state.worth[slot, COST] += model.flow.cost[step]
-        if goal >= DONE:  # a visit that ends in a loss marks no success
+        if regular and (goal >= DONE or goal == JOIN):  # a visit that ends in a loss marks no success
             if model.flow.milestone[step] == WON and case[slot, WON_AT] < 0:
                 case[slot, WON_AT] = now
             if model.flow.milestone[step] == DELIVERED and case[slot, DELIVERED_AT] < 0:
                 case[slot, DELIVERED_AT] = now
-    if n[KEEP_LOG] != 0:
+    if n[KEEP_LOG] != 0 and case[slot, SKIPPED] == 0:
         row = n[ROWS]
         n[ROWS] = row + 1
         time, what = state.log_time, state.log_what
@@ -233,6 +272,16 @@ def end_case(state: State, slot, goal):
         time[row, 10] = case[slot, CUSTOMER]
         state.case_money[row, VALUE] = state.worth[slot, VALUE]
         state.case_money[row, COST] = state.worth[slot, COST]
+        width = state.case_money.shape[1] - 2
+        for a in range(width):
+            state.case_money[row, 2 + a] = state.marks[2 * width * slot + a]
+    free_slot(state, slot)
+
+
+@spliced
+def free_slot(state: State, slot):
+    """A case or branch is gone."""
+    n, case = state.n, state.case
     case[slot, NUMBER] = -1
     case[slot, ORDER] = 0
     state.free[n[SLOTS_FREE]] = slot
@@ -253,6 +302,8 @@ def queue_key(model: Model, state: State, slot, step, order):
         rank = (CLASS_MASK >> 1) - int(state.worth[slot, VALUE] * 100.0 + 0.5)
     elif discipline == LONGEST_IN_PROCESS:
         rank = case[slot, BORN]
+    elif discipline == BY_FORMULA:
+        rank = rank_of(evaluate(model.rules.formulas, model.rules.rare.serve_first[step], state.facts))
     return (needs.rank[step * model.rules.steps.segments + case[slot, SEGMENT]] << CLASS_BITS) | rank
 
 
@@ -260,7 +311,7 @@ def queue_key(model: Model, state: State, slot, step, order):
 def turn_away(model: Model, state: State, slot, step):
     """Too many wait already: the case gives up at once."""
     state.case[slot, ORDER] = 0
-    state.case[slot, PHASE] = BEGIN + 1
+    state.case[slot, PHASE] += 1
     end_waiting(state.n, state.case, state.tally, model.warm_up, slot, step, QUIT)
 
 
@@ -282,18 +333,17 @@ def ask(model: Model, state: State, slot, step, patience):
             for entry in range(needs.last_entry[role] - first):
                 if present(people, staff, natural(needs.team[first + entry])) > 0:
                     staff.pick[0] = entry
-                    grant(needs, people, staff, n, case, state.tally, model.warm_up, slot, step)
+                    grant(needs, people, staff, n, case, state.held, state.since, state.tally, model.warm_up, slot, step)
                     return True
         if 0 <= needs.room[step] <= queues.waiting[step]:
             turn_away(model, state, slot, step)
             return True
     case[slot, ORDER] = order
-    case[slot, PHASE] = BEGIN
     join(state.queues, step, queue_key(model, state, slot, step, order), order, slot)
     if linked:
         n[AREA], n[ASKING] = area, slot
     if patience >= 0 and n[NOW] + patience < model.horizon:
-        put(n, state.agenda, n[NOW] + patience, (GAVE_UP << RANK_BITS) | case[slot, NUMBER], (order << 22) | slot)
+        put(n, state.agenda, n[NOW] + patience, (GAVE_UP << RANK_BITS) | case[slot, TOKEN], (order << 22) | slot)
     return linked
 
 
@@ -325,7 +375,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
             else:
                 state.team_tally[team, BUSY] += float(busy_between(model, case[slot, COMBINATION], since, until))
     if end < model.horizon:
-        put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
+        put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
 
 
 @spliced
@@ -367,9 +417,133 @@ def spawn(model: Model, state: State, slot, which, delay):
     )  # fmt: skip
     customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
     child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+    width = rules.formulas.attributes
+    if width > 0:
+        marks.hand_down(
+            rules, which, segment, spawns.channel[which], value, (n[SEED], n[REPLICATION], key), state.facts,
+            state.marks, 2 * width * child, state.marks, 2 * width * slot,
+        )  # fmt: skip
+    if rules.rare.passes[which] >= 0:
+        limit = rules.rare.passes[which]
+        state.held[child, limit], state.since[child, limit] = state.held[slot, limit], state.since[slot, limit]
+        state.held[slot, limit] = -1
     if delay == 0 and case[slot, ENABLED] == n[NOW]:
         case[child, STALLED] = case[slot, STALLED] + 1
     put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
+
+
+@compiled
+def look_and_decide(model: Model, state: State, slot, step, phase):
+    """(verb, number, next phase, row) of a step that uses more than the plain mechanisms."""
+    n, case, words, rules, facts = state.n, state.case, state.words, model.rules, state.facts
+    who = (n[SEED], n[REPLICATION], words[slot, 0])
+    drawn = (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4])
+    now, visit, segment, waited = n[NOW], int(state.visits[slot, step]), case[slot, SEGMENT], case[slot, WAITED]
+    age, spent = now - case[slot, BORN], now - case[slot, ENABLED]
+    row = row_of(rules, step, case[slot, ENABLED], who)
+    for limit in range(state.held.shape[1]):
+        team = model.places.first_team + limit
+        facts[COMMON + limit] = float(model.people.size[team] - state.staff.count[team])
+    marks.look(
+        rules, model.hours, row, segment, case[slot, CHANNEL], visit, waited, age, spent, state.worth[slot, VALUE],
+        state.worth[slot, COST], state.queues.waiting[step], case[slot, BRANCH_NUMBER], case[slot, LOST_BY], drawn[3], now,
+        state.marks, 2 * rules.formulas.attributes * slot, facts,
+    )  # fmt: skip
+    verb, number, after = decide_fully(rules, phase, row, segment, visit, waited, age, now, who, drawn, facts)
+    return verb, number, after, row
+
+
+@compiled
+def give_places(model: Model, state: State, slot, step, leaves, regular):
+    """Give back the places of limits that end with this step, or all of them when the case leaves."""
+    n, places, given = state.n, model.places, 0
+    limits = state.held.shape[1]
+    for limit in range(limits):
+        place = state.held[slot, limit]
+        if place >= 0 and (leaves or (regular and places.back[step * limits + limit] == 1)):
+            give(model.people, state.staff, place)
+            since = max(state.since[slot, limit], model.warm_up)
+            if n[NOW] > since:
+                state.team_tally[places.first_team + limit, BUSY] += float(n[NOW] - since)
+            state.held[slot, limit] = -1
+            given += 1
+            n[AREA] = places.area[limit] if given == 1 else EVERYWHERE
+
+
+@compiled
+def release_batch(model: Model, state: State, step):
+    """The batch of a step is complete, or its time is over: all go on, first come first."""
+    n, case, queues = state.n, state.case, state.queues
+    while queues.waiting[step] > 0:
+        slot = head(queues, case, step)
+        drop_head(queues, step)
+        queues.waiting[step] -= 1
+        case[slot, ORDER] = 0
+        end_waiting(n, case, state.tally, model.warm_up, slot, step, BEGUN)
+        call(n, state.ready, slot)
+
+
+@compiled
+def gather(model: Model, state: State, slot, step):
+    """A case joins the batch of a step."""
+    n, case, queues, rare = state.n, state.case, state.queues, model.rules.rare
+    if n[NOW] >= model.warm_up:
+        state.tally[step, ASKED] += 1.0
+    n[ORDERS] += 1
+    order = n[ORDERS]
+    case[slot, ORDER] = order
+    join(queues, step, 0, order, slot)
+    if queues.waiting[step] >= rare.batch[step]:
+        release_batch(model, state, step)
+    elif queues.waiting[step] == 1 and rare.batch_wait[step] >= 0 and n[NOW] + rare.batch_wait[step] < model.horizon:
+        put(n, state.agenda, n[NOW] + rare.batch_wait[step], (GAVE_UP << RANK_BITS) | case[slot, TOKEN], (order << 22) | slot)
+
+
+@compiled
+def fork(model: Model, state: State, slot, step, row, count):
+    """A case splits; it wakes when all its branches have joined."""
+    n, case, rare = state.n, state.case, model.rules.rare
+    width = model.rules.formulas.attributes
+    case[slot, STARTED] = n[NOW]
+    case[slot, PENDING] = count
+    case[slot, LOST_BY] = 0
+    first = rare.first_branch[row]
+    several = rare.last_branch[row] - first > 1
+    for k in range(count):
+        key = child_key(state.words[slot, 0], model.rules.steps.key[row], MOST_BRANCHES * state.visits[slot, step] + k)
+        goal = rare.branch[first + k] if several else rare.branch[first]
+        branch = allot(state, key, goal, case[slot, CHANNEL], case[slot, SEGMENT], case[slot, CUSTOMER], state.worth[slot, VALUE], 0.0)
+        for field in (NUMBER, BORN, RESPONDED, WON_AT, DELIVERED_AT):
+            case[branch, field] = case[slot, field]
+        case[branch, TOKEN] = n[TOKENS]
+        n[TOKENS] += 1
+        case[branch, PARENT], case[branch, BRANCH_NUMBER] = slot, k
+        case[branch, STALLED] = case[slot, STALLED] + 1 if case[slot, ENABLED] == n[NOW] else 0
+        for a in range(width):
+            state.marks[2 * width * branch + a] = state.marks[2 * width * branch + width + a] = state.marks[2 * width * slot + a]
+        case[branch, PHASE] = ENTER
+        call(n, state.ready, branch)
+
+
+@compiled
+def end_branch(model: Model, state: State, slot, goal):
+    """A branch ends: what it changed is added to the case, which goes on when it was the last."""
+    n, case = state.n, state.case
+    parent = case[slot, PARENT]
+    width = model.rules.formulas.attributes
+    for a in range(width):
+        mine = 2 * width * slot + a
+        state.marks[2 * width * parent + a] += state.marks[mine] - state.marks[mine + width]
+    state.worth[parent, COST] += state.worth[slot, COST]
+    for field in (RESPONDED, WON_AT, DELIVERED_AT):
+        if case[parent, field] < 0:
+            case[parent, field] = case[slot, field]
+    if goal < DONE and goal != JOIN and case[parent, LOST_BY] == 0:
+        case[parent, LOST_BY] = goal
+    case[parent, PENDING] -= 1
+    if case[parent, PENDING] == 0:
+        call(n, state.ready, parent)
+    free_slot(state, slot)
 
 
 @spliced
@@ -392,7 +566,14 @@ def next_event(model: Model, state: State):
             model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1,
             n[SEED], n[REPLICATION], identity,
         )  # fmt: skip
-        bear(model, state, allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s]))
+        newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
+        width = model.rules.formulas.attributes
+        if width > 0:
+            marks.start(
+                model.rules, segment, s, value, (n[SEED], n[REPLICATION], identity), state.facts, state.marks,
+                2 * width * newcomer, state.marks, -1,
+            )  # fmt: skip
+        bear(model, state, newcomer)
         source[s, 2] += 1
         if source[s, 2] >= source[s, 3]:
             drop_first(n, state.agenda)
@@ -406,8 +587,11 @@ def next_event(model: Model, state: State):
         slot = natural(what & ((1 << 22) - 1))
         if case[slot, ORDER] == what >> 22:
             step = case[slot, STEP]
+            if model.rules.rare.batch[step] > 0:
+                release_batch(model, state, step)
+                return True
             case[slot, ORDER] = 0
-            case[slot, PHASE] = BEGIN + 1
+            case[slot, PHASE] += 1
             state.queues.waiting[step] -= 1
             end_waiting(n, case, state.tally, model.warm_up, slot, step, QUIT)
             n[CURRENT] = slot
@@ -447,7 +631,7 @@ def advance(model: Model, state: State):
             put(n, state.agenda, model.shifts.time[0], SHIFT << RANK_BITS, 0)
     while True:
         if n[AREA] != NOWHERE:
-            settle(model.needs, model.people, state.staff, state.queues, n, case, state.ready, state.tally, model.warm_up)
+            settle(model.needs, model.people, state.staff, state.queues, n, case, state.held, state.since, state.ready, state.tally, model.warm_up)
             n[AREA] = NOWHERE
             if n[ASKING] >= 0:
                 asking = n[ASKING]
@@ -488,15 +672,20 @@ def advance(model: Model, state: State):
         if phase == ENTER:
             enter(model, state, slot, step)
             phase = START
-        verb, number, after = decide(
-            rules, phase, step, natural(case[slot, SEGMENT]), state.visits[slot, step], case[slot, WAITED],
-            n[NOW] - case[slot, BORN], (n[SEED], n[REPLICATION], words[slot, 0]),
-            (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
-        )  # fmt: skip
+        row = step
+        if rules.steps.full[step] == 0:
+            verb, number, after = decide(
+                rules, phase, step, natural(case[slot, SEGMENT]), state.visits[slot, step], case[slot, WAITED],
+                n[NOW] - case[slot, BORN], (n[SEED], n[REPLICATION], words[slot, 0]),
+                (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
+            )  # fmt: skip
+        else:
+            verb, number, after, row = look_and_decide(model, state, slot, step, phase)
         if verb == ASK:
             if state.queues.size[step] >= state.queues.room[step]:
                 n[FULL] = step
                 return QUEUE_FULL
+            case[slot, PHASE] = after
             if not ask(model, state, slot, step, number):
                 n[CURRENT] = -1
         elif verb == WORK:
@@ -513,7 +702,7 @@ def advance(model: Model, state: State):
                 case[slot, RESPONDED] = n[NOW]
             end = finish(model.hours, model.flow.calendar[step], n[NOW], number)
             if end < model.horizon:
-                put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, NUMBER], slot)
+                put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
             n[CURRENT] = -1
         elif verb == SPAWN:
             look = True
@@ -521,9 +710,12 @@ def advance(model: Model, state: State):
             if number == 0 and case[slot, STALLED] >= MOST_STALLED and case[slot, ENABLED] == n[NOW]:
                 n[FULL] = step
                 return STALLED_CASE
-            spawn(model, state, slot, rules.steps.first_spawn[step] + after - LEAVE - 1, number)
-        else:
-            end_visit(model, state, slot, step, number, phase == BEGIN + 1)
+            spawn(model, state, slot, rules.steps.first_spawn[row] + after - LEAVE - 1, number)
+        elif verb == MOVE or verb == EXIT:
+            regular = not ended_early(phase)
+            end_visit(model, state, slot, step, number, regular)
+            if state.held.shape[1] > 0:
+                give_places(model, state, slot, step, verb == EXIT, regular)
             if verb == MOVE:
                 look = True
                 case[slot, STALLED] = case[slot, STALLED] + 1 if case[slot, ENABLED] == n[NOW] else 0
@@ -533,5 +725,35 @@ def advance(model: Model, state: State):
                 case[slot, STEP] = number
                 case[slot, PHASE] = ENTER
             else:
-                end_case(state, slot, number)
                 n[CURRENT] = -1
+                if case[slot, PARENT] >= 0:
+                    end_branch(model, state, slot, number)
+                else:
+                    end_case(state, slot, number)
+        elif verb == SET:
+            case[slot, PHASE] = after
+            marks.change(
+                rules, row, state.visits[slot, step], (n[SEED], n[REPLICATION], words[slot, 0]), state.facts,
+                state.marks, 2 * rules.formulas.attributes * slot,
+            )  # fmt: skip
+        elif verb == SKIP:
+            case[slot, PHASE] = after
+            case[slot, SKIPPED] = 1
+        elif verb == PAUSE:
+            case[slot, PHASE] = after
+            if n[NOW] + number < model.horizon:
+                put(n, state.agenda, n[NOW] + number, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
+            n[CURRENT] = -1
+        elif verb == GATHER:
+            if state.queues.size[step] >= state.queues.room[step]:
+                n[FULL] = step
+                return QUEUE_FULL
+            case[slot, PHASE] = after
+            gather(model, state, slot, step)
+            n[CURRENT] = -1
+        else:  # FORK
+            if n[SLOTS_FREE] < number:
+                return SLOTS_FULL
+            case[slot, PHASE] = after
+            fork(model, state, slot, step, row, number)
+            n[CURRENT] = -1

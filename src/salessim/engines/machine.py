@@ -12,15 +12,16 @@ from salessim.hours import FOREVER
 from salessim.jit import compiled, inlined, natural
 from salessim.network import Needs, People
 from salessim.order import CLASS_BITS
-from salessim.stages.verbs import BEGIN
 
 # Scalars of a run, in `state.n`.
 (SEED, REPLICATION, CASES, SLOTS_FREE, AGENDA, READY_HEAD, READY_COUNT, ORDERS, SPAWNS, ROWS, CASE_ROWS, NOW,
- CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, SCALARS) = range(21)  # fmt: skip
+ CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, TOKENS, SCALARS) = range(22)  # fmt: skip
 
 # Columns of a case's record, in `state.case`.
 (NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
- WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, PERSON) = range(20)  # fmt: skip
+ WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, TOKEN, PARENT, PENDING, LOST_BY, BRANCH_NUMBER, SKIPPED,
+ PERSON) = range(26)  # fmt: skip
+"""TOKEN is a number that only this case or branch has; without branches it is the case's number."""
 FIELDS = PERSON + 4
 VALUE, COST = 0, 1
 
@@ -71,6 +72,14 @@ class State(NamedTuple):
     words: Any
     """[slot, (key, the four words of the visit)] uint64."""
     visits: Any
+    marks: Any
+    """The attributes of slot s from 2 s A on (A is their number), and behind them what a branch began with."""
+    held: Any
+    """[slot, limit] the place a case holds, or -1."""
+    since: Any
+    """[slot, limit] when it took the place."""
+    facts: Any
+    """What formulas look at: see `stages.formulas`."""
     free: Any
     agenda: Any
     """[(time, key, what), entry]: a binary heap."""
@@ -219,15 +228,20 @@ def give(people: People, staff: Staff, person):
 
 
 @inlined
-def grant(needs: Needs, people: People, staff: Staff, n, case, tally, warm_up, slot, step):
-    """Hand the people in `staff.pick` (one entry per role) to a case."""
+def grant(needs: Needs, people: People, staff: Staff, n, case, held, since, tally, warm_up, slot, step):
+    """Hand the people in `staff.pick` (one entry per role) to a case, and the places of limits behind them."""
     first = natural(needs.first_role[step])
-    roles = needs.last_role[step] - first
+    roles, everything = needs.people[step], needs.last_role[step] - first
     combination = needs.first_combination[step]
     for r in range(roles):
         entry = natural(staff.pick[r])
         case[slot, PERSON + r] = take(people, staff, natural(needs.team[natural(needs.first_entry[first + r]) + entry]))
         combination += entry * needs.stride[first + r]
+    for r in range(roles, everything):
+        team = natural(needs.team[natural(needs.first_entry[first + r])])
+        limit = natural(team - (people.size.shape[0] - held.shape[1]))
+        held[slot, limit] = take(people, staff, team)
+        since[slot, limit] = n[NOW]
     granted(n, case, tally, warm_up, slot, step, roles, combination, needs.first_entry[first] + staff.pick[0])
 
 
@@ -238,7 +252,6 @@ def granted(n, case, tally, warm_up, slot, step, roles, combination, lead):
     case[slot, COMBINATION] = combination
     case[slot, LEAD] = lead
     case[slot, ORDER] = 0
-    case[slot, PHASE] = BEGIN
     end_waiting(n, case, tally, warm_up, slot, step, BEGUN)
 
 
@@ -304,7 +317,7 @@ def keep_people(needs: Needs, people: People, staff: Staff, step):
 
 
 @compiled
-def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up):
+def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, held, since, ready, tally, warm_up):
     """One pass over the queues of the area n[AREA] (-1: all), best head first, granting what can be granted.
 
     The case in slot n[ASKING] goes on by itself when it is granted; others are called. (The two are scalars of the
@@ -318,7 +331,8 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
     while True:
         best, best_class, best_order = -1, 0, 0
         for step in range(needs.area.shape[0]):
-            if queues.waiting[step] == 0 or staff.settled[step] == this or (area >= 0 and needs.area[step] != area):
+            mine = needs.area[step]  # -1 where a batch is gathered: nobody is asked
+            if queues.waiting[step] == 0 or staff.settled[step] == this or mine < 0 or (area >= 0 and mine != area):
                 continue
             slot = head(queues, case, step)
             rank = queues.key[queues.base[step]] >> CLASS_BITS
@@ -331,7 +345,7 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
         if find_people(needs, people, staff, best):
             drop_head(queues, best)
             queues.waiting[best] -= 1
-            grant(needs, people, staff, n, case, tally, warm_up, slot, best)
+            grant(needs, people, staff, n, case, held, since, tally, warm_up, slot, best)
             if slot != asking:
                 call(n, ready, slot)
         else:

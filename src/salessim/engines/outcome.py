@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from salessim.records import COMPLETED, LOST, NEVER, OPEN, Cases, Replication, Totals
-from salessim.stages.verbs import DONE
+from salessim.stages.verbs import DONE, JOIN
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -48,6 +48,12 @@ def cut_off(network: Network, tally: Any, step: int, enabled: int, waiting: bool
         tally[step, QUEUE_AREA] += inside
 
 
+def still_held(network: Network, team_tally: Any, limit: int, since: int) -> None:
+    """Add what a place that is held at the horizon has contributed."""
+    model = network.model
+    team_tally[model.places.first_team + limit, BUSY] += float(model.horizon - max(since, model.warm_up))
+
+
 def replication(network: Network, raw: Raw, number: int, log: bool) -> Replication:
     """A replication from an engine's bare output."""
     time, money = raw.case_time, raw.case_money
@@ -69,17 +75,19 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         customer=time[:, C_CUSTOMER],
         value=money[:, 0],
         cost=money[:, 1],
+        marks=money[:, 2:],
     )
-    tally = raw.tally
+    tally, teams = raw.tally, len(network.labels.teams)
     whole = {"entered": ENTERED, "asked": ASKED, "begun": BEGUN, "finished": FINISHED_VISITS, "gave_up": QUIT}
     totals = Totals(
         **{f: tally[:, c].astype(np.int64) for f, c in whole.items()},
         waited=tally[:, WAITED_SUM],
         queue_area=tally[:, QUEUE_AREA],
         present_area=tally[:, PRESENT_AREA],
-        busy=raw.team_tally[:, BUSY],
-        overtime=raw.team_tally[:, OVERTIME],
+        busy=raw.team_tally[:teams, BUSY],
+        overtime=raw.team_tally[:teams, OVERTIME],
         on_duty=network.on_duty,
+        held=raw.team_tally[teams:, BUSY],
     )
     return Replication(
         labels=network.labels,
@@ -124,14 +132,15 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
         team[there] = team[there] + (joint + teams[team_of[people[there, r]]])
         pay[there] += model.people.pay[team_of[people[there, r]]]
     steps, stages = np.array(labels.steps, dtype=object), np.array(labels.stages, dtype=object)
-    gave_up = (time[:, 1] == NEVER) & (goal != STILL_OPEN)
+    gave_up = (time[:, 1] == NEVER) & (goal != STILL_OPEN) & np.array(labels.queues)[step]
     outcome = np.full(len(what), "next", dtype=object)
     outcome[gave_up] = "gave up"
     outcome[goal == DONE] = "completed"
+    outcome[goal == JOIN] = "joined"
     outcome[goal == STILL_OPEN] = "open"
-    left = (goal < DONE) & (goal != STILL_OPEN)
+    left = (goal < DONE) & (goal > JOIN)
     outcome[left] = np.array([f"lost: {r}" for r in labels.reasons], dtype=object)[-2 - goal[left]]
-    cost = np.where(gave_up | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
+    cost = np.where((time[:, 1] == NEVER) | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
     cost = cost + pay * _work_of(network, time, what, people)
     zone = network.time_zone
 
@@ -146,7 +155,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
             "customer": cases.customer[number],
             "stage": stages[np.array(labels.stage_of)[step]],
             "step": steps[step],
-            "visit": what[:, 2].astype(np.int64),
+            "visit": _numbered(number, step) if network.splits else what[:, 2].astype(np.int64),
             "team": team,
             "person": crew,
             "enabled": dates(time[:, 0]),
@@ -157,6 +166,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
             "segment": np.array(labels.segments, dtype=object)[cases.segment[number]],
             "value": cases.value[number],
             "cost": cost,
+            **{name: cases.marks[number, a] for a, name in enumerate(labels.attributes)},
         }
     )
     start = pd.Timestamp(network.origin).tz_convert(zone)
@@ -170,6 +180,13 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
         source=f"simulation of {network.name}",
     )
     return EventLog(frame, about)
+
+
+def _numbered(number: Any, step: Any) -> Any:
+    """Visits of each case to each step, numbered as they ended: branches of a case count by themselves."""
+    import pandas as pd
+
+    return pd.Series(step).groupby([number, step]).cumcount().to_numpy()
 
 
 def _named_people(network: Network) -> Any:

@@ -33,6 +33,7 @@ from salessim.engines.outcome import (
     WAITED_SUM,
     Raw,
     cut_off,
+    still_held,
 )
 from salessim.errors import LimitReached
 from salessim.hours import finish, worked
@@ -40,12 +41,14 @@ from salessim.jit import interpreted
 from salessim.network import DELIVERED, RESPONSE, WON, Network
 from salessim.order import (
     ARRIVED,
+    BY_FORMULA,
     CLASS_BITS,
     CLASS_MASK,
     FINISHED,
     GAVE_UP,
     HIGHEST_VALUE,
     LONGEST_IN_PROCESS,
+    MOST_BRANCHES,
     MOST_OPEN,
     MOST_STALLED,
     NEWEST_FIRST,
@@ -53,30 +56,61 @@ from salessim.order import (
     SHIFT,
     SPAWNED,
 )
+from salessim.rare import facts_size
 from salessim.records import NEVER
-from salessim.stages import decide
-from salessim.stages.verbs import ASK, BEGIN, DONE, FREE, LEAVE, MOVE, SPAWN, START, WAIT, WORK
+from salessim.stages import attributes as marks
+from salessim.stages import decide, decide_fully, row_of
+from salessim.stages.formulas import COMMON, evaluate, rank_of
+from salessim.stages.verbs import (
+    ASK,
+    DONE,
+    EXIT,
+    FORK,
+    FREE,
+    GATHER,
+    JOIN,
+    LEAVE,
+    MOVE,
+    PAUSE,
+    SET,
+    SKIP,
+    SPAWN,
+    START,
+    WAIT,
+    WORK,
+    ended_early,
+)
 from salessim.streams import Purpose, block, child_key
 
 _decide, _finish, _worked = interpreted(decide), interpreted(finish), interpreted(worked)
 _next_arrival, _attributes, _case_key = interpreted(next_arrival), interpreted(attributes), interpreted(case_key)
 _cumulate = interpreted(cumulate)
+_decide_fully, _row_of, _evaluate = interpreted(decide_fully), interpreted(row_of), interpreted(evaluate)
+_look, _start, _change, _hand_down = (interpreted(f) for f in (marks.look, marks.start, marks.change, marks.hand_down))
+_ended_early = interpreted(ended_early)
 _VISIT = int(Purpose.VISIT)
 _URGENT = 0
 """SimPy's priority for what happens at once; agenda events come after it."""
 
 
 class Case:
-    """One journey through the process."""
+    """One journey through the process, or a branch of one."""
 
-    __slots__ = ("born", "channel", "cost", "crew", "customer", "delivered", "enabled", "key", "number", "order",
-                 "pace", "responded", "segment", "stalled", "started", "step", "value", "visits", "waited", "wake", "won")  # fmt: skip
+    __slots__ = ("before", "born", "branch", "channel", "cost", "crew", "customer", "delivered", "enabled", "held", "key", "lost_by",
+                 "marks", "number", "order", "pace", "parent", "pending", "responded", "segment", "skipped", "stalled", "started",
+                 "step", "token", "value", "visits", "waited", "wake", "won")  # fmt: skip
 
     def __init__(self, key: int, step: int, channel: int, segment: int, customer: int, value: float, cost: float) -> None:
         self.key, self.step, self.channel, self.segment, self.customer = key, step, channel, segment, customer
         self.value, self.cost = value, cost
         self.number = self.born = self.responded = self.won = self.delivered = self.enabled = self.started = NEVER
-        self.order = self.waited = self.stalled = 0
+        self.order = self.waited = self.stalled = self.pending = self.lost_by = 0
+        self.token = self.branch = NEVER
+        self.skipped = False
+        self.parent: Case | None = None
+        self.marks: list[float] = []
+        self.before: list[float] = []
+        self.held: dict[int, tuple[int, int]] = {}
         self.pace: tuple[float, int] = (1.0, 0)
         self.crew: tuple[int, ...] = ()
         self.visits: dict[int, int] = {}
@@ -105,8 +139,10 @@ class Reference:
         self.team_tally = np.zeros((len(people.size), TEAM_TALLIES)).tolist()
         self.visit_rows: list[tuple[int, ...]] = []
         self.case_rows: list[tuple[int, ...]] = []
-        self.money_rows: list[tuple[float, float]] = []
-        self.born = 0
+        self.money_rows: list[tuple[float, ...]] = []
+        self.born = self.tokens = 0
+        self.facts = [0.0] * facts_size(network.model.rules.formulas)
+        self.width = network.model.rules.formulas.attributes
 
     def run(self) -> Raw:
         """From time 0 to the horizon."""
@@ -163,7 +199,12 @@ class Reference:
                 segment, value = _attributes(
                     model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1, self.seed, self.replication, key
                 )
-                self.bear(Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s]))
+                case = Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s])
+                if self.width:
+                    case.marks = [0.0] * self.width
+                    who = (self.seed, self.replication, key)
+                    _start(model.rules, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
+                self.bear(case)
             serial += 1
 
     def bear(self, case: Case, on_its_way: bool = False) -> None:
@@ -173,9 +214,15 @@ class Reference:
         if case.customer == NEVER:
             case.customer = case.number
         self.born += 1
+        self.begin(case)
+
+    def begin(self, case: Case) -> None:
+        """A case or branch sets out."""
+        case.token = self.tokens
+        self.tokens += 1
         if len(self.open) + self.on_their_way >= MOST_OPEN:
             raise too_many_open()
-        self.open[case.number] = case
+        self.open[case.token] = case
         self.env.process(self.journey(case))
 
     def spawn(self, parent: Case, which: int, delay: int) -> None:
@@ -193,6 +240,12 @@ class Reference:
         customer = NEVER if spawns.new_customer[which] else parent.customer
         child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
         child.stalled = parent.stalled + 1 if delay == 0 and parent.enabled == self.env._now else 0
+        if self.width:
+            child.marks = [0.0] * self.width
+            who = (self.seed, self.replication, key)
+            _hand_down(model.rules, which, segment, child.channel, value, who, self.facts, child.marks, 0, parent.marks, 0)
+        if model.rules.rare.passes[which] in parent.held:
+            child.held[model.rules.rare.passes[which]] = parent.held.pop(model.rules.rare.passes[which])
         self.on_their_way += 1
         self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child, on_its_way=True))
 
@@ -205,20 +258,23 @@ class Reference:
             step, now = case.step, env._now
             visit = case.visits.get(step, 0)
             words = block(self.seed, self.replication, case.key, keys[step], visit, _VISIT)
-            case.enabled, case.started, case.waited, case.crew = now, NEVER, 0, ()
+            case.enabled, case.started, case.waited, case.crew, case.skipped = now, NEVER, 0, (), False
             if now >= warm_up:
                 self.tally[step][ENTERED] += 1.0
             phase = START
             while True:
-                before = phase
-                verb, number, phase = _decide(
-                    rules, phase, step, case.segment, visit, case.waited, env._now - case.born, who, words
-                )
+                before, row = phase, step
+                if not rules.steps.full[step]:
+                    verb, number, phase = _decide(
+                        rules, phase, step, case.segment, visit, case.waited, env._now - case.born, who, words
+                    )
+                else:
+                    verb, number, phase, row = self.look_and_decide(case, phase, visit, who, words)
                 if verb == ASK:
                     answer = self.ask(case, number)  # 0: granted, 1: gave up, None: not yet known
                     phase += answer if answer is not None else (yield case.wake)
                 elif verb == WORK:
-                    yield self.at(self.begin_work(case, number), FINISHED, case.number)
+                    yield self.at(self.begin_work(case, number), FINISHED, case.token)
                 elif verb == FREE:
                     self.free(case)
                 elif verb == WAIT:
@@ -226,39 +282,142 @@ class Reference:
                     if case.responded == NEVER and milestone[step] == RESPONSE:
                         case.responded = case.started
                     end = _finish(model.hours, model.flow.calendar[step], env._now, number)
-                    yield self.at(end, FINISHED, case.number)
+                    yield self.at(end, FINISHED, case.token)
                 elif verb == SPAWN:
                     if number == 0 and case.stalled >= MOST_STALLED and case.enabled == env._now:
                         raise stalled(self.network, step)
-                    self.spawn(case, rules.steps.first_spawn[step] + phase - LEAVE - 1, number)
+                    self.spawn(case, rules.steps.first_spawn[row] + phase - LEAVE - 1, number)
+                elif verb == SET:
+                    _change(rules, row, visit, who, self.facts, case.marks, 0)
+                elif verb == SKIP:
+                    case.skipped = True
+                elif verb == PAUSE:
+                    yield self.at(env._now + number, FINISHED, case.token)
+                elif verb == GATHER:
+                    yield self.gather(case)
+                elif verb == FORK:
+                    yield self.fork(case, row, number)
                 else:
                     break
-            self.end_visit(case, number, gave_up=before == BEGIN + 1)
-            if verb != MOVE:
-                self.end_case(case, number)
+            regular = not _ended_early(before)
+            self.end_visit(case, number, regular)
+            self.give_places(case, verb == EXIT, regular)
+            if verb == EXIT:
+                if case.parent is not None:
+                    self.end_branch(case, case.parent, number)
+                else:
+                    self.end_case(case, number)
                 return
             case.stalled = case.stalled + 1 if case.enabled == env._now else 0
             if case.stalled > MOST_STALLED:
                 raise stalled(self.network, step)
             case.step = number
 
-    def end_visit(self, case: Case, goal: int, gave_up: bool) -> None:
-        """Write down a visit that ended."""
+    def look_and_decide(self, case: Case, phase: int, visit: int, who: Any, words: Any) -> tuple[int, int, int, int]:
+        """(verb, number, next phase, row) of a step that uses more than the plain mechanisms."""
+        model, now, facts = self.model, self.env._now, self.facts
+        row = _row_of(model.rules, case.step, case.enabled, who)
+        for limit in range(model.rules.rare.limits):
+            team = model.places.first_team + limit
+            facts[COMMON + limit] = float(model.people.size[team] - len(self.idle[team]))
+        _look(
+            model.rules, model.hours, row, case.segment, case.channel, visit, case.waited, now - case.born, now - case.enabled,
+            case.value, case.cost, self.waiting[case.step], case.branch, case.lost_by, words[3], now, case.marks, 0, facts,
+        )  # fmt: skip
+        verb, number, after = _decide_fully(model.rules, phase, row, case.segment, visit, case.waited, now - case.born, now, who, words, facts)
+        return verb, number, after, row
+
+    def fork(self, case: Case, row: int, count: int) -> simpy.Event:
+        """A case splits; it wakes when all its branches have joined."""
+        rules, now = self.model.rules, self.env._now
+        case.started, case.pending, case.lost_by = now, count, 0
+        first, last = rules.rare.first_branch[row], rules.rare.last_branch[row]
+        for k in range(count):
+            key = child_key(case.key, rules.steps.key[row], MOST_BRANCHES * case.visits.get(case.step, 0) + k)
+            goal = rules.rare.branch[first + k if last - first > 1 else first]
+            branch = Case(key, goal, case.channel, case.segment, case.customer, case.value, 0.0)
+            branch.number, branch.born, branch.responded, branch.won, branch.delivered = case.number, case.born, case.responded, case.won, case.delivered
+            branch.parent, branch.branch = case, k
+            branch.stalled = case.stalled + 1 if case.enabled == now else 0
+            branch.marks, branch.before = list(case.marks), list(case.marks)
+            self.begin(branch)
+        case.wake = simpy.Event(self.env)
+        return case.wake
+
+    def end_branch(self, branch: Case, case: Case, goal: int) -> None:
+        """A branch ends: what it changed is added to the case, which goes on when it was the last."""
+        for a in range(self.width):
+            case.marks[a] += branch.marks[a] - branch.before[a]
+        case.cost += branch.cost
+        case.responded = branch.responded if case.responded == NEVER else case.responded
+        case.won = branch.won if case.won == NEVER else case.won
+        case.delivered = branch.delivered if case.delivered == NEVER else case.delivered
+        if goal < DONE and goal != JOIN and case.lost_by == 0:
+            case.lost_by = goal
+        case.pending -= 1
+        if case.pending == 0:
+            self.call(case, 0)
+        del self.open[branch.token]
+
+    def gather(self, case: Case) -> simpy.Event:
+        """A case joins the batch of its step."""
+        step, rare = case.step, self.model.rules.rare
+        if self.env._now >= self.model.warm_up:
+            self.tally[step][ASKED] += 1.0
+        self.orders += 1
+        case.order = order = self.orders
+        heapq.heappush(self.queues[step], (0, order, case))
+        self.waiting[step] += 1
+        case.wake = simpy.Event(self.env)
+        if self.waiting[step] >= rare.batch[step]:
+            self.release_batch(step)
+        elif self.waiting[step] == 1 and rare.batch_wait[step] >= 0:
+            timer = self.at(self.env._now + rare.batch_wait[step], GAVE_UP, case.token)
+            timer.callbacks.append(lambda _: self.release_batch(step) if case.order == order else None)
+        return case.wake
+
+    def release_batch(self, step: int) -> None:
+        """The batch of a step is complete, or its time is over: all go on, first come first."""
+        while self.waiting[step] > 0:
+            case = heapq.heappop(self.queues[step])[2]
+            self.waiting[step] -= 1
+            case.order = 0
+            self.end_waiting(case, BEGUN)
+            self.call(case, 0)
+
+    def give_places(self, case: Case, leaves: bool, regular: bool) -> None:
+        """Give back the places of limits that end with this step, or all of them when the case leaves."""
+        if not case.held:
+            return
+        places, limits, now, areas = self.model.places, self.model.rules.rare.limits, self.env._now, []
+        for limit in sorted(case.held):
+            if leaves or (regular and places.back[case.step * limits + limit]):
+                place, since = case.held.pop(limit)
+                team = places.first_team + limit
+                self.idle[team].append(place)
+                self.team_tally[team][BUSY] += float(max(0, now - max(since, self.model.warm_up)))
+                areas.append(places.area[limit])
+        if areas:
+            self.settle(self.in_area[areas[0]] if len(areas) == 1 else self.staffed)
+
+    def end_visit(self, case: Case, goal: int, regular: bool) -> None:
+        """Write down a visit that ended; one that was broken off marks no success."""
         model, step, now = self.model, case.step, self.env._now
         tally = self.tally[step]
+        began = case.started != NEVER
         if now >= model.warm_up:
-            if not gave_up:
+            if began:
                 tally[FINISHED_VISITS] += 1.0
             tally[PRESENT_AREA] += float(now - max(case.enabled, model.warm_up))
-        if not gave_up:
+        if began:
             case.cost += model.flow.cost[step]
-            if goal >= DONE:  # a visit that ends in a loss marks no success
+            if regular and (goal >= DONE or goal == JOIN):  # a visit that ends in a loss marks no success
                 if model.flow.milestone[step] == WON and case.won == NEVER:
                     case.won = now
                 if model.flow.milestone[step] == DELIVERED and case.delivered == NEVER:
                     case.delivered = now
         visit = case.visits.get(step, 0)
-        if self.keep_log:
+        if self.keep_log and not case.skipped:
             self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))
         case.visits[step] = visit + 1
 
@@ -268,8 +427,8 @@ class Reference:
             (case.number, case.born, case.responded, case.won, case.delivered, self.env._now if ended is None else ended,
              goal, case.step, case.channel, case.segment, case.customer)
         )  # fmt: skip
-        self.money_rows.append((case.value, case.cost))
-        del self.open[case.number]
+        self.money_rows.append((case.value, case.cost, *case.marks))
+        del self.open[case.token]
 
     # --- people -----------------------------------------------------------------------------------------------
 
@@ -294,7 +453,7 @@ class Reference:
             return 1
         case.wake = simpy.Event(self.env)
         if patience >= 0:
-            timer = self.at(self.env._now + patience, GAVE_UP, case.number)
+            timer = self.at(self.env._now + patience, GAVE_UP, case.token)
             timer.callbacks.append(lambda _: self.give_up(case, order))
         return None
 
@@ -308,6 +467,8 @@ class Reference:
             rank = (CLASS_MASK >> 1) - int(case.value * 100.0 + 0.5)
         elif discipline == LONGEST_IN_PROCESS:
             rank = case.born
+        elif discipline == BY_FORMULA:
+            rank = rank_of(_evaluate(self.model.rules.formulas, self.model.rules.rare.serve_first[step], self.facts))
         return int(needs.rank[step * self.model.segments.size + case.segment] << CLASS_BITS) | rank
 
     def give_up(self, case: Case, order: int) -> None:
@@ -384,8 +545,13 @@ class Reference:
         roles, needs = self.roles[case.step], self.model.needs
         first, combination, people = needs.first_role[case.step], needs.first_combination[case.step], []
         for r, entry in enumerate(crew):
-            people.append(self.idle[roles[r][entry][0]].popleft())
-            combination += needs.stride[first + r] * entry
+            team = roles[r][entry][0]
+            place = self.idle[team].popleft()
+            if r < needs.people[case.step]:
+                people.append(place)
+                combination += needs.stride[first + r] * entry
+            else:
+                case.held[team - self.model.places.first_team] = place, self.env._now
         case.crew = tuple(people)
         case.pace = roles[0][crew[0]][1], needs.calendar[combination]
         case.order = 0
@@ -438,18 +604,21 @@ class Reference:
         """Everything written down, open cases last, by number."""
         network, width = self.network, VISIT_COLUMNS + most_roles(self.network)
         tally, team_tally = np.array(self.tally), np.array(self.team_tally).reshape(-1, TEAM_TALLIES)
-        for case in list(self.open.values()):
+        for case in sorted(self.open.values(), key=lambda c: (c.number, c.token)):
             cut_off(network, tally, case.step, case.enabled, case.order > 0)
+            for limit in sorted(case.held):
+                still_held(network, team_tally, limit, case.held[limit][1])
             if self.keep_log:
                 self.visit_rows.append((case.enabled, case.started, NEVER, case.number, case.step,
                                         case.visits.get(case.step, 0), STILL_OPEN, *case.crew))  # fmt: skip
-            self.end_case(case, STILL_OPEN, NEVER)
+            if case.parent is None:
+                self.end_case(case, STILL_OPEN, NEVER)
         rows = np.full((len(self.visit_rows), 3 + width), NEVER, dtype=np.int64)
         for i, row in enumerate(self.visit_rows):
             rows[i, : len(row)] = row
         return Raw(
             rows[:, :3], rows[:, 3:].astype(np.int32), np.array(self.case_rows, dtype=np.int64).reshape(-1, 11),
-            np.array(self.money_rows, dtype=np.float64).reshape(-1, 2), tally, team_tally, self.born,
+            np.array(self.money_rows, dtype=np.float64).reshape(-1, 2 + self.width), tally, team_tally, self.born,
         )  # fmt: skip
 
 
@@ -472,7 +641,7 @@ def too_many_open() -> LimitReached:
 def most_roles(network: Network) -> int:
     """The largest number of people a step needs at once."""
     needs = network.model.needs
-    return int(max(needs.last_role - needs.first_role, default=0))
+    return int(max(needs.people, default=0))
 
 
 def _roles(needs: Any, step: int) -> list[list[tuple[int, float]]]:

@@ -74,6 +74,19 @@ def spans(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(result)
 
 
+def minutes_of_day(text: str) -> int:
+    """A time of day in minutes from midnight.
+
+    Example:
+        >>> minutes_of_day("18:30")
+        1110
+    """
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", str(text))
+    if match is None or int(match[1]) > 24 or int(match[2]) > 59 or (int(match[1]) == 24 and int(match[2])):
+        raise ValueError(f"{text!r} is not a time of day; write for example '18:00'")
+    return 60 * int(match[1]) + int(match[2])
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from salessim.durations import Law
-from salessim.scenario.calendars import Calendar, zone
-from salessim.units import YEAR, CostRate, Duration, Money, Rate, Share
+from salessim.durations import Law, constant
+from salessim.scenario.calendars import Calendar, minutes_of_day, weekdays, zone
+from salessim.scenario.formulas import FormulaText
+from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Rate, Share
 
 ALWAYS = "always"
 """The calendar that is open day and night; it need not be declared."""
@@ -29,6 +30,9 @@ Name = Annotated[
     str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
 ]
 """A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
+
+Mark = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,39}$")]
+"""A name that formulas can use: letters of any script, digits and _."""
 
 WeekdayFactors = dict[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], Annotated[float, Field(ge=0, le=1e6)]]
 Factor = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -149,6 +153,8 @@ class Channel(Documented):
     arrivals: Arrivals | None = None
     replay: tuple[dt.datetime, ...] | ReplayFile | None = None
     cost: Money | None = None
+    attributes: dict[Mark, Law] = {}
+    """What cases of this channel start with, where it differs."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -164,6 +170,58 @@ class Segment(Documented):
     value: Law | None = None
     priority: Annotated[int, Field(ge=1, le=9)] = 5
     patience: Law | None = None
+
+
+class Attribute(Documented):
+    """A number that every case carries, which steps may change and formulas may read: quality, satisfaction, discount.
+
+    It starts as a draw of `starts` (or of the law of the case's segment), or as what `formula` gives from the attributes
+    that it mentions. A case that another case brings inherits its value if `inherited`.
+    """
+
+    starts: Law = constant(0)
+    by_segment: dict[Name, Law] = {}
+    formula: FormulaText | None = None
+    inherited: bool = False
+    unit: str | None = None
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.formula is not None and ("starts" in self.model_fields_set or self.by_segment):
+            raise ValueError("an attribute has either 'starts' or 'formula'; keep one")
+        return self
+
+
+class Limit(Documented):
+    """Places that cases hold over several steps: deals in work at once, stock, seats."""
+
+    size: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class OwnMeasure(Documented):
+    """A figure of the scenario's own, from the attributes of cases: a mean, a share, or a sum per week or month."""
+
+    mean: FormulaText | None = None
+    share: FormulaText | None = None
+    per_week: FormulaText | None = None
+    per_month: FormulaText | None = None
+    over: Literal["all", "won", "lost", "delivered", "ended", "service"] = "ended"
+    when: FormulaText | None = None
+    """Only cases for which this is true."""
+    unit: str | None = None
+    direction: Literal["lower is better", "higher is better", "neither"] = "neither"
+
+    @property
+    def kind(self) -> Literal["mean", "share", "per_week", "per_month"]:
+        """Which of the four it is."""
+        kinds: tuple[Literal["mean", "share", "per_week", "per_month"], ...] = ("mean", "share", "per_week", "per_month")
+        return next(k for k in kinds if getattr(self, k) is not None)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(getattr(self, k) is not None for k in ("mean", "share", "per_week", "per_month")) != 1:
+            raise ValueError("a measure has exactly one of 'mean', 'share', 'per_week' and 'per_month'; keep one")
+        return self
 
 
 class Fade(Part):
@@ -203,7 +261,10 @@ class Fade(Part):
 
 
 class Route(Part):
-    """One way on from a step. Exactly one of `to`, `lost`, `done`; the route without a share takes the rest.
+    """One way on from a step. Exactly one of `to`, `lost`, `done`, `join`; the route without a share takes the rest.
+
+    `join` ends a branch of a `parallel` step. `when`: the way is open only for cases for which the formula is true;
+    without a share all of them take it. `factor` multiplies the share.
 
     `limit`: the way is closed once the case has left the step so many times before; its share then goes to the
     route that takes the rest or, where there is none, to the others in proportion.
@@ -213,16 +274,26 @@ class Route(Part):
     to: Name | None = None
     lost: Name | None = None
     done: Literal[True] | None = None
+    join: Literal[True] | None = None
     share: Share | dict[Name, Share] | None = None
+    when: FormulaText | None = None
+    factor: FormulaText | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
     fades: Fade | None = None
     source: str | None = None
     assumption: str | bool | None = None
 
+    @property
+    def rest(self) -> bool:
+        """Whether this route takes what the others leave."""
+        return self.share is None and self.when is None
+
     @model_validator(mode="after")
     def _one_end(self) -> Self:
-        if sum(x is not None for x in (self.to, self.lost, self.done)) != 1:
-            raise ValueError("a route has exactly one of 'to', 'lost' and 'done'; keep one")
+        if sum(x is not None for x in (self.to, self.lost, self.done, self.join)) != 1:
+            raise ValueError("a route has exactly one of 'to', 'lost', 'done' and 'join'; keep one")
+        if self.rest and self.factor is not None:
+            raise ValueError("the route that takes the rest cannot have a factor; give it a share and leave the rest to another")
         if self.share is None and self.fades is not None:
             raise ValueError("the route that takes the rest cannot fade; give it a share and leave the rest to another")
         if self.share is None and self.limit is not None:
@@ -243,8 +314,71 @@ class GiveUp(Part):
         return self
 
 
+class Unless(Part):
+    """What may happen before a step's time is over, and where the case then goes: expiry, a rival, the end of a contract."""
+
+    after: Law
+    to: Name | None = None
+    lost: Name | None = None
+    source: str | None = None
+    assumption: str | bool | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if (self.to is None) == (self.lost is None):
+            raise ValueError("'unless' has either 'to' or 'lost'; give exactly one of them")
+        return self
+
+
+class Reminders(Part):
+    """What is left of the customer's time shrinks by `factor` at each reminder."""
+
+    every: Duration
+    factor: Annotated[float, Field(gt=0, le=1)]
+    most: Annotated[int, Field(ge=1, le=1000)] = 1000
+    source: str | None = None
+    assumption: str | bool | None = None
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.every <= 0:
+            raise ValueError("reminders come every 0 s; give a time such as '5 days'")
+        return self
+
+
+class Posted(Part):
+    """The times at which a system runs: every so often from the start on, or at hours of the day."""
+
+    every: Duration | None = None
+    at: tuple[str, ...] | None = None
+    days: str = "Mon-Sun"
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> Self:
+        if (self.every is None) == (self.at is None):
+            raise ValueError("'posted' has either 'every' or 'at'; give exactly one of them")
+        if self.every is not None and self.every < SECOND:
+            raise ValueError("'every' is under a second; give a time such as '4 h'")
+        if self.at is not None and not self.at:
+            raise ValueError("'at' names no time; write for example at: ['12:00', '18:00']")
+        for text in self.at or ():
+            minutes_of_day(text)
+        weekdays(self.days)
+        return self
+
+
+class Gather(Part):
+    """Cases wait here until so many are together, or the first of them has waited so long; then all go on."""
+
+    size: Annotated[int, Field(ge=1, le=100_000)]
+    at_most: Duration | None = None
+
+
 class Spawn(Documented):
-    """A new case that a finished step may bring: repeat purchase, renewal, referral, support ticket."""
+    """A new case that a finished step may bring: repeat purchase, renewal, referral, support ticket.
+
+    `gives` sets attributes of the new case; `passes` hands over the place of a limit that the case holds.
+    """
 
     kind: Name
     to: Name
@@ -252,6 +386,10 @@ class Spawn(Documented):
     after: Law
     new_customer: bool = False
     segment: Name | None = None
+    when: FormulaText | None = None
+    factor: FormulaText | None = None
+    gives: dict[Mark, FormulaText] = {}
+    passes: Name | None = None
 
 
 class Role(Part):
@@ -283,12 +421,48 @@ class Automation(Documented):
     time: Law
 
 
+class Version(Part):
+    """Another form of a step that a share of the cases meets from a date on: a change that is rolled out."""
+
+    name: Name
+    since: Annotated[dt.date, Field(alias="from")]
+    share: Share = 1.0
+    step: Step
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
+
+
 class Step(Documented):
-    """One thing that happens to a case: staffed `work`, an `automatic` act, or the `customer`'s own time."""
+    """One thing that happens to a case.
+
+    Staffed `work`, an `automatic` act, the `customer`'s own time, or several ways at once (`parallel`).
+    """
 
     work: Law | None = None
     automatic: Law | None = None
     customer: Law | None = None
+    parallel: Annotated[tuple[Name, ...], Field(min_length=1, max_length=32)] | None = None
+    """The steps where the branches begin; `then` follows when all have come to a route with `join`."""
+    count: FormulaText | None = None
+    """So many branches, all beginning at the one step of `parallel`."""
+    factor: FormulaText | None = None
+    """Multiplies the time."""
+    sets: dict[Mark, FormulaText] = {}
+    """New values of attributes at the end of a visit; all formulas see the values before."""
+    adherence: Share | dict[Name, Share] = 1.0
+    """The share of visits that really take place; the others are skipped."""
+    unless: Annotated[tuple[Unless, ...], Field(max_length=16)] = ()
+    reminders: Reminders | None = None
+    posted: Posted | None = None
+    gather: Gather | None = None
+    takes: Names = ()
+    gives_back: Names = ()
+    silent: Share = 0.0
+    """Of those whose patience ends, so many leave without a word, and people still try (`attempt`)."""
+    attempt: Law | None = None
+    serve_first: FormulaText | None = None
+    """Among cases of one priority class, the highest value first."""
+    versions: Annotated[tuple[Version, ...], Field(max_length=32)] = ()
     time_by_segment: dict[Name, Law] = {}
     by: Names = ()
     skill: Name | None = None
@@ -306,20 +480,25 @@ class Step(Documented):
     cost: Money | None = None
     core: bool = False
     milestone: Literal["response", "won", "delivered"] | None = None
-    spawns: tuple[Spawn, ...] = Field(default=(), max_length=16)
+    spawns: Annotated[tuple[Spawn, ...], Field(max_length=16)] = ()
     then: tuple[Route, ...] = Field(min_length=1, max_length=64)
 
     @property
-    def kind(self) -> Literal["work", "automatic", "customer"]:
-        """Who spends the time: our people, a system, or the customer."""
+    def kind(self) -> Literal["work", "automatic", "customer", "parallel"]:
+        """Who spends the time: our people, a system, the customer, or several branches."""
+        if self.parallel is not None:
+            return "parallel"
         return "work" if self.work is not None else "automatic" if self.automatic is not None else "customer"
+
+    @property
+    def asks(self) -> bool:
+        """Whether a case queues here: for people, or for a place of a limit."""
+        return self.kind == "work" or bool(self.takes)
 
     @property
     def time(self) -> Law:
         """The law of the time the step takes."""
-        law = self.work or self.automatic or self.customer
-        assert law is not None  # one of the three is given: checked below
-        return law
+        return self.work or self.automatic or self.customer or constant("0 s")
 
     def time_in(self, segment: str) -> Law:
         """The law of the step's time for a segment."""
@@ -327,27 +506,31 @@ class Step(Documented):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        given = [k for k in ("work", "automatic", "customer") if getattr(self, k) is not None]
+        given = [k for k in ("work", "automatic", "customer", "parallel") if getattr(self, k) is not None]
         if len(given) != 1:
             raise ValueError(
-                f"a step has exactly one of 'work', 'automatic' and 'customer', not {' and '.join(given) or 'none'};"
+                f"a step has exactly one of 'work', 'automatic', 'customer' and 'parallel', not {' and '.join(given) or 'none'};"
                 " keep the one that says whose time it is"
             )
+        self._fields_fit_the_kind()
         if self.kind == "work":
             Role(by=self.by, skill=self.skill)
             if self.calendar is not None:
                 raise ValueError("staffed work runs on its people's calendars; remove 'calendar' or set it on the team")
         else:
-            for field in ("by", "together_with", "skill", "automation", "patience", "patience_by_segment", "gives_up", "hold", "waiting_room"):
+            queueing = () if self.takes else ("patience", "patience_by_segment", "gives_up", "waiting_room", "hold")
+            for field in ("by", "together_with", "skill", "automation", *queueing):
                 if getattr(self, field) not in (None, (), {}):
                     raise ValueError(f"'{field}' is for staffed work, but nobody works here; remove it or use 'work'")
-            if any(r.fades and r.fades.of == "queue" for r in self.then):
+            if any(r.fades and r.fades.of == "queue" for r in self.then) and not self.takes:
                 raise ValueError("a route fades with the time queued, but nobody queues here; write 'of: age' or use 'work'")
-        shares = [r for r in self.then if r.share is None]
+        shares = [r for r in self.then if r.rest]
         if len(shares) > 1:
             raise ValueError("two routes have no share; only one can take the rest")
         if any(r.fades for r in self.then) and not shares:
             raise ValueError("a route fades but none takes the rest; leave the share of one other route out")
+        if any(r.when or r.factor for r in self.then) and not shares:
+            raise ValueError("a route has 'when' or 'factor' but none takes the rest; add a route with neither share nor 'when'")
         if all(r.limit is not None for r in self.then):
             raise ValueError("every route has a limit, so a case could get stuck; leave one without")
         kinds = [s.kind for s in self.spawns]
@@ -355,11 +538,55 @@ class Step(Documented):
             raise ValueError("two spawns have the same kind; give each its own name")
         return self
 
+    def _fields_fit_the_kind(self) -> None:
+        kind = self.kind
+        only = {
+            "unless": ("automatic", "customer"), "reminders": ("customer",), "posted": ("automatic",), "gather": ("automatic",),
+            "takes": ("work", "automatic"), "attempt": ("work",), "silent": ("work",), "serve_first": ("work",), "count": ("parallel",),
+        }  # fmt: skip
+        for field, kinds in only.items():
+            if getattr(self, field) not in (None, (), 0.0) and kind not in kinds:
+                raise ValueError(f"'{field}' is for steps with {' or '.join(repr(k) for k in kinds)}, not {kind!r}; remove it")
+        if kind == "parallel":
+            for field in ("factor", "time_by_segment", "calendar"):
+                if getattr(self, field) not in (None, {}):
+                    raise ValueError(f"'{field}' is for steps that take time themselves, not for 'parallel'; remove it")
+            if self.count is not None and len(self.parallel or ()) != 1:
+                raise ValueError("'count' says how many branches begin at one step, but 'parallel' names several; name one")
+        if (self.silent > 0) != (self.attempt is not None):
+            raise ValueError("'silent' and 'attempt' belong together; give both: the share that leaves without a word, and the time people try")
+        if self.serve_first is not None and self.queue != "priority":
+            raise ValueError("'serve_first' orders a queue by priority and then by the formula; leave 'queue' out")
+        if self.gather is not None and (self.takes or self.posted):
+            raise ValueError("a step that gathers a batch cannot take a place or be posted; make it two steps")
+        if self.posted is not None and self.takes:
+            raise ValueError("a step that is posted cannot take a place; make it two steps")
+        if self.core and (self.adherence != 1.0):
+            raise ValueError("a core step is never skipped; remove 'adherence' or 'core'")
+        for version in self.versions:
+            other = version.step
+            same = ("by", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
+            changed = next((f for f in same if getattr(other, f) != getattr(self, f)), "kind" if other.kind != kind else None)
+            if changed or other.versions:
+                raise ValueError(f"the version {version.name!r} changes {changed or 'versions'!r}; a version keeps the step's people, queue, kind and cost")
+
+    @property
+    def onward(self) -> list[str]:
+        """The steps a case may come to next on its own way, branches included."""
+        ways = [r.to for r in self.then] + [u.to for u in self.unless] + [self.gives_up.to if self.gives_up else None]
+        later = [name for version in self.versions for name in version.step.onward]
+        return [*(w for w in ways if w is not None), *(self.parallel or ()), *later]
+
     def share_of(self, route: Route, segment: str) -> float:
-        """The share of a route for a segment, before fading; the rest for the route without a share."""
+        """The share of a route for a segment, before fading and conditions; the rest for the route that takes it."""
         if route.share is not None:
             return share_in(route.share, segment)
+        if not route.rest:
+            return 1.0  # open to all for whom `when` is true
         return max(0.0, 1.0 - sum(share_in(r.share, segment) for r in self.then if r.share is not None))
+
+
+Version.model_rebuild()
 
 
 def share_in(share: float | dict[str, float], segment: str) -> float:
@@ -440,9 +667,12 @@ class Scenario(Part):
     calendars: dict[Name, Calendar] = {}
     teams: dict[Name, Team] = {}
     segments: dict[Name, Segment] = Field(min_length=1)
+    attributes: dict[Mark, Attribute] = {}
+    limits: dict[Name, Limit] = {}
     channels: dict[Name, Channel] = Field(min_length=1)
     stages: dict[Name, Stage] = Field(min_length=1)
     costs: dict[Name, StandingCost] = {}
+    measures: dict[Name, OwnMeasure] = {}
     levers: dict[Name, Lever] = {}
     provenance: dict[str, str] = {}
 

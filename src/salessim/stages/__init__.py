@@ -1,7 +1,7 @@
-"""The mechanisms of a stage, one per file, and the list of them.
+"""The mechanisms of a stage, one per file.
 
-`decide` is the only door: engines call it and never a mechanism by name. To add one: write its file, give it a
-line here and a contract test.
+`decide` is the door for plain steps and `full.decide_fully` for those that use more; engines call these and never a
+mechanism by name. To add one: write its file, give it a line in `full`, an entry in the models of the tests.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from salessim.durations import sample, ticks
 from salessim.jit import inlined
 from salessim.stages.onward import leave
 from salessim.stages.staffed import staffed
-from salessim.stages.tables import Routes, Rules, Spawns, Steps
+from salessim.stages.full import decide_fully, row_of
+from salessim.stages.tables import Rare, Routes, Rules, Spawns, Steps
 from salessim.stages.unstaffed import unstaffed
 from salessim.stages.verbs import LEAVE
 
-__all__ = ["Routes", "Rules", "Spawns", "Steps", "decide"]
+__all__ = ["Rare", "Routes", "Rules", "Spawns", "Steps", "decide", "decide_fully", "row_of"]
 
 
 @inlined

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from salessim.stages.formulas import Formulas
+
 # NDArray for the compiled engine, list for the reference engine: see `network`.
 Table = Any
 
@@ -18,6 +20,8 @@ class Steps(NamedTuple):
     segments: int
     key: Table
     """uint64: hash of the step's name, part of the name of every draw."""
+    full: Table
+    """1 where a step uses anything of `Rare`: `stages.full` decides there."""
     staffed: Table
     """1 where people are asked for."""
     time: Table
@@ -72,6 +76,81 @@ class Spawns(NamedTuple):
     channel: Table
 
 
+class Rare(NamedTuple):
+    """What only some steps have, so that plain ones do not pay for it.
+
+    Columns over rows first; -1 where there is none. A row is a step or, behind them, a version of a step.
+    """
+
+    adherence: Table
+    """[row, segment] share of visits that take place."""
+    silent: Table
+    attempt: Table
+    """Law of the time people try to reach who left."""
+    factor: Table
+    """Formula that multiplies the time."""
+    asks: Table
+    """1 where a case queues, for people or for a place of a limit."""
+    first_end: Table
+    last_end: Table
+    remind_every: Table
+    remind_factor: Table
+    remind_most: Table
+    first_post: Table
+    last_post: Table
+    first_branch: Table
+    last_branch: Table
+    count: Table
+    """Formula of the number of branches."""
+    batch: Table
+    """Cases that make a batch; 0 where none is gathered."""
+    batch_wait: Table
+    first_effect: Table
+    last_effect: Table
+    serve_first: Table
+    """Formula of the order in the queue."""
+    first_version: Table
+    last_version: Table
+    # Competing ends.
+    end_key: Table
+    end_law: Table
+    end_goal: Table
+    # Times at which systems run, branches, effects of steps, versions.
+    post: Table
+    branch: Table
+    """The step where each branch begins."""
+    effect_key: Table
+    effect_attribute: Table
+    effect_formula: Table
+    version_key: Table
+    version_since: Table
+    version_share: Table
+    version_row: Table
+    # Attributes, in the order in which their first values can be worked out.
+    order: Table
+    attribute_key: Table
+    attribute_law: Table
+    """[attribute, segment]"""
+    attribute_of_channel: Table
+    """[attribute, channel]: a law that goes before that of the segment, or -1."""
+    attribute_formula: Table
+    inherited: Table
+    # What spawned cases are given, by spawn.
+    spawn_when: Table
+    spawn_factor: Table
+    first_gift: Table
+    last_gift: Table
+    passes: Table
+    """The limit whose place is handed over."""
+    gift_attribute: Table
+    gift_formula: Table
+    # Conditions of routes.
+    route_when: Table
+    route_factor: Table
+    limits: int
+    """How many there are."""
+
+
 class Rules(NamedTuple):
     """Everything a rule may read."""
 
@@ -79,3 +158,5 @@ class Rules(NamedTuple):
     routes: Routes
     spawns: Spawns
     laws: Any
+    formulas: Formulas
+    rare: Rare

@@ -1,0 +1,423 @@
+"""The small language of formulas: `0.3 + 0.1 * (waited / 1 day)`, `discount > 10 % and value > 50000 EUR`.
+
+Read here, checked for units, and turned into the instructions that `stages.formulas` runs. Nothing is ever handed to
+Python's own evaluation. Times, money and plain numbers are told apart: "waited + 1" is refused, "waited / 1 h" is a
+number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainSerializer, PlainValidator
+
+from salessim.stages.formulas import (
+    AGE,
+    AUTOMATED,
+    BRANCH,
+    CHANNEL,
+    COST,
+    DEPTH,
+    NORMAL,
+    QUEUE,
+    SEGMENT,
+    SPENT,
+    UNIFORM,
+    VALUE,
+    VISIT,
+    WAITED,
+    Op,
+    of_one,
+    of_two,
+)
+from salessim.units import quantity
+
+Dimension = Literal["number", "time", "money"]
+LONGEST = 1000
+"""Characters of a formula."""
+
+NAMES: dict[str, tuple[int, Dimension]] = {
+    "waited": (WAITED, "time"),
+    "age": (AGE, "time"),
+    "spent": (SPENT, "time"),
+    "visit": (VISIT, "number"),
+    "value": (VALUE, "money"),
+    "cost": (COST, "money"),
+    "queue": (QUEUE, "number"),
+    "automated": (AUTOMATED, "number"),
+    "uniform": (UNIFORM, "number"),
+    "normal": (NORMAL, "number"),
+    "branch": (BRANCH, "number"),
+}
+"""What every case knows of itself."""
+DRAWS = ("uniform", "normal")
+"""Names that are a fresh draw each time; only where a value is set."""
+_ONE = {"exp": Op.EXP, "log": Op.LOG, "sqrt": Op.SQRT, "abs": Op.ABS, "floor": Op.FLOOR, "round": Op.ROUND, "logistic": Op.LOGISTIC}
+_WORDS = {"and", "or", "not", "true", "false", "segment", "channel", "min", "max", "if", "clamp", "on", "in_use", *_ONE}
+RESERVED = frozenset({*NAMES, *_WORDS})
+_COMPARE = {"<": Op.LESS, "<=": Op.AT_MOST, "==": Op.EQUAL, "!=": Op.DIFFERENT}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d[\d_]*)?\.?\d+(?:[eE][+-]?\d+)?)(?P<unit>\s*(?:[%％]|(?!(?:and|or|not)\b)[^\W\d_]+))?"
+    r"|(?P<name>[^\W\d]\w*)|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<sign><=|>=|==|!=|[-+*/^()<>,]))"
+)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One step of a calculation; `what` names a fact, `of` the thing it is a fact of."""
+
+    op: Op
+    number: float = 0.0
+    what: Literal["", "fact", "attribute", "segment", "channel", "on", "in_use"] = ""
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula that has been read: its text, its instructions and the unit of its value."""
+
+    text: str
+    code: tuple[Instruction, ...]
+    dimension: Dimension | None
+    """None where it depends on attributes only known to be numbers."""
+
+    def __str__(self) -> str:
+        """As it was written."""
+        return self.text
+
+    def names(self, what: str) -> set[str]:
+        """The attributes, calendars ("on"), limits ("in_use"), segments or channels it mentions."""
+        return {i.of for i in self.code if i.what == what}
+
+    @property
+    def currencies(self) -> set[str]:
+        """The currencies of its amounts of money."""
+        return {i.of for i in self.code if i.op == Op.NUMBER and not i.what and i.of}
+
+    @property
+    def draws(self) -> bool:
+        """Whether it needs fresh draws."""
+        return any(i.what == "fact" and i.of in DRAWS for i in self.code)
+
+    def __call__(self, fact: Callable[[Instruction], Any]) -> Any:
+        """The value where `fact` says what each name stands for: a number each, for tests and small tables."""
+        stack: list[float] = []
+        for i in self.code:
+            if i.op == Op.NUMBER and not i.what:
+                stack.append(i.number)
+            elif i.op in (Op.FACT, Op.NUMBER):
+                stack.append(float(fact(i)))
+            elif i.op < Op.NEGATE:
+                b = stack.pop()
+                stack.append(of_two(int(i.op), stack.pop(), b))
+            elif i.op < Op.IF:
+                stack.append(of_one(int(i.op), stack.pop()))
+            else:
+                no, yes, test = stack.pop(), stack.pop(), stack.pop()
+                stack.append(yes if test != 0.0 else no)
+        return stack[0]
+
+
+def formula(text: Any) -> Formula:
+    """Read a formula.
+
+    Args:
+        text: a number, or text such as "0.2 * quality + 0.1 * (waited / 1 day)".
+
+    Raises:
+        ValueError: "problem; remedy" where the text is not a formula or its units do not fit.
+
+    Example:
+        >>> formula("2 * 3 + 1").code[-1].op.name
+        'ADD'
+        >>> formula("waited / 2 h").dimension
+        'number'
+    """
+    if isinstance(text, Formula):
+        return text
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise ValueError(f"{text!r} is not a formula; write for example '1 + 0.2 * complexity'")
+    said = str(text)
+    if len(said) > LONGEST:
+        raise ValueError(f"the formula has {len(said)} characters; use at most {LONGEST}")
+    return _Reader(said).read()
+
+
+FormulaText = Annotated[
+    Formula,
+    PlainValidator(formula, json_schema_input_type=str | float),
+    PlainSerializer(str, return_type=str),
+]
+"""A formula in a record of the language."""
+
+
+class _Reader:
+    """Recursive descent, one method per level of binding."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.code, self.depth, self.nested = text, list[Instruction](), 0, 0
+        self.tokens: list[tuple[str, str, str]] = []
+        at = 0
+        while at < len(text.rstrip()):
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise ValueError(f"{text!r}: {text[at:].strip()[:10]!r} is not understood; write for example '1 + 0.2 * complexity'")
+            if match["number"] is not None:
+                self.tokens.append(("number", match["number"].replace("_", ""), (match["unit"] or "").strip()))
+            elif match["name"] is not None:
+                self.tokens.append(("name", match["name"], ""))
+            elif match["sign"] is not None:
+                self.tokens.append(("sign", match["sign"], ""))
+            else:
+                self.tokens.append(("text", match["single"] if match["single"] is not None else match["double"], ""))
+            at = match.end()
+        self.at = 0
+
+    def read(self) -> Formula:
+        dimension = self.either()
+        if self.at < len(self.tokens):
+            raise self.wrong(f"{self.tokens[self.at][1]!r} is left over", "put an operator before it")
+        return Formula(self.text, tuple(self.code), dimension)
+
+    def wrong(self, problem: str, remedy: str) -> ValueError:
+        return ValueError(f"the formula {self.text!r}: {problem}; {remedy}")
+
+    def sign(self, *signs: str) -> str | None:
+        if self.at < len(self.tokens):
+            kind, text, _ = self.tokens[self.at]
+            if kind in ("sign", "name") and text in signs:
+                self.at += 1
+                return text
+        return None
+
+    def expect(self, sign: str) -> None:
+        if not self.sign(sign):
+            raise self.wrong(f"{sign!r} is missing", "close what was opened and separate arguments by commas")
+
+    def emit(self, op: Op, **more: Any) -> None:
+        self.code.append(Instruction(op, **more))
+        self.depth += 1 if op in (Op.NUMBER, Op.FACT) else 0 if Op.NEGATE <= op < Op.IF else -2 if op == Op.IF else -1
+        if self.depth > DEPTH:
+            raise self.wrong("it is nested too deeply", "use an attribute for a part of it")
+
+    def alike(self, a: Dimension, b: Dimension, what: str) -> Dimension:
+        if a != b:
+            raise self.wrong(f"a {a} and a {b} {what}", "use the same unit on both sides, or divide by a unit such as '1 h'")
+        return a
+
+    def either(self) -> Dimension:
+        self.nested += 1
+        if self.nested > 40:
+            raise self.wrong("it is nested too deeply", "use an attribute for a part of it")
+        left = self.both()
+        while self.sign("or"):
+            self.plain(left), self.plain(self.both())
+            self.emit(Op.OR)
+            left = "number"
+        self.nested -= 1
+        return left
+
+    def both(self) -> Dimension:
+        left = self.negation()
+        while self.sign("and"):
+            self.plain(left), self.plain(self.negation())
+            self.emit(Op.AND)
+            left = "number"
+        return left
+
+    def negation(self) -> Dimension:
+        times = 0
+        while self.sign("not"):
+            times += 1
+        result = self.comparison()
+        for _ in range(times):
+            self.plain(result)
+            self.emit(Op.NOT)
+        return result
+
+    def comparison(self) -> Dimension:
+        start = len(self.code)
+        left = self.sum()
+        sign = self.sign("<", "<=", ">", ">=", "==", "!=")
+        if sign is None:
+            return left
+        middle = len(self.code)
+        self.alike(left, self.sum(), "cannot be compared")
+        if sign in (">", ">="):  # the same with the sides changed
+            self.code[start:] = self.code[middle:] + self.code[start:middle]
+            sign = "<" if sign == ">" else "<="
+        self.emit(_COMPARE[sign])
+        return "number"
+
+    def sum(self) -> Dimension:
+        left = self.product()
+        while sign := self.sign("+", "-"):
+            left = self.alike(left, self.product(), "cannot be added")
+            self.emit(Op.ADD if sign == "+" else Op.SUBTRACT)
+        return left
+
+    def product(self) -> Dimension:
+        left = self.unary()
+        while sign := self.sign("*", "/"):
+            right = self.unary()
+            if sign == "*":
+                if "number" not in (left, right):
+                    raise self.wrong(f"a {left} times a {right} has no meaning here", "divide one by its unit first, such as '1 h'")
+                left = right if left == "number" else left
+                self.emit(Op.MULTIPLY)
+            else:
+                if right not in ("number", left):
+                    raise self.wrong(f"a {left} over a {right} has no meaning here", "divide by the same unit")
+                left = left if right == "number" else "number"
+                self.emit(Op.DIVIDE)
+        return left
+
+    def unary(self) -> Dimension:
+        times = 0
+        while sign := self.sign("-", "+"):
+            times += sign == "-"
+        result = self.power()
+        for _ in range(times % 2):
+            self.emit(Op.NEGATE)
+        return result
+
+    def power(self) -> Dimension:
+        left = self.atom()
+        if self.sign("^"):
+            self.plain(left), self.plain(self.unary())
+            self.emit(Op.POWER)
+        return left
+
+    def plain(self, dimension: Dimension) -> Dimension:
+        if dimension != "number":
+            raise self.wrong(f"a {dimension} stands where a plain number belongs", "divide it by a unit such as '1 h'")
+        return dimension
+
+    def arguments(self, count: int) -> list[Dimension]:
+        self.expect("(")
+        found = [self.either()]
+        while self.sign(","):
+            found.append(self.either())
+        self.expect(")")
+        if len(found) != count and count:
+            raise self.wrong(f"{len(found)} arguments instead of {count}", "give as many as the function takes")
+        return found
+
+    def atom(self) -> Dimension:
+        if self.at >= len(self.tokens):
+            raise self.wrong("it ends too early", "complete it")
+        kind, text, unit = self.tokens[self.at]
+        self.at += 1
+        if kind == "number":
+            return self.literal(text, unit)
+        if kind == "sign" and text == "(":
+            result = self.either()
+            self.expect(")")
+            return result
+        if kind != "name":
+            raise self.wrong(f"{text!r} stands where a value belongs", "write a number, a name or a bracket")
+        if text in ("true", "false"):
+            self.emit(Op.NUMBER, number=float(text == "true"))
+        elif text in ("segment", "channel"):
+            self.of_kind(text)
+        elif text in ("on", "in_use"):
+            self.emit(Op.FACT, what=text, of=self.quoted(text))
+            return "time" if text == "on" else "number"
+        elif text in _ONE:
+            dimension = self.arguments(1)[0]
+            self.emit(_ONE[text])
+            return dimension if text == "abs" else self.plain(dimension)
+        elif text in ("min", "max"):
+            found = self.arguments(0)
+            for other in found[1:]:
+                self.alike(found[0], other, "cannot be compared")
+                self.emit(Op.MIN if text == "min" else Op.MAX)
+            return found[0]
+        elif text == "if":
+            test, yes, no = self.arguments(3)
+            self.plain(test)
+            self.emit(Op.IF)
+            return self.alike(yes, no, "cannot both be the answer")
+        elif text == "clamp":
+            return self.clamp()
+        elif text in NAMES:
+            self.emit(Op.FACT, what="fact", of=text)
+            return NAMES[text][1]
+        else:
+            self.emit(Op.FACT, what="attribute", of=text)
+        return "number"
+
+    def literal(self, text: str, unit: str) -> Dimension:
+        if not unit:
+            self.emit(Op.NUMBER, number=float(text))
+            return "number"
+        if unit in ("%", "％"):
+            self.emit(Op.NUMBER, number=float(text) / 100)
+            return "number"
+        try:
+            found = quantity(f"{text} {unit}")
+        except ValueError as wrong:
+            problem, _, remedy = str(wrong).partition("; ")
+            raise self.wrong(problem, remedy or "write a unit such as 'h' or 'EUR'") from None
+        money = found.dimension == "money"
+        self.emit(Op.NUMBER, number=found.value, of=found.text.split()[-1].upper() if money else "")
+        return "money" if money else "time"
+
+    def of_kind(self, kind: str) -> None:
+        sign = self.sign("==", "!=")
+        if sign is None or self.at >= len(self.tokens) or self.tokens[self.at][0] != "text":
+            raise self.wrong(f"{kind!r} is compared with a name", f"write {kind} == 'name'")
+        name = self.tokens[self.at][1]
+        self.at += 1
+        self.emit(Op.FACT, what="fact", of=kind)
+        self.emit(Op.NUMBER, what=kind, of=name)  # type: ignore[arg-type]
+        self.emit(_COMPARE[sign])
+
+    def quoted(self, function: str) -> str:
+        self.expect("(")
+        if self.at >= len(self.tokens) or self.tokens[self.at][0] != "text":
+            raise self.wrong(f"{function!r} takes a name in quotes", f"write {function}('name')")
+        name = self.tokens[self.at][1]
+        self.at += 1
+        self.expect(")")
+        return name
+
+    def clamp(self) -> Dimension:
+        """clamp(x, low, high) is max(min(x, high), low), evaluated in the order it is written."""
+        self.expect("(")
+        x = self.either()
+        self.expect(",")
+        low = self.either()
+        self.emit(Op.MAX)
+        self.expect(",")
+        high = self.either()
+        self.emit(Op.MIN)
+        self.expect(")")
+        return self.alike(self.alike(x, low, "cannot be compared"), high, "cannot be compared")
+
+
+def tables(texts: list[Formula], place: Mapping[tuple[str, str], int], number: Mapping[tuple[str, str], int]) -> dict[str, list[Any]]:
+    """The instructions of some formulas as flat columns.
+
+    Args:
+        texts: the formulas.
+        place: (what, of) -> the fact's index.
+        number: ("segment" or "channel", name) -> its number.
+    """
+    column: dict[str, list[Any]] = {"first": [], "last": [], "op": [], "fact": [], "number": []}
+    for one in texts:
+        column["first"].append(len(column["op"]))
+        for i in one.code:
+            column["op"].append(int(i.op))
+            named = i.op == Op.NUMBER and bool(i.what)
+            column["number"].append(float(number[i.what, i.of]) if named else i.number)
+            column["fact"].append(place[i.what, i.of] if i.op == Op.FACT else 0)
+        column["last"].append(len(column["op"]))
+    return column
+
+
+FACTS: dict[tuple[str, str], int] = {("fact", n): i for n, (i, _) in NAMES.items()} | {("fact", "segment"): SEGMENT, ("fact", "channel"): CHANNEL}
+"""Where the facts stand that every case has."""
