@@ -28,6 +28,10 @@ class Remark:
         name = f" {self.name!r}" if self.name and self.name != self.element else ""
         return " ".join(f"{self.level}: {self.element}{name} ({self.kind}): {self.instead}".split())
 
+    def to_json(self) -> dict[str, str]:
+        """Plain data."""
+        return {"element": self.element, "name": self.name, "kind": self.kind, "instead": self.instead, "level": self.level}
+
 
 class Remarks:
     """The remarks of one import, each once, in an order that does not depend on the file's."""

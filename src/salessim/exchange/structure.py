@@ -97,7 +97,6 @@ class Structure:
             if all(len(group) == 1 for group in groups):
                 break
             if len(groups) == 1 or split.kind == "inclusive":
-                first, second, *_ = groups[0]
                 shared = self._first_shared(flows, regions, join)
                 raise ScenarioError(
                     split.place, f"the branches of {split.label} meet at {shared.label} ({shared.tag}) before all have come together",

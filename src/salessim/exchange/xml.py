@@ -88,7 +88,7 @@ class _Reading:
         parser.CharacterDataHandler = self.letters
         parser.StartDoctypeDeclHandler = self.doctype
         parser.EntityDeclHandler = self.doctype
-        parser.ExternalEntityRefHandler = self.doctype
+        parser.ExternalEntityRefHandler = self.outside
         parser.ProcessingInstructionHandler = self.instruction
 
     def read(self, data: bytes) -> Element:
@@ -110,6 +110,10 @@ class _Reading:
 
     def doctype(self, *_: object) -> None:
         raise self.fail("a DOCTYPE or an entity is declared, which could fetch files or grow without end", "remove the declaration; no diagram needs one")
+
+    def outside(self, *_: object) -> int:
+        self.doctype()
+        return 0  # never: nothing outside is read
 
     def instruction(self, target: str, _: str) -> None:
         raise self.fail(f"there is a processing instruction ({target[:40]})", "remove it; no diagram needs one")
