@@ -16,6 +16,10 @@ MECHANISMS = (
     "automation", "customer", "automatic on a calendar", "limit", "fade of queue", "fade of age", "fade table", "loop", "spawn",
     "new customer", "batch", "replay", "dispersion", "campaign", "weekday profile", "share by segment", "time by segment", "milestone", "step cost",
     "arrival calendar", "replay outside the horizon", "mixture with a constant", "zero time", "tabled law", "warm-up", "step priority", "waiting room",
+    "attribute", "attribute by segment", "attribute formula", "attribute of a channel", "inherited", "sets", "time factor", "condition", "share factor",
+    "serve first", "adherence", "silent", "unless", "unless to a step", "reminders", "posted every", "posted at", "gather", "gather without end",
+    "parallel", "parallel count", "branch lost", "branch inside a branch", "limit of places", "place held over steps", "automatic takes a place", "place passed on",
+    "version", "version of a share", "spawn condition", "gift", "clock in a formula", "places in a formula",
 )  # fmt: skip
 
 
@@ -79,6 +83,8 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         "b": {"priority": rng.randint(1, 9), **({"patience": minutes(0, 6)} if maybe(0.3, "patience by segment") else {})},
     }
     names = [f"s{i}" for i in range(rng.randint(2, 5))]
+    rich = rng.random() < 0.6
+    attributes, limits = (_attributes(rng, maybe, calendars, names) if rich else {}), ({"places": {"size": rng.randint(1, 3)}, "stock": {"size": 2}} if rich and rng.random() < 0.5 else {})
     steps: dict[str, Any] = {}
     for i, name in enumerate(names):
         kind = "work" if i == 0 or rng.random() < 0.7 else rng.choice(["automatic", "customer"])
@@ -101,7 +107,11 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
             if maybe(0.4, "new customer"):
                 spawn["new_customer"] = True
             step["spawns"] = [spawn]
+        if rich:
+            _more(rng, name, kind, step, maybe, minutes, time_law, names, calendars, attributes, limits)
         steps[name] = step
+    if rich and maybe(0.5, "parallel"):
+        _split(rng, steps, names, maybe, time_law, teams)
     channels: dict[str, Any] = {}
     for i in range(rng.randint(1, 2)):
         channel: dict[str, Any] = {"enters": rng.choice(names[:2]), "segments": {"a": 0.5, "b": 0.5}, "cost": "3 EUR"}
@@ -124,18 +134,116 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
             if calendars and maybe(0.3, "arrival calendar"):
                 arrivals["calendar"] = rng.choice(sorted(calendars))
             channel["arrivals"] = arrivals
+        if attributes and maybe(0.3, "attribute of a channel"):
+            channel["attributes"] = {"q": {"law": "uniform", "low": 0.4, "high": 0.9}}
         channels[f"c{i}"] = channel
     clock: dict[str, Any] = {"start": "2026-03-02", "horizon": "2 days", "time_zone": rng.choice(["UTC", "Europe/Berlin"])}
     if maybe(0.3, "warm-up"):
         clock["warm_up"] = "8 h"
+    if any(spawn["to"] == "refill" for step in steps.values() for spawn in step.get("spawns", [])):
+        steps["refill"] = {"automatic": minutes(1, 6), "then": [{"done": True}]}
     return Scenario.parse(
         {"name": f"model {seed}", "clock": clock, "calendars": calendars, "teams": teams, "segments": segments,
-         "channels": channels, "stages": {"all": {"steps": steps}}}
+         "attributes": attributes, "limits": limits, "channels": channels, "stages": {"all": {"steps": steps}}}
     )  # fmt: skip
 
 
+def _attributes(rng: random.Random, maybe: Any, calendars: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """q is a share, n a count, s depends on q."""
+    result: dict[str, Any] = {"q": {"starts": {"law": "uniform", "low": 0, "high": 1}}, "n": {"starts": rng.randint(0, 2)}}
+    maybe(1, "attribute")
+    if maybe(0.4, "attribute by segment"):
+        result["q"]["by_segment"] = {"a": 0.7}
+    if maybe(0.4, "inherited"):
+        result["n"]["inherited"] = True
+    if maybe(0.7, "attribute formula"):
+        result["s"] = {"formula": "clamp(q + 0.3 * normal, 0, 1)" if rng.random() < 0.5 else "if(segment == 'a', q, 1 - q) * (0.5 + uniform)"}
+    return result
+
+
+def _more(
+    rng: random.Random, name: str, kind: str, step: dict[str, Any], maybe: Any, minutes: Any, time_law: Any, names: list[str],
+    calendars: dict[str, Any], attributes: dict[str, Any], limits: dict[str, Any],
+) -> None:  # fmt: skip
+    """The mechanisms that only some steps have."""
+    if maybe(0.3, "sets"):
+        step["sets"] = {"q": rng.choice(["clamp(q + 0.2 * (uniform - 0.5), 0, 1)", "q * 0.9", "logistic(normal + n)"]), "n": "min(n + 1, 5)"}
+        if calendars and maybe(0.5, "clock in a formula"):
+            step["sets"]["n"] = f"min(n + on('{sorted(calendars)[0]}') / 1 h, 9)"
+    if maybe(0.2, "time factor"):
+        step["factor"] = "0.5 + q" if not limits or not maybe(0.5, "places in a formula") else "1 + 0.2 * in_use('places') + 0.1 * queue"
+    if maybe(0.15, "adherence"):
+        step["adherence"] = {"a": 0.6, "default": 0.9}
+    if kind == "work":
+        if "patience" in step and maybe(0.6, "silent"):
+            step |= {"silent": 0.5, "attempt": minutes(0, 2)}
+        if maybe(0.2, "serve first"):
+            step.pop("queue", None)
+            step["serve_first"] = rng.choice(["q", "waited / 1 h - q", "-(age / 1 h)", "value / 1 EUR"])
+    else:
+        if maybe(0.4, "unless"):
+            ends: list[dict[str, Any]] = [{"after": minutes(1, 9), "lost": "expired"}, {"after": {"law": "exponential", "mean": "2 h"}, "lost": "rival"}]
+            if maybe(0.4, "unless to a step"):
+                ends[1] = {"after": {"law": "exponential", "mean": "2 h"}, "to": names[-1]}
+            step["unless"] = ends[: rng.randint(1, 2)]
+        if kind == "customer" and maybe(0.4, "reminders"):
+            step["reminders"] = {"every": "20 min", "factor": 0.5, "most": rng.randint(1, 4)}
+        if kind == "automatic":
+            what = rng.random()
+            if what < 0.2 and maybe(1, "posted every"):
+                step["posted"] = {"every": rng.choice(["1 h", "25 min"])}
+            elif what < 0.4 and maybe(1, "posted at"):
+                step["posted"] = {"at": ["08:00", "16:30", "23:30"], "days": "Mon-Fri"}
+            elif what < 0.8 and maybe(1, "gather"):
+                step["gather"] = {"size": rng.randint(1, 4), **({"at_most": minutes(1, 9)} if rng.random() < 0.7 or not maybe(1, "gather without end") else {})}
+    if limits and kind != "customer" and "gather" not in step and "posted" not in step and maybe(0.6, "limit of places"):
+        step["takes"] = ["places"]
+        if kind == "automatic":
+            maybe(1, "automatic takes a place")
+        if rng.random() < 0.5 or not maybe(1, "place held over steps"):
+            step["gives_back"] = ["places"]
+        elif maybe(0.5, "place passed on"):
+            step["spawns"] = [{"kind": f"refill {name}", "to": "refill", "probability": 0.5, "after": minutes(1, 6), "passes": "places"}]
+    rest = next((r for r in step["then"] if "share" not in r), None)
+    if rest is not None and maybe(0.3, "condition"):
+        step["then"] = [*step["then"], {"lost": "turned down", "when": rng.choice(["q < 0.2", "n > 2 and segment == 'b'", "visit > 0 and not automated", "channel == 'c0' and q > 0.8"])}]
+    if rest is not None and len(step["then"]) > 1 and maybe(0.3, "share factor"):
+        given = next(r for r in step["then"] if "share" in r or "when" in r)
+        given["factor"] = rng.choice(["q", "2 * q", "1 + n"])
+    for spawn in step.get("spawns", []):
+        if spawn["kind"].startswith("child") and maybe(0.5, "spawn condition"):
+            spawn |= {"factor": "q"} if rng.random() < 0.5 else {"when": "q > 0.4"}
+        if maybe(0.4, "gift"):
+            spawn["gives"] = {"n": "n + 1", "q": "1 - q"}
+    if maybe(0.15, "version"):
+        own = {k: v for k, v in step.items() if k != "versions"}
+        share = 0.5 if maybe(0.5, "version of a share") else 1.0
+        own = {**own, "then": [{"done": True}]} if rng.random() < 0.3 else {**own, kind: time_law()}
+        step["versions"] = [{"name": "pilot", "from": "2026-03-03", "share": share, "step": own}]
+
+
+def _split(rng: random.Random, steps: dict[str, Any], names: list[str], maybe: Any, time_law: Any, teams: dict[str, Any]) -> None:
+    """The last step becomes a split whose branches work, wait, get lost or split again."""
+    last, then = names[-1], [{"done": True}, {"lost": "gone", "share": 0.2}]
+    count = maybe(0.4, "parallel count")
+    branches = ["b0"] if count else ["b0", "b1"]
+    if not any(r.get("to") == last for r in steps[last]["then"]) and len(names) > 2:
+        then.append({"to": names[1], "share": 0.2, "limit": 2})
+    steps[last] = {"parallel": branches, "then": then, "milestone": "delivered", **({"count": "1 + floor(3 * (age / 8 h))" } if count else {})}
+    steps["b0"] = {"work": time_law(), "by": sorted(teams), "then": [{"join": True}], "milestone": "won", **({"sets": {"n": "n + 1 + branch"}})}
+    if maybe(0.5, "branch lost"):
+        steps["b0"]["then"].append({"lost": "in a branch", "share": 0.2})
+    if not count:
+        steps["b1"] = {"customer": time_law(), "then": [{"join": True}]}
+        if maybe(0.4, "branch inside a branch"):
+            steps["b1"]["then"] = [{"to": "b2"}]
+            steps["b2"] = {"parallel": ["b3", "b4"], "then": [{"join": True}]}
+            steps["b3"] = {"work": time_law(), "by": sorted(teams)[:1], "then": [{"join": True}, {"lost": "deep", "share": 0.1}]}
+            steps["b4"] = {"automatic": time_law(), "then": [{"join": True}]}
+
+
 def random_network(seed: int) -> Network:
-    """The network of a random model; of the next one where the people a step needs never meet."""
+    """The network of a random model; of the next one where the people a step needs never meet, or a place is taken twice."""
     try:
         return build(random_scenario(seed))
     except ScenarioError:

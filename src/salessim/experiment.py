@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -55,7 +55,7 @@ class Results:
 
     def estimate(self, name: str) -> Estimate:
         """A measure with its interval over replications."""
-        if about(name).ratio:
+        if about(name, self.scenario.measures).ratio:
             return ratio_interval(self.pairs[name][:, 0], self.pairs[name][:, 1], self.level)
         return mean_interval(self.values(name), self.level)
 
@@ -239,9 +239,12 @@ def replicate_until(
     return results
 
 
-def difference(name: str, before: Any, after: Any, level: float = 0.95) -> Difference:
-    """The paired change of a measure, from its (numerator, denominator) pairs, shape [replications, 2]."""
-    if about(name).ratio:
+def difference(name: str, before: Any, after: Any, level: float = 0.95, own: Mapping[str, Any] | None = None) -> Difference:
+    """The paired change of a measure, from its (numerator, denominator) pairs, shape [replications, 2].
+
+    `own` are the scenario's own measures, if the name may be one of them.
+    """
+    if about(name, own).ratio:
         return paired_ratio_difference(before, after, level)
     return paired_difference(figures(before), figures(after), level)
 
@@ -262,11 +265,11 @@ class Comparison:
         a, b = self.base, self.results[other]
         if name not in a.pairs or name not in b.pairs:
             return paired_difference([], [])
-        return difference(name, a.pairs[name], b.pairs[name], level)
+        return difference(name, a.pairs[name], b.pairs[name], level, a.scenario.measures)
 
     def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
         """better, worse, the same, unclear -- or higher and lower where neither is better."""
-        verdict, direction = self.difference(name, other, level).verdict, about(name).direction
+        verdict, direction = self.difference(name, other, level).verdict, about(name, self.base.scenario.measures).direction
         if verdict in ("the same", "unclear") or direction == "neither":
             return verdict
         return "better" if (verdict == "lower") == (direction == "lower is better") else "worse"

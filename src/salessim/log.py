@@ -25,8 +25,9 @@ DATES = ("enabled", "started", "ended")
 FILE_NAMES = {"case": "case_id", "step": "activity", "person": "resource", "enabled": "enabled_time",
               "started": "start_time", "ended": "end_time"}  # fmt: skip
 """What columns are called in files."""
-OUTCOMES = ("next", "gave up", "completed", "open")
-"""What a case did after the visit; beside these, "lost: REASON". "open": it was still open when the log ended."""
+OUTCOMES = ("next", "gave up", "joined", "completed", "open")
+"""What a case did after the visit; beside these, "lost: REASON". "open": it was still open when the log ended;
+"joined": a branch of the case came to its end."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
 
 
@@ -53,7 +54,7 @@ class EventLog:
     """Visits of cases to steps, simulated or real.
 
     Args:
-        frame: one row per visit with the columns of `COLUMNS`; dates are time-zone aware (`about.time_zone`).
+        frame: one row per visit with the columns of `COLUMNS`, and one more per attribute of the case; dates are time-zone aware (`about.time_zone`).
         about: what the log is of.
 
     Raises:
@@ -67,7 +68,7 @@ class EventLog:
         for column in DATES:
             if getattr(frame[column].dtype, "tz", None) is None:
                 raise LogError("event log", f"the column {column!r} has no time zone", f"localise it to {about.time_zone}")
-        self.frame, self.about = frame[list(COLUMNS)], about
+        self.frame, self.about = frame[[*COLUMNS, *(c for c in frame.columns if c not in COLUMNS)]], about
 
     def __len__(self) -> int:
         """Visits in the log."""

@@ -8,7 +8,7 @@ leaving it out makes every cycle time too good.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -267,13 +267,63 @@ def measure(replication: Replication) -> dict[str, Pair]:
         result[f"lost because {reason}"] = _plain(float(np.sum(leaving & (view.cases.reason == i))) / (window / WEEK))
     for i, team in enumerate(labels.teams):
         result[f"utilisation of {team}"] = (100 * float(totals.busy[i] - totals.overtime[i]), float(totals.on_duty[i]))
-    return result
+    for i, limit in enumerate(labels.limits):
+        result[f"in use of {limit}"] = _plain(float(totals.held[i]) / window)
+    return result | {name: _own(view, own) for name, own in labels.measures}
 
 
-def about(name: str) -> Measure:
-    """Title, unit and direction of any measure `measure` returns."""
+def _own(view: View, measure: Any) -> Pair:
+    """A measure of the scenario's own: a formula over the cases it is about."""
+    cases, labels = view.cases, view.labels
+    won = (view.won_at != NEVER) & view.in_window(view.won_at)
+    keep = {
+        "all": view.arrived,
+        "won": won,
+        "lost": view.lost & view.in_window(cases.ended),
+        "delivered": (cases.delivered != NEVER) & view.in_window(cases.delivered),
+        "ended": (cases.ended != NEVER) & view.in_window(cases.ended) & view.sells,
+        "service": (cases.ended != NEVER) & view.in_window(cases.ended) & ~view.sells,
+    }[measure.over]
+    ended = np.where(cases.ended == NEVER, labels.horizon, cases.ended)
+    facts = {"value": cases.value, "cost": cases.cost, "age": (ended - cases.born).astype(float),
+             "segment": cases.segment, "channel": cases.channel}  # fmt: skip
+
+    def fact(i: Any) -> Any:
+        if i.what == "attribute":
+            return cases.marks[:, labels.attributes.index(i.of)]
+        if i.what == "fact":
+            return facts[i.of]
+        return (labels.segments if i.what == "segment" else labels.channels).index(i.of)
+
+    if measure.when is not None:
+        keep = keep & (measure.when.of_cases(fact) != 0)
+    formula = getattr(measure, measure.kind)
+    scale = HOUR if formula.dimension == "time" else 1.0
+    values = np.broadcast_to(formula.of_cases(fact), keep.shape)[keep] / scale
+    if measure.kind == "mean":
+        return float(np.sum(values)), float(len(values))
+    if measure.kind == "share":
+        return 100 * float(np.sum(values != 0)), float(len(values))
+    return _plain(float(np.sum(values)) / (view.window / (WEEK if measure.kind == "per_week" else MONTH)))
+
+
+def own_measure(name: str, measure: Any) -> Measure:
+    """Title, unit and direction of a measure of the scenario's own."""
+    formula = getattr(measure, measure.kind)
+    natural = {"time": "h", "money": "money", "number": ""}[formula.dimension]
+    unit = measure.unit or {"share": "%", "per_week": "per week", "per_month": f"{natural}/month".lstrip("/")}.get(measure.kind, natural)
+    explain = f"{measure.kind.replace('_', ' ')} of {formula.text}" + (f" where {measure.when.text}" if measure.when else "") + f"; cases: {measure.over}"
+    return Measure(name, measure.title or name, unit, measure.direction, explain, ratio=measure.kind in ("mean", "share"))
+
+
+def about(name: str, own: Mapping[str, Any] | None = None) -> Measure:
+    """Title, unit and direction of any measure `measure` returns; `own` are those of the scenario (`Scenario.measures`)."""
     if name in MEASURES:
         return MEASURES[name][0]
+    if own and name in own:
+        return own_measure(name, own[name])
+    if name.startswith("in use of "):
+        return Measure(name, f"Places of {name[10:]} in use", "cases", "neither", "on average over time")
     kind, _, what = name.partition(" @ ")
     if kind == "waiting":
         return Measure(name, f"Wait for people at {what}", "h", "lower is better", "elapsed hours per visit", ratio=True)
@@ -288,9 +338,9 @@ def about(name: str) -> Measure:
     raise KeyError(name)
 
 
-def unit(name: str, currency: str) -> str:
+def unit(name: str, currency: str, own: Mapping[str, Any] | None = None) -> str:
     """The unit of a measure in words, with the currency."""
-    return about(name).unit.replace("money", currency)
+    return about(name, own).unit.replace("money", currency)
 
 
 def value(pair: Pair) -> float:

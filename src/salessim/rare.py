@@ -13,7 +13,7 @@ import numpy as np
 
 from salessim.errors import ScenarioError
 from salessim.hours import FOREVER
-from salessim.scenario.calendars import minutes_of_day, midnight, weekdays, zone
+from salessim.scenario.calendars import midnight, minutes_of_day, weekdays, zone
 from salessim.scenario.formulas import FACTS, Formula, tables
 from salessim.scenario.model import share_in
 from salessim.stages import Rare

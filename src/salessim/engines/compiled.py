@@ -113,7 +113,6 @@ from salessim.stages.verbs import (
     ASK,
     DONE,
     EXIT,
-    FORK,
     FREE,
     GATHER,
     JOIN,
@@ -711,7 +710,7 @@ def advance(model: Model, state: State):
                 n[FULL] = step
                 return STALLED_CASE
             spawn(model, state, slot, rules.steps.first_spawn[row] + after - LEAVE - 1, number)
-        elif verb == MOVE or verb == EXIT:
+        elif MOVE <= verb <= EXIT:
             regular = not ended_early(phase)
             end_visit(model, state, slot, step, number, regular)
             if state.held.shape[1] > 0:

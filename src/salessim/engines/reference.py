@@ -70,7 +70,6 @@ from salessim.stages.verbs import (
     GATHER,
     JOIN,
     LEAVE,
-    MOVE,
     PAUSE,
     SET,
     SKIP,
@@ -86,7 +85,8 @@ _decide, _finish, _worked = interpreted(decide), interpreted(finish), interprete
 _next_arrival, _attributes, _case_key = interpreted(next_arrival), interpreted(attributes), interpreted(case_key)
 _cumulate = interpreted(cumulate)
 _decide_fully, _row_of, _evaluate = interpreted(decide_fully), interpreted(row_of), interpreted(evaluate)
-_look, _start, _change, _hand_down = (interpreted(f) for f in (marks.look, marks.start, marks.change, marks.hand_down))
+_look, _start = interpreted(marks.look), interpreted(marks.start)
+_change, _hand_down = interpreted(marks.change), interpreted(marks.hand_down)
 _ended_early = interpreted(ended_early)
 _VISIT = int(Purpose.VISIT)
 _URGENT = 0
@@ -127,7 +127,7 @@ class Reference:
         people, needs = model.people, model.needs
         self.idle = [deque(range(first, first + size)) for first, size in zip(people.first_person, people.size, strict=True)]
         self.duty = network.duty_at_start.tolist()
-        self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in model.rules.steps.key]
+        self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in needs.area]
         self.waiting = [0] * len(self.queues)
         self.in_area = [[s for s, a in enumerate(needs.area) if a == area] for area in range(len(needs.linked))]
         self.staffed = [s for s, a in enumerate(needs.area) if a >= 0]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salessim.scenario import ranges
+from salessim.scenario.formulas import NAMES, RESERVED, Formula
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _shares(scenario)
     yield from _ends(scenario)
     yield from _people(scenario)
+    yield from _formulas(scenario)
+    yield from _branches(scenario)
+    yield from _places(scenario)
     yield from _money(scenario)
     yield from _levers(scenario)
 
@@ -62,6 +66,15 @@ def roles_of_step(step: Step) -> list[Role]:
 
 def _at(scenario: Scenario, step: str) -> Path:
     return ("stages", scenario.stage_of(step), "steps", step)
+
+
+def forms(scenario: Scenario) -> Iterator[tuple[Path, str, Step]]:
+    """Every step and every version of one, with its path and the step's name."""
+    for name, step in scenario.steps.items():
+        path = _at(scenario, name)
+        yield path, name, step
+        for i, version in enumerate(step.versions):
+            yield (*path, "versions", i, "step"), name, version.step
 
 
 def _names(scenario: Scenario) -> Iterator[Problem]:
@@ -101,8 +114,7 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
                     ("channels", name, "arrivals", "calendar"), f"the calendar {channel.arrivals.calendar!r} has no weekly shifts, so a rate per week means nothing",
                     "give it shifts, or choose another",
                 )  # fmt: skip
-    for name, step in steps.items():
-        path = _at(scenario, name)
+    for path, _, step in forms(scenario):
         yield from known((*path, "calendar"), step.calendar, calendars, "calendar")
         for r, role in enumerate(roles_of_step(step)):
             where = path if r == 0 else (*path, "together_with", r - 1)
@@ -123,11 +135,22 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
             if isinstance(route.share, dict):
                 for segment in route.share:
                     yield from known((*path, "then", i, "share", segment), segment, {*segments, REST}, "segment")
+        for i, branch in enumerate(step.parallel or ()):
+            yield from known((*path, "parallel", i), branch, steps, "step")
+        for i, end in enumerate(step.unless):
+            yield from known((*path, "unless", i, "to"), end.to, steps, "step")
+        if isinstance(step.adherence, dict):
+            for segment in step.adherence:
+                yield from known((*path, "adherence", segment), segment, {*segments, REST}, "segment")
+        for field, names in (("takes", step.takes), ("gives_back", step.gives_back)):
+            for limit in names:
+                yield from known((*path, field), limit, scenario.limits, "limit")
         if step.gives_up is not None:
             yield from known((*path, "gives_up", "to"), step.gives_up.to, steps, "step")
         for i, spawn in enumerate(step.spawns):
             yield from known((*path, "spawns", i, "to"), spawn.to, steps, "step")
             yield from known((*path, "spawns", i, "segment"), spawn.segment, segments, "segment")
+            yield from known((*path, "spawns", i, "passes"), spawn.passes, scenario.limits, "limit")
             if spawn.kind in scenario.channels:
                 yield Problem((*path, "spawns", i, "kind"), f"{spawn.kind!r} is also a channel", "choose another name")
             if isinstance(spawn.probability, dict):
@@ -158,21 +181,21 @@ def _hours(path: Path, hours: Iterable[str]) -> Iterator[Problem]:
 
 
 def _shares(scenario: Scenario) -> Iterator[Problem]:
-    for name, step in scenario.steps.items():
-        given = [r for r in step.then if r.share is not None]
+    for path, _, step in forms(scenario):
+        given = [r for r in step.then if r.share is not None and not r.when and not r.factor]
         for segment in scenario.segments:
             total = sum(share_in(r.share, segment) for r in given if r.share is not None)
-            has_rest = len(given) < len(step.then)
+            has_rest = any(r.rest for r in step.then)
             if total > 1 + 1e-6 or (not has_rest and abs(total - 1) > 1e-6):
                 who = f" for segment {segment!r}" if any(isinstance(r.share, dict) for r in given) else ""
                 yield Problem(
-                    (*_at(scenario, name), "then"), f"the shares of the routes{who} sum to {100 * total:.4g} %",
+                    (*path, "then"), f"the shares of the routes{who} sum to {100 * total:.4g} %",
                     "make them sum to 100 %, or leave one share out to take the rest",
                 )  # fmt: skip
                 break
             if not has_rest and all(r.limit is not None or share_in(r.share, segment) == 0 for r in given if r.share is not None):
                 yield Problem(
-                    (*_at(scenario, name), "then"), f"for segment {segment!r} every route with a share has a limit, so a case could get stuck",
+                    (*path, "then"), f"for segment {segment!r} every route with a share has a limit, so a case could get stuck",
                     "leave one share out to take the rest",
                 )  # fmt: skip
                 break
@@ -180,8 +203,18 @@ def _shares(scenario: Scenario) -> Iterator[Problem]:
 
 def _live(step: Step, segment: str) -> list[Route]:
     """Routes that some case of a segment takes; what closed and fading routes leave goes to the rest."""
-    gives = any((r.limit is not None or r.fades is not None) and step.share_of(r, segment) > 0 for r in step.then)
-    return [r for r in step.then if step.share_of(r, segment) > 0 or (r.share is None and gives)]
+    gives = any((r.limit is not None or r.fades or r.when or r.factor) and step.share_of(r, segment) > 0 for r in step.then)
+    return [r for r in step.then if step.share_of(r, segment) > 0 or (r.rest and gives)]
+
+
+def next_steps(step: Step, segment: str) -> set[str]:
+    """The steps to which some case of a segment goes on, branches, competing ends and versions included."""
+    found = {r.to for r in _live(step, segment) if r.to}
+    found |= {step.gives_up.to} if step.gives_up and step.gives_up.to else set()
+    found |= {end.to for end in step.unless if end.to} | set(step.parallel or ())
+    for version in step.versions:
+        found |= next_steps(version.step, segment)
+    return found
 
 
 def reachable(scenario: Scenario, without: str | None = None) -> set[tuple[str, str]]:
@@ -195,22 +228,21 @@ def reachable(scenario: Scenario, without: str | None = None) -> set[tuple[str, 
             continue
         found.add(here)
         step = steps[name]
-        todo += [(r.to, segment) for r in _live(step, segment) if r.to]
-        if step.gives_up and step.gives_up.to:
-            todo.append((step.gives_up.to, segment))
-        todo += [(s.to, s.segment or segment) for s in step.spawns if share_in(s.probability, segment) > 0]
+        todo += [(to, segment) for to in next_steps(step, segment)]
+        spawns = [*step.spawns, *(s for v in step.versions for s in v.step.spawns)]
+        todo += [(s.to, s.segment or segment) for s in spawns if share_in(s.probability, segment) > 0]
     return found
 
 
 def _ends(scenario: Scenario) -> Iterator[Problem]:
     steps = scenario.steps
-    if any(r.to and r.to not in steps for s in steps.values() for r in s.then):
+    if any(to not in steps for s in steps.values() for to in s.onward):
         return  # named above
     # Give-ups are no way out of a loop: a customer who is served at once never gives up.
     visited = reachable(scenario)
     for segment in scenario.segments:
         live = {name: _live(step, segment) for name, step in steps.items()}
-        ending = {n for n, routes in live.items() if any(r.to is None for r in routes)}
+        ending = {n for n, routes in live.items() if any(r.to is None for r in routes) or any(e.lost for e in steps[n].unless)}
         while more := {n for n in steps if n not in ending and any(r.to in ending for r in live[n])}:
             ending |= more
         stuck = [n for n in steps if n not in ending and (n, segment) in visited]
@@ -224,7 +256,7 @@ def _ends(scenario: Scenario) -> Iterator[Problem]:
     # A cycle of steps that surely take no time is a loop without end at one instant.
     timeless = {
         n for n, s in steps.items()
-        if all(s.time_in(g).law == "constant" and s.time_in(g).mean == 0 for g in scenario.segments)
+        if not (s.parallel or s.gather or s.posted or s.sets) and all(s.time_in(g).law == "constant" and s.time_in(g).mean == 0 for g in scenario.segments)
     }  # fmt: skip
     sure = {
         n: {r.to for r in steps[n].then if r.to in timeless and r.limit is None and all(steps[n].share_of(r, g) >= 1 for g in scenario.segments)}
@@ -253,6 +285,154 @@ def _people(scenario: Scenario) -> Iterator[Problem]:
                 yield Problem(_at(scenario, name), f"nobody is in {' or '.join(able)}", "give the team a size above 0")
 
 
+def _formulas(scenario: Scenario) -> Iterator[Problem]:
+    """Names in formulas exist, units fit, and only what is set is drawn."""
+    attributes = scenario.attributes
+    known = {
+        "attribute": (attributes, "attribute"), "on": ({*scenario.calendars, ALWAYS}, "calendar"), "in_use": (scenario.limits, "limit"),
+        "segment": (scenario.segments, "segment"), "channel": ({*scenario.channels, *(s.kind for _, _, step in forms(scenario) for s in step.spawns)}, "channel"),
+    }  # fmt: skip
+
+    def fits(path: Path, formula: Formula | None, draws: bool = False) -> Iterator[Problem]:
+        if formula is None:
+            return
+        for what, (names, word) in known.items():
+            for name in sorted(formula.names(what) - set(names)):
+                yield Problem(path, f"there is no {word} {name!r}", nearest(name, [*names, *NAMES] if what == "attribute" else names))
+        if formula.dimension != "number":
+            yield Problem(path, f"the formula {formula.text!r} gives a {formula.dimension} where a plain number belongs", "divide it by a unit such as '1 h'")
+        if formula.draws and not draws:
+            yield Problem(path, f"the formula {formula.text!r} asks for a draw", "draw in 'sets' or in the formula of an attribute, and use the attribute here")
+        for currency in sorted(formula.currencies - {scenario.currency}):
+            yield Problem(path, f"an amount is in {currency}", f"convert it to {scenario.currency}")
+
+    for name, attribute in attributes.items():
+        path: Path = ("attributes", name)
+        if name in RESERVED:
+            yield Problem(path, f"{name!r} already means something in formulas", "choose another name")
+        yield from fits((*path, "formula"), attribute.formula, draws=True)
+        for law in (attribute.starts, *attribute.by_segment.values()):
+            if law.dimension != "number":
+                yield Problem(path, f"{law.quantities[0].text!r} is a {law.dimension} where a plain number belongs", "write a number without unit")
+        for segment in attribute.by_segment:
+            if segment not in scenario.segments:
+                yield Problem((*path, "by_segment", segment), f"there is no segment {segment!r}", nearest(segment, scenario.segments))
+    yield from _circles(scenario)
+    for name, channel in scenario.channels.items():
+        for attribute_name in channel.attributes:
+            if attribute_name not in attributes:
+                yield Problem(("channels", name, "attributes", attribute_name), f"there is no attribute {attribute_name!r}", nearest(attribute_name, attributes))
+    for path, _, step in forms(scenario):
+        for field in ("factor", "count", "serve_first"):
+            yield from fits((*path, field), getattr(step, field))
+        for attribute_name, formula in step.sets.items():
+            if attribute_name not in attributes:
+                yield Problem((*path, "sets", attribute_name), f"there is no attribute {attribute_name!r}", nearest(attribute_name, attributes))
+            yield from fits((*path, "sets", attribute_name), formula, draws=True)
+        for i, route in enumerate(step.then):
+            yield from fits((*path, "then", i, "when"), route.when)
+            yield from fits((*path, "then", i, "factor"), route.factor)
+        for i, spawn in enumerate(step.spawns):
+            yield from fits((*path, "spawns", i, "when"), spawn.when)
+            yield from fits((*path, "spawns", i, "factor"), spawn.factor)
+            for attribute_name, formula in spawn.gives.items():
+                if attribute_name not in attributes:
+                    yield Problem((*path, "spawns", i, "gives", attribute_name), f"there is no attribute {attribute_name!r}", nearest(attribute_name, attributes))
+                yield from fits((*path, "spawns", i, "gives", attribute_name), formula)
+    for name, measure in scenario.measures.items():
+        for field in (measure.kind, "when"):
+            formula = getattr(measure, field)
+            if formula is None:
+                continue
+            late = {i.of for i in formula.code if i.what == "fact"} - {"value", "cost", "age", "segment", "channel"}
+            if late or formula.names("on") or formula.names("in_use"):
+                yield Problem(("measures", name, field), f"{', '.join(sorted(late)) or 'on or in_use'} means something only during a visit", "keep it in an attribute with 'sets', and measure the attribute")
+            elif field == "when" or formula.dimension != "time":
+                yield from fits(("measures", name, field), formula if formula.dimension == "number" or field == "when" else None)
+
+
+def _circles(scenario: Scenario) -> Iterator[Problem]:
+    """Attributes whose first values depend on each other."""
+    left = {n: a.formula.names("attribute") & set(scenario.attributes) if a.formula else set() for n, a in scenario.attributes.items()}
+    while ready := [n for n, needed in left.items() if not needed & set(left)]:
+        for name in ready:
+            del left[name]
+    if left:
+        name = min(left)
+        yield Problem(("attributes", name), f"its first value depends on itself (by way of {', '.join(sorted(left))})", "let one of them start without a formula")
+
+
+def _branches(scenario: Scenario) -> Iterator[Problem]:
+    """Branches end in a join or a loss, and nothing but a branch comes to a join."""
+    steps = scenario.steps
+    if any(to not in steps for s in steps.values() for to in s.onward):
+        return
+    depth: dict[str, tuple[str, ...]] = {}
+    todo: list[tuple[str, tuple[str, ...]]] = [(c.enters, ()) for c in scenario.channels.values() if c.enters in steps]
+    todo += [(s.to, ()) for _, _, step in forms(scenario) for s in step.spawns if s.to in steps]
+    while todo:
+        name, inside = todo.pop()
+        if name in depth:
+            if depth[name] != inside:
+                both = [" in ".join(reversed(d)) or "no branch" for d in (depth[name], inside)]
+                yield Problem(_at(scenario, name), f"cases come to {name!r} inside different branches ({both[0]}; {both[1]})", "give each its own step, and end branches with 'join'")
+                return
+            continue
+        depth[name] = inside
+        if len(inside) > 8:
+            yield Problem(_at(scenario, name), "branches inside branches without end", "end a branch before it comes to its own beginning")
+            return
+        for form in (steps[name], *(v.step for v in steps[name].versions)):
+            ways = [r.to for r in form.then] + [e.to for e in form.unless] + [form.gives_up.to if form.gives_up else None]
+            todo += [(to, inside) for to in ways if to is not None]
+            todo += [(to, (*inside, name)) for to in form.parallel or ()]
+            if inside and any(r.done for r in form.then):
+                yield Problem((*_at(scenario, name), "then"), f"a branch of {inside[-1]!r} ends with 'done'", "end a branch with 'join' or 'lost'")
+                return
+            if not inside and any(r.join for r in form.then):
+                yield Problem((*_at(scenario, name), "then"), "'join' ends a branch, but cases come here that are not in one", "send them on with 'to', or come here by way of 'parallel'")
+                return
+
+
+def _places(scenario: Scenario) -> Iterator[Problem]:
+    """Nobody takes a place twice or waits for a place while holding one that another needs for his."""
+    steps = scenario.steps
+    if not scenario.limits or any(to not in steps for s in steps.values() for to in s.onward):
+        return
+    here: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
+    todo: list[tuple[str, frozenset[str], tuple[str, ...]]] = [(c.enters, frozenset(), (c.enters,)) for c in scenario.channels.values() if c.enters in steps]
+    todo += [(s.to, frozenset({s.passes} if s.passes else ()), (s.to,)) for _, _, step in forms(scenario) for s in step.spawns if s.to in steps]
+    waits: dict[str, set[str]] = {}
+    while todo:
+        name, holds, way = todo.pop()
+        if (name, holds) in here:
+            continue
+        here[name, holds] = way
+        step = steps[name]
+        twice = sorted(holds & set(step.takes))
+        if twice:
+            yield Problem(_at(scenario, name), f"a case that holds a place of {twice[0]!r} comes to take another: {' → '.join(way[-8:])}", "give the place back before, or take it at a step outside of the loop")
+            return
+        for taken in step.takes:
+            waits.setdefault(taken, set()).update(holds)
+        after = (holds | set(step.takes)) - set(step.gives_back)
+        ways = {r.to for form in (step, *(v.step for v in step.versions)) for r in form.then if r.to}
+        todo += [(to, after, (*way, to)) for to in sorted(ways)]
+        broken = {e.to for e in step.unless if e.to} | ({step.gives_up.to} if step.gives_up and step.gives_up.to else set())
+        todo += [(to, kept, (*way, to)) for to in sorted(broken) for kept in (holds, holds | set(step.takes))]
+        todo += [(to, frozenset(), (*way, to)) for to in sorted(step.parallel or ())]
+    for limit in sorted(waits):
+        seen: set[str] = set()
+        at = [limit]
+        while at:
+            for other in waits.get(at.pop(), set()) - seen:
+                seen.add(other)
+                at.append(other)
+        if limit in seen:
+            yield Problem(("limits", limit), f"cases that hold {', '.join(sorted(seen - {limit})) or limit} wait for {limit!r} and the other way round, so all could wait for ever", "take both at one step, or give one back first")
+            return
+
+
 def _money(scenario: Scenario) -> Iterator[Problem]:
     """One currency, times where times belong and money where money belongs."""
     currency = scenario.currency
@@ -278,8 +458,7 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
     for name, segment in scenario.segments.items():
         yield from kind(("segments", name, "value"), segment.value, "money", f"800 {currency}")
         yield from kind(("segments", name, "patience"), segment.patience, "time", "3 days")
-    for name, step in scenario.steps.items():
-        path = _at(scenario, name)
+    for path, _, step in forms(scenario):
         yield from same((*path, "cost"), step.cost)
         yield from kind((*path, step.kind), step.time, "time", "25 min")
         for segment_name, law in step.time_by_segment.items():
@@ -289,6 +468,9 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
             yield from kind((*path, "patience_by_segment", segment_name), patience, "time", "3 days")
         if step.automation is not None:
             yield from kind((*path, "automation", "time"), step.automation.time, "time", "2 min")
+        yield from kind((*path, "attempt"), step.attempt, "time", "3 min")
+        for i, end in enumerate(step.unless):
+            yield from kind((*path, "unless", i, "after"), end.after, "time", "14 days")
         for i, spawn in enumerate(step.spawns):
             yield from kind((*path, "spawns", i, "after"), spawn.after, "time", "90 days")
     for name, cost in scenario.costs.items():

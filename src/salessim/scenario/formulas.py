@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import PlainSerializer, PlainValidator
 
 from salessim.stages.formulas import (
@@ -30,8 +31,6 @@ from salessim.stages.formulas import (
     VISIT,
     WAITED,
     Op,
-    of_one,
-    of_two,
 )
 from salessim.units import quantity
 
@@ -102,23 +101,53 @@ class Formula:
         """Whether it needs fresh draws."""
         return any(i.what == "fact" and i.of in DRAWS for i in self.code)
 
-    def __call__(self, fact: Callable[[Instruction], Any]) -> Any:
-        """The value where `fact` says what each name stands for: a number each, for tests and small tables."""
-        stack: list[float] = []
-        for i in self.code:
-            if i.op == Op.NUMBER and not i.what:
-                stack.append(i.number)
-            elif i.op in (Op.FACT, Op.NUMBER):
-                stack.append(float(fact(i)))
-            elif i.op < Op.NEGATE:
-                b = stack.pop()
-                stack.append(of_two(int(i.op), stack.pop(), b))
-            elif i.op < Op.IF:
-                stack.append(of_one(int(i.op), stack.pop()))
-            else:
-                no, yes, test = stack.pop(), stack.pop(), stack.pop()
-                stack.append(yes if test != 0.0 else no)
-        return stack[0]
+    def of_cases(self, fact: Callable[[Instruction], Any]) -> Any:
+        """The value for many cases at once.
+
+        Args:
+            fact: what each name stands for: an array with one entry per case, or a number for all.
+        """
+        stack: list[Any] = []
+        with np.errstate(all="ignore"):
+            for i in self.code:
+                if i.op == Op.NUMBER and not i.what:
+                    stack.append(i.number)
+                elif i.op in (Op.FACT, Op.NUMBER):
+                    stack.append(fact(i))
+                elif i.op < Op.NEGATE:
+                    b = stack.pop()
+                    stack.append(_OF_TWO[i.op](stack.pop(), b))
+                elif i.op < Op.IF:
+                    stack.append(_OF_ONE[i.op](stack.pop()))
+                else:
+                    no, yes, test = stack.pop(), stack.pop(), stack.pop()
+                    stack.append(np.where(np.asarray(test) != 0, yes, no))
+        return np.nan_to_num(np.asarray(stack[0], float), nan=0.0, posinf=1e300, neginf=-1e300)
+
+
+def _divided(a: Any, b: Any) -> Any:
+    return np.where(np.asarray(b) != 0, np.divide(a, np.where(np.asarray(b) != 0, b, 1.0)), 0.0)
+
+
+def _power(a: Any, b: Any) -> Any:
+    positive = np.asarray(a) > 0
+    return np.where(positive, np.exp(b * np.log(np.where(positive, a, 1.0))), np.where(np.asarray(b) == 0, 1.0, 0.0))
+
+
+_OF_TWO: dict[Op, Callable[[Any, Any], Any]] = {
+    Op.ADD: np.add, Op.SUBTRACT: np.subtract, Op.MULTIPLY: np.multiply, Op.DIVIDE: _divided, Op.POWER: _power,
+    Op.LESS: lambda a, b: np.less(a, b).astype(float), Op.AT_MOST: lambda a, b: np.less_equal(a, b).astype(float),
+    Op.EQUAL: lambda a, b: np.equal(a, b).astype(float), Op.DIFFERENT: lambda a, b: np.not_equal(a, b).astype(float),
+    Op.AND: lambda a, b: np.logical_and(a, b).astype(float), Op.OR: lambda a, b: np.logical_or(a, b).astype(float),
+    Op.MIN: np.minimum, Op.MAX: np.maximum,
+}  # fmt: skip
+_OF_ONE: dict[Op, Callable[[Any], Any]] = {
+    Op.NEGATE: np.negative, Op.NOT: lambda a: np.equal(a, 0).astype(float), Op.EXP: lambda a: np.exp(np.minimum(a, 700.0)),
+    Op.LOG: lambda a: np.where(np.asarray(a) > 1e-300, np.log(np.maximum(a, 1e-300)), -690.0), Op.SQRT: lambda a: np.sqrt(np.maximum(a, 0.0)),
+    Op.ABS: np.abs, Op.FLOOR: np.floor, Op.ROUND: lambda a: np.floor(np.add(a, 0.5)),
+    Op.LOGISTIC: lambda a: 1.0 / (1.0 + np.exp(-np.clip(a, -700.0, 700.0))),
+}  # fmt: skip
+"""The operations of `stages.formulas` for whole columns; a test holds the two against each other."""
 
 
 def formula(text: Any) -> Formula:
@@ -373,7 +402,7 @@ class _Reader:
         name = self.tokens[self.at][1]
         self.at += 1
         self.emit(Op.FACT, what="fact", of=kind)
-        self.emit(Op.NUMBER, what=kind, of=name)  # type: ignore[arg-type]
+        self.emit(Op.NUMBER, what=kind, of=name)
         self.emit(_COMPARE[sign])
 
     def quoted(self, function: str) -> str:
@@ -386,7 +415,7 @@ class _Reader:
         return name
 
     def clamp(self) -> Dimension:
-        """clamp(x, low, high) is max(min(x, high), low), evaluated in the order it is written."""
+        """The first argument, at least the second and at most the third."""
         self.expect("(")
         x = self.either()
         self.expect(",")

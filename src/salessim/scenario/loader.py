@@ -272,13 +272,14 @@ def scenario_hash(scenario: Scenario) -> str:
             return {k: bare(v) for k, v in value.items() if k not in _PROSE or isinstance(v, dict)}
         return [bare(v) for v in value] if isinstance(value, list) else value
 
-    data = bare(scenario.model_dump(mode="json"))
+    data = bare(scenario.model_dump(mode="json", exclude_defaults=True))
     data.pop("levers", None)
     data.pop("provenance", None)
     for stage in data["stages"].values():
         for step in stage["steps"].values():
-            step["then"].sort(key=lambda r: json.dumps(r, sort_keys=True))
-            step["spawns"].sort(key=lambda r: json.dumps(r, sort_keys=True))
+            for listed in ("then", "spawns", "unless", "versions"):
+                if listed in step:
+                    step[listed].sort(key=lambda r: json.dumps(r, sort_keys=True))
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -75,7 +75,7 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
         one["then"] = other["then"]
     else:
         _check_exact(place, a, b, through)
-        one["then"] = others + [_scaled(r, b, share, through.share is None) for r in b.then]
+        one["then"] = others + [_scaled(r, b, share, through.rest) for r in b.then]
     one[a.kind] = time
     for field in ("time_by_segment", "automation"):
         one.pop(field, None)
@@ -97,8 +97,8 @@ def _check_exact(place: str, a: Step, b: Step, through: Route) -> None:
     def moves(routes: Any) -> bool:
         return any(r.limit is not None or r.fades is not None for r in routes)
 
-    rest_of_b = any(r.share is None for r in b.then)
-    if moves(a.then) or (moves(b.then) and not (through.share is None and rest_of_b)):
+    rest_of_b = any(r.rest for r in b.then)
+    if moves(a.then) or (moves(b.then) and not (through.rest and rest_of_b)):
         raise ScenarioError(
             place, "a route has a limit or fades, and what it leaves would go elsewhere after merging",
             "write the merged step by hand and compare the two scenarios",
@@ -108,7 +108,7 @@ def _check_exact(place: str, a: Step, b: Step, through: Route) -> None:
 def _scaled(route: Route, b: Step, share: dict[str, float], keeps_rest: bool) -> Data:
     """A route of the second step, for those who came to it."""
     plain: Data = route.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    if route.share is None and keeps_rest:
+    if route.rest and keeps_rest:
         return plain
     return plain | {"share": {g: s * b.share_of(route, g) for g, s in share.items()}}
 

@@ -109,16 +109,20 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
 def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str, float]]:
     """Steps that follow and their shares; those of closed routes go to the rest, or to the others in proportion."""
     open_, closed = [], 0.0
+    guarded = [r for r in step.then if r.share is None and r.when]
+    left = max(0.0, 1.0 - sum(step.share_of(r, segment) for r in step.then if r.share is not None)) / (len(guarded) + 1)
     for route in step.then:
-        share = step.share_of(route, segment)
+        # Which cases a condition lets through only simulation can say; here those that may pass are split evenly.
+        share = left if guarded and route.share is None else step.share_of(route, segment)
         if route.limit is None or not limits or seen < route.limit:
             open_.append((route, share))
         else:
             closed += share
-    if any(route.share is None for route, _ in open_):
-        open_ = [(r, s + closed if r.share is None else s) for r, s in open_]
+    if any(route.rest for route, _ in open_):
+        open_ = [(r, s + closed if r.rest else s) for r, s in open_]
     total = sum(share for _, share in open_)
-    return [(r.to, share / total) for r, share in open_ if r.to is not None and share > 0] if total > 0 else []
+    onward = [(r.to, share / total) for r, share in open_ if r.to is not None and share > 0] if total > 0 else []
+    return onward + [(branch, 1.0) for branch in step.parallel or ()]
 
 
 def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:
@@ -266,7 +270,7 @@ def _overflowing(scenario: Scenario) -> set[str]:
 
     steps = scenario.steps
     todo = [s.gives_up.to for s in steps.values() if s.gives_up and s.gives_up.to]
-    todo += [r.to for s in steps.values() if any(w.fades for w in s.then) for r in s.then if r.share is None and r.to]
+    todo += [r.to for s in steps.values() if any(w.fades for w in s.then) for r in s.then if r.rest and r.to]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from salessim.durations import sample, ticks
 from salessim.jit import inlined
+from salessim.stages.full import decide_fully, row_of
 from salessim.stages.onward import leave
 from salessim.stages.staffed import staffed
-from salessim.stages.full import decide_fully, row_of
 from salessim.stages.tables import Rare, Routes, Rules, Spawns, Steps
 from salessim.stages.unstaffed import unstaffed
 from salessim.stages.verbs import LEAVE

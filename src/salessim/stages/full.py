@@ -63,19 +63,21 @@ def decide_fully(rules: Rules, phase, row, segment, visit, waited, age, now, who
         return leave_fully(rules, phase, row, segment, visit, waited, age, who, words, facts)
     cell = row * steps.segments + segment
     if phase == START:
-        if rare.adherence[cell] < 1.0:
-            if uniform(block(who[0], who[1], who[2], steps.key[row], visit, _ADHERENCE)[0]) >= rare.adherence[cell]:
+        if rare.adherence[cell] < 1.0 or rare.silent[row] > 0.0:
+            drawn = block(who[0], who[1], who[2], steps.key[row], visit, _ADHERENCE)
+            follows, silent = uniform(drawn[0]) < rare.adherence[cell], uniform(drawn[1]) < rare.silent[row]
+            if not follows:
                 return SKIP, 0, LEAVE
+        else:
+            silent = False
         if steps.staffed[row] == 1 and steps.automated[row] > 0.0 and uniform(words[3]) < steps.automated[row]:
             return WAIT, ticks(sample(rules.laws, steps.automated_time[row], words[0])), SETTING
         if rare.asks[row] == 1:
             if steps.patience[cell] < 0:
                 return ASK, -1, BEGIN
-            patience = ticks(sample(rules.laws, steps.patience[cell], words[2]))
-            if rare.silent[row] > 0.0:
-                if uniform(block(who[0], who[1], who[2], steps.key[row], visit, _ADHERENCE)[1]) < rare.silent[row]:
-                    return ASK, -1, SILENT
-            return ASK, patience, BEGIN
+            if silent:
+                return ASK, -1, SILENT
+            return ASK, ticks(sample(rules.laws, steps.patience[cell], words[2])), BEGIN
         return begin_alone(rules, row, segment, visit, now, who, words, facts)
     if phase == BEGIN:
         if steps.staffed[row] == 0:
@@ -89,11 +91,11 @@ def decide_fully(rules: Rules, phase, row, segment, visit, waited, age, now, who
         return FREE, 0, SETTING
     if phase == ATTEMPTED:
         return FREE, 0, GAVE_UP_WAITING
-    if phase == GATHERED or phase == POSTED:
+    if phase in (GATHERED, POSTED):
         return compete(rules, row, segment, visit, who, words[0], facts)
     if phase == JOINED and facts[BRANCH_LOST] != 0.0:
         return EXIT, int(facts[BRANCH_LOST]), START
-    if phase == JOINED or phase == SETTING:
+    if phase in (JOINED, SETTING):
         if rare.last_effect[row] > rare.first_effect[row]:
             return SET, 0, LEAVE
         return leave_fully(rules, LEAVE, row, segment, visit, waited, age, who, words, facts)
@@ -163,13 +165,13 @@ def conditional_route(rules: Rules, row, segment, visit, waited, age, u, facts) 
         place, share = 0.0, 0.0
         if routes.rest[r] == 0:
             place = routes.share[r * steps.segments + segment]
-            if routes.limit[r] < 0 or visit < routes.limit[r]:
-                if rare.route_when[r] < 0 or evaluate(formulas, rare.route_when[r], facts) != 0.0:
-                    share = place
-                    if rare.route_factor[r] >= 0:
-                        share = max(0.0, share * evaluate(formulas, rare.route_factor[r], facts))
-                    if routes.fade[r] > 0:
-                        share *= kept(routes, r, waited, age)
+            closed = routes.limit[r] >= 0 and visit >= routes.limit[r]
+            if not closed and (rare.route_when[r] < 0 or evaluate(formulas, rare.route_when[r], facts) != 0.0):
+                share = place
+                if rare.route_factor[r] >= 0:
+                    share = max(0.0, share * evaluate(formulas, rare.route_factor[r], facts))
+                if routes.fade[r] > 0:
+                    share *= kept(routes, r, waited, age)
         facts[shares + r - first] = share
         places += max(place, share)
         total += share
