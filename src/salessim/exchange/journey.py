@@ -49,7 +49,7 @@ class Journey:
         """Where a case goes from each start event."""
         self.diagram = self._reached(diagram)
         self._split_gateways()
-        self._lost = {n.id for n in self.diagram.nodes.values() if n.kind == "end" and "lost" in self.outcome(n, False)}
+        self._lost = {n.id for n in self.diagram.nodes.values() if n.kind == "end" and "lost" in self.outcome(n, True)}
         self.structure = Structure(self.diagram, self._lost)
         self._round = self._gateways_in_circles()
         self._names = self._name_all()

@@ -39,11 +39,12 @@ class Structure:
         self._passed = self._post_dominators()
 
     def next(self, ident: str) -> list[str]:
-        """Where a case may be after a node."""
+        """Where a case may be after a node; all ends at which it is not lost are one."""
         if ident == END or ident in self.lost:
             return []
-        flows = [f.target for f in self.diagram.after[ident]] or [END]
-        return flows + [b.id for b in self.boundaries.get(ident, [])]
+        nodes = self.diagram.nodes
+        flows = [END if nodes[f.target].kind == "end" and f.target not in self.lost else f.target for f in self.diagram.after[ident]]
+        return (flows or [END]) + [b.id for b in self.boundaries.get(ident, [])]
 
     def _post_dominators(self) -> dict[str, int]:
         """For each node, the nodes that every way from it to END passes, as bits; all of them where no way leads there."""
@@ -93,6 +94,8 @@ class Structure:
             join = self.meeting(split.id)
             flows = self.diagram.after[split.id]
             regions = {f.id: self.between(f.target, join) for f in flows}
+            if any(split.id in region for region in regions.values()):
+                raise ScenarioError(split.place, f"a branch of {split.label} leads back to before it", "let the loop begin after the branches have come together")
             groups = _overlapping(regions)
             if all(len(group) == 1 for group in groups):
                 break
@@ -132,8 +135,6 @@ class Structure:
     def _check(self, split: Node, join: str, flows: list[Flow], regions: dict[str, set[str]]) -> None:
         nodes = self.diagram.nodes
         inside = set().union(*regions.values())
-        if split.id in inside:
-            raise ScenarioError(split.place, f"a branch of {split.label} leads back to before it", "let the loop begin after the branches have come together")
         for ident in sorted(inside):
             for flow in self.diagram.before[ident]:
                 if flow.source not in inside and flow.source != split.id:
