@@ -24,7 +24,7 @@ _NAMES = {
 }  # fmt: skip
 NEARLY = 1e-6
 """A chance that does not count."""
-POINTS, CLOSE = 240, 5e-4
+POINTS, CLOSE = 1000, 5e-4
 """Points from which a law is read off, and the part of the mean by which straight lines between those kept may miss it."""
 TRIES = 100
 _LAW: TypeAdapter[Any] = TypeAdapter(Law)

@@ -200,11 +200,12 @@ def exclusive(chances: Mapping[str, float], conditions: Mapping[str, str]) -> di
     """
     count = " + ".join(f"({c})" for c in conditions.values())
     weight = " + ".join(f"{chances[i]:.12g} * ({c})" for i, c in conditions.items())
-    some = f"{count} > 0" if len(conditions) == 1 else f"({count} > 0) and ({count} < {len(conditions)})"
     result = {}
     for ident, chance in chances.items():
-        mine = f"{chance:.12g} * ({conditions[ident]}) / ({weight})" if ident in conditions else "0"
-        result[ident] = f"if({some}, {mine}, {chance:.12g})"
+        one = f"({conditions[ident]})" if ident in conditions else "0"
+        some = f"{chance:.12g} * ({conditions[ident]}) / ({weight})" if ident in conditions else "0"
+        otherwise = f"if(({count} > 1) and ({count} < {len(conditions)}), {some}, {chance:.12g})" if len(conditions) > 2 else f"{chance:.12g}"
+        result[ident] = f"if({count} == 1, {one}, {otherwise})"
     return result
 
 
