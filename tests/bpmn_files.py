@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -21,7 +22,7 @@ def flows(*ways: str) -> str:
     for way in ways:
         path, _, name = (w.strip() for w in way.partition(":"))
         nodes = [n.strip() for n in path.split(">")]
-        text += "".join(element("sequenceFlow", f"{a}_{b}", name, sourceRef=a, targetRef=b) for a, b in zip(nodes, nodes[1:]))
+        text += "".join(element("sequenceFlow", f"{a}_{b}", name, sourceRef=a, targetRef=b) for a, b in itertools.pairwise(nodes))
     return text
 
 

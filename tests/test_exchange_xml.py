@@ -136,7 +136,7 @@ def test_what_no_case_comes_to_is_named(tmp_path: Path) -> None:
 def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     text = process(nodes(s="startEvent", a="task Call", e="endEvent"), element("choreographyTask", "x", "Dance"), flows("s > a > e"))
     refused(tmp_path, text, "x 'Dance' (choreographyTask)", "--approximate")
-    assert [str(r) for r in import_bpmn(write(tmp_path, text), approximate=True).remarks][0] == "changed: x 'Dance' (choreographyTask): left out, for it is not known here"
+    assert str(import_bpmn(write(tmp_path, text), approximate=True).remarks[0]) == "changed: x 'Dance' (choreographyTask): left out, for it is not known here"
 
 
 def test_our_own_json_is_not_trusted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from salessim.exchange.arrivals import channel
 from salessim.exchange.bpmn import Imported, finish
 from salessim.exchange.diagram import Diagram, Flow, Node, read_diagram
 from salessim.exchange.distributions import built, law, plain, quantiles, seconds
-from salessim.exchange.json_file import load_json
 from salessim.exchange.names import apart, clean
+from salessim.exchange.prosimos_file import Batch, ProsimosFile, load_prosimos
 from salessim.exchange.remarks import Remarks
 from salessim.exchange.rules import Attributes, exclusive
 from salessim.exchange.settings import Settings
@@ -30,11 +30,6 @@ from salessim.exchange.weeks import Week, read_week
 from salessim.exchange.xml import read_xml
 from salessim.units import SECOND, duration
 
-KNOWN = {
-    "resource_profiles", "arrival_time_distribution", "arrival_time_calendar", "gateway_branching_probabilities", "task_resource_distribution",
-    "resource_calendars", "event_distribution", "batch_processing", "case_attributes", "prioritisation_rules", "branch_rules", "event_attributes",
-    "global_attributes", "gateway_execution_limit", "model_type", "granule_size",
-}  # fmt: skip
 CLOCK = {"start": "2026-01-05", "time_zone": "UTC", "warm_up": "0 min"}
 HORIZON = "26 weeks"
 
@@ -69,9 +64,7 @@ def import_prosimos(diagram: str | Path, parameters: str | Path, *, horizon: str
     Raises:
         ScenarioError: in one line, with place and remedy.
     """
-    data = load_json(parameters, "Prosimos scenario")
-    if not isinstance(data, dict) or "task_resource_distribution" not in data:
-        raise ScenarioError(str(parameters), "this is no Prosimos scenario", "give the JSON with 'resource_profiles' and 'task_resource_distribution'")
+    data = load_prosimos(parameters)
     try:
         duration(horizon)
     except ValueError as wrong:
@@ -85,7 +78,7 @@ def import_prosimos(diagram: str | Path, parameters: str | Path, *, horizon: str
 class _Import:
     """One JSON file on its way into settings and parts of a scenario."""
 
-    def __init__(self, diagram: Diagram, data: dict[str, Any], file: str, remarks: Remarks) -> None:
+    def __init__(self, diagram: Diagram, data: ProsimosFile, file: str, remarks: Remarks) -> None:
         self.diagram, self.data, self.file, self.remarks = diagram, data, file, remarks
         self.settings = Settings(assumed=False)
 
@@ -107,7 +100,7 @@ class _Import:
         if not week.always:
             calendar = self.calendar(week, "arrivals")
         try:
-            arrivals = channel(self.data.get("arrival_time_distribution"), week, calendar, CLOCK["start"], horizon, self.remarks)
+            arrivals = channel(self.data.arrival_time_distribution.entry, week, calendar, CLOCK["start"], horizon, self.remarks)
         except ValueError as wrong:
             raise self.wrong("arrival_time_distribution", wrong) from None
         starts = [n.id for n in self.diagram.nodes.values() if n.kind == "start"]
@@ -129,30 +122,12 @@ class _Import:
         except ValueError as wrong:
             raise self.wrong(place, wrong) from None
 
-    def each(self, section: str, *needed: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The entries of a list, with the place of each."""
-        found = self.data.get(section) or []
-        if not isinstance(found, list):
-            raise self.wrong(section, f"{str(found)[:40]!r} is no list", "write [...]")
-        yield from self.entries(found, section, needed)
-
-    def entries(self, found: Any, section: str, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-        if not isinstance(found, list):
-            raise self.wrong(section, f"{str(found)[:40]!r} is no list", "write [...]")
-        for number, entry in enumerate(found):
-            place = f"{section}[{number}]"
-            missing = next((k for k in needed if not isinstance(entry, dict) or k not in entry), None)
-            if missing:
-                raise self.wrong(place, f"{missing!r} is missing", "add it")
-            yield place, entry
-
     def sections(self) -> None:
-        for key in sorted(set(self.data) - KNOWN):
-            if self.data[key]:
-                self.remarks.add("changed", key, "", "section of the JSON", "it has no effect here")
-        if self.data.get("gateway_execution_limit") is not None:
+        for key in self.data.unknown:
+            self.remarks.add("changed", key, "", "section of the JSON", "it has no effect here")
+        if self.data.gateway_execution_limit is not None:
             self.remarks.add("differs", "gateway_execution_limit", "", "section of the JSON", "loops go on until their shares end them")
-        if str(self.data.get("model_type", "CRISP")).upper() == "FUZZY":
+        if str(self.data.model_type).upper() == "FUZZY":
             self.remarks.add("changed", "model_type", "", "fuzzy calendars", "people work in all hours that have a chance above zero")
 
     # --- people ----------------------------------------------------------------------------------------------------
@@ -160,25 +135,21 @@ class _Import:
     def people(self) -> None:
         weeks: dict[str, Week] = {}
         self.calendar_names: dict[str, str] = {}
-        for place, entry in self.each("resource_calendars", "id", "time_periods"):
-            weeks[str(entry["id"])] = week = self.week(entry["time_periods"], f"{place}.time_periods", str(entry["id"]))
-            self.calendar_names.setdefault(week.key, str(entry.get("name") or entry["id"]))
+        for n, calendar in enumerate(self.data.resource_calendars):
+            weeks[calendar.id] = week = self.week(calendar.time_periods, f"resource_calendars[{n}].time_periods", calendar.id)
+            self.calendar_names.setdefault(week.key, calendar.name or calendar.id)
         self.persons: dict[str, Person] = {}
-        for place, profile in self.each("resource_profiles", "resource_list"):
-            for where, entry in self.entries(profile["resource_list"], f"{place}.resource_list", ("id", "calendar")):
-                ident = str(entry["id"])
-                if str(entry["calendar"]) not in weeks:
-                    raise self.wrong(where, f"there is no calendar {entry['calendar']!r}", "add it to resource_calendars")
-                amount, cost = self.number(entry.get("amount", 1), f"{where}.amount"), self.number(entry.get("cost_per_hour", 0), f"{where}.cost_per_hour")
-                if amount < 1 or amount != int(amount) or amount > 100_000 or cost < 0:
-                    raise self.wrong(where, f"amount {amount:g} and cost_per_hour {cost:g} are impossible", "give a whole amount from 1 on and a cost of zero or more")
-                self.persons[ident] = Person(ident, str(entry.get("name") or ident), str(profile.get("name") or profile.get("id") or "staff"), int(amount), cost, weeks[str(entry["calendar"])])
-        for place, task in self.each("task_resource_distribution", "task_id", "resources"):
-            for where, entry in self.entries(task["resources"], f"{place}.resources", ("resource_id",)):
-                person = self.persons.get(str(entry["resource_id"]))
-                if person is None:
-                    raise self.wrong(where, f"there is no resource {entry['resource_id']!r}", "add it to resource_profiles")
-                person.tasks[str(task["task_id"])] = self.law(entry, where)
+        for n, profile in enumerate(self.data.resource_profiles):
+            for m, r in enumerate(profile.resource_list):
+                if r.calendar not in weeks:
+                    raise self.wrong(f"resource_profiles[{n}].resource_list[{m}]", f"there is no calendar {r.calendar!r}", "add it to resource_calendars")
+                self.persons[r.id] = Person(r.id, r.name or r.id, profile.name or profile.id or "staff", r.amount, r.cost_per_hour, weeks[r.calendar])
+        for n, task in enumerate(self.data.task_resource_distribution):
+            for m, worker in enumerate(task.resources):
+                place = f"task_resource_distribution[{n}].resources[{m}]"
+                if worker.resource_id not in self.persons:
+                    raise self.wrong(place, f"there is no resource {worker.resource_id!r}", "add it to resource_profiles")
+                self.persons[worker.resource_id].tasks[task.task_id] = self.law(worker.entry, place)
 
     def week(self, periods: Any, place: str, ident: str) -> Week:
         try:
@@ -190,15 +161,6 @@ class _Import:
         if week.fuzzy:
             self.remarks.add("changed", ident, "", "calendar with chances", "all of its hours count as worked")
         return week
-
-    def number(self, value: Any, place: str) -> float:
-        try:
-            found = float(value)
-            if not math.isfinite(found):
-                raise ValueError
-        except (TypeError, ValueError):
-            raise self.wrong(place, f"{str(value)[:40]!r} is no number", "give one") from None
-        return found
 
     def calendar(self, week: Week, words: str) -> str:
         """The name of a calendar, declared."""
@@ -278,29 +240,26 @@ class _Import:
     # --- ways ------------------------------------------------------------------------------------------------------
 
     def gateways(self) -> None:
-        rules: dict[str, str] = {}
-        for place, rule in self.each("branch_rules", "id", "rules"):
-            rules[str(rule["id"])] = self.attributes.formula(rule["rules"], f"{place}.rules")
-        for place, gateway in self.each("gateway_branching_probabilities", "gateway_id", "probabilities"):
-            node = self.diagram.nodes.get(str(gateway["gateway_id"]))
+        rules = {rule.id: self.attributes.formula(rule.rules, f"branch_rules[{n}]") for n, rule in enumerate(self.data.branch_rules)}
+        for n, gateway in enumerate(self.data.gateway_branching_probabilities):
+            node = self.diagram.nodes.get(gateway.gateway_id)
             if node is None:
-                self.remarks.add("differs", str(gateway["gateway_id"]), "", "gateway_branching_probabilities", "left out, for the diagram has no such gateway")
+                self.remarks.add("differs", gateway.gateway_id, "", "gateway_branching_probabilities", "left out, for the diagram has no such gateway")
                 continue
             given: dict[str, float | None] = {}
             conditions: dict[str, str] = {}
-            for where, way in self.entries(gateway["probabilities"], f"{place}.probabilities", ("path_id",)):
-                ident = str(way["path_id"])
-                if ident not in {f.id for f in self.diagram.after[node.id]}:
-                    raise self.wrong(where, f"the flow {ident!r} does not leave {node.label}", "use the identifiers of its flows")
-                given[ident] = self.number(way["value"], f"{where}.value") if "value" in way else None
-                if way.get("condition_id") is not None:
-                    if str(way["condition_id"]) not in rules:
-                        raise self.wrong(where, f"there is no branch rule {way['condition_id']!r}", "add it to branch_rules")
-                    conditions[ident] = rules[str(way["condition_id"])]
-            rest = 1 - sum(v for v in given.values() if v is not None)
-            chances = {f: max(0.0, rest) / sum(v is None for v in given.values()) if v is None else v for f, v in given.items()}
-            if any(not 0 <= v <= 1 + 1e-9 for v in chances.values()):
-                raise self.wrong(place, "a probability is not between 0 and 1", "give shares between 0 and 1")
+            for m, way in enumerate(gateway.probabilities):
+                place = f"gateway_branching_probabilities[{n}].probabilities[{m}]"
+                if way.path_id not in {f.id for f in self.diagram.after[node.id]}:
+                    raise self.wrong(place, f"the flow {way.path_id!r} does not leave {node.label}", "use the identifiers of its flows")
+                given[way.path_id] = way.value
+                if way.condition_id is not None:
+                    if way.condition_id not in rules:
+                        raise self.wrong(place, f"there is no branch rule {way.condition_id!r}", "add it to branch_rules")
+                    conditions[way.path_id] = rules[way.condition_id]
+            rest = max(0.0, 1 - sum(v for v in given.values() if v is not None))
+            missing = sum(v is None for v in given.values())
+            chances = {f: rest / missing if v is None else v for f, v in given.items()}
             self.ways(node, {f.id: chances.get(f.id, 0.0) for f in self.diagram.after[node.id]}, conditions)
 
     def ways(self, node: Node, chances: dict[str, float], conditions: dict[str, str]) -> None:
@@ -322,26 +281,18 @@ class _Import:
             flows[ident] = {} if ident == last else {"share": 1.0, "factor": factors[ident]}
 
     def events(self) -> None:
-        if isinstance(self.data.get("event_distribution"), dict) and not self.data["event_distribution"]:
-            self.data["event_distribution"] = []
-        for place, event in self.each("event_distribution", "event_id"):
-            self.settings.elements.setdefault(str(event["event_id"]), {})["after"] = self.law(event, place)
-        for place, element in self.each("event_attributes", "event_id", "attributes"):
-            sets = {}
-            for where, attribute in self.entries(element["attributes"], f"{place}.attributes", ("name", "type", "values")):
-                name, formula = self.attributes.change(attribute, where)
-                if formula is not None:
-                    sets[name] = formula
-            if sets:
-                self.settings.elements.setdefault(str(element["event_id"]), {})["sets"] = sets
+        for n, event in enumerate(self.data.event_distribution):
+            self.settings.elements.setdefault(event.event_id, {})["after"] = self.law(event.entry, f"event_distribution[{n}]")
+        for n, element in enumerate(self.data.event_attributes):
+            changes = [self.attributes.change(a, f"event_attributes[{n}].attributes[{m}]") for m, a in enumerate(element.attributes)]
+            if sets := {name: formula for name, formula in changes if formula is not None}:
+                self.settings.elements.setdefault(element.event_id, {})["sets"] = sets
 
     # --- queues and batches ----------------------------------------------------------------------------------------
 
     def priorities(self) -> None:
         """Rules by level: the lowest level whose rule is true is served first; who fulfils none comes last."""
-        levels = []
-        for place, rule in self.each("prioritisation_rules", "priority_level", "rules"):
-            levels.append((self.number(rule["priority_level"], place), self.attributes.formula(rule["rules"], f"{place}.rules")))
+        levels = [(rule.priority_level, self.attributes.formula(rule.rules, f"prioritisation_rules[{n}]")) for n, rule in enumerate(self.data.prioritisation_rules)]
         if not levels:
             return
         levels.sort(key=lambda pair: pair[0])
@@ -354,52 +305,46 @@ class _Import:
                 self.settings.elements[node.id]["serve_first"] = formula
 
     def batches(self) -> None:
-        for place, entry in self.each("batch_processing", "task_id", "type", "firing_rules"):
-            node = self.diagram.nodes.get(str(entry["task_id"]))
+        for batch in self.data.batch_processing:
+            node = self.diagram.nodes.get(batch.task_id)
             if node is None or node.kind != "task":
-                self.remarks.add("differs", str(entry["task_id"]), "", "batch_processing", "left out, for the diagram has no such task")
+                self.remarks.add("differs", batch.task_id, "", "batch_processing", "left out, for the diagram has no such task")
                 continue
-            gather = self.gathering(entry, place)
+            gather = self.gathering(batch)
             if gather is None:
-                self.remarks.add("changed", node.id, node.name, f"{entry['type']} batch", "each case is worked on as it comes; only batches of a size, or after a longest wait, can be expressed")
+                self.remarks.add("changed", node.id, node.name, f"{batch.type} batch", "each case is worked on as it comes; only batches of a size, or after a longest wait, can be expressed")
                 continue
-            factor = self.batch_factor(entry, place, int(gather["size"]))
-            if str(entry["type"]) != "Sequential":
-                factor /= int(gather["size"])
-                self.remarks.add("changed", node.id, node.name, f"{entry['type']} batch", "the cases of a batch are worked on one after the other, each for its part of the time")
-            self.settings.elements[node.id]["factor"] = plain(factor)
-            self.before(node, gather, self.alone(entry, place))
+            # What a batch of this size does to each case's time: that of the largest size not above it.
+            factors = {1: 1.0, **{pair.key: pair.value for pair in batch.duration_distrib}}
+            factor = factors[max(k for k in factors if k <= gather["size"])]
+            if batch.type != "Sequential":
+                factor /= gather["size"]
+                self.remarks.add("changed", node.id, node.name, f"{batch.type} batch", "the cases of a batch are worked on one after the other, each for its part of the time")
+            if factor != 1:
+                self.settings.elements[node.id]["factor"] = plain(factor)
+            sizes = {pair.key: pair.value for pair in batch.size_distrib}
+            total = sum(sizes.values())
+            self.before(node, gather, sizes.get(1, 0.0) / total if total > 0 else 0.0)
 
-    def gathering(self, entry: dict[str, Any], place: str) -> dict[str, Any] | None:
-        """The batch that firing rules describe: a size, a longest wait, or whichever comes first."""
+    def gathering(self, batch: Batch) -> dict[str, Any] | None:
+        """The batch that firing rules describe: a size, a longest wait, or whichever comes first; None if otherwise."""
         size, wait = None, None
-        for rules in entry["firing_rules"]:
-            if not isinstance(rules, list) or len(rules) != 1 or not isinstance(rules[0], dict):
+        for rules in batch.firing_rules:
+            if len(rules) != 1 or rules[0].comparison not in ("=", ">=", ">"):
                 return None
-            what, sign, value = rules[0].get("attribute"), rules[0].get("comparison"), rules[0].get("value")
-            if what == "size" and sign in ("=", ">=", ">") and size is None:
-                size = int(self.number(value, place)) + (sign == ">")
-            elif what == "large_wt" and sign in ("=", ">=", ">") and wait is None:
-                wait = seconds(self.number(value, place))
+            try:
+                value = float(rules[0].value)
+            except (TypeError, ValueError):
+                return None
+            if rules[0].attribute == "size" and size is None and 1 <= value <= 100_000:
+                size = int(value) + (rules[0].comparison == ">")
+            elif rules[0].attribute == "large_wt" and wait is None and 0 < value < 1e9:
+                wait = seconds(value)
             else:
                 return None
-        if size is None or size < 1 or size > 100_000:
+        if size is None:
             return None
         return {"size": size} if wait is None else {"size": size, "at_most": wait}
-
-    def batch_factor(self, entry: dict[str, Any], place: str, size: int) -> float:
-        """What a batch of this size does to each case's time: that of the largest size not above it."""
-        found = {1: 1.0}
-        for where, item in self.entries(entry.get("duration_distrib") or [], f"{place}.duration_distrib", ("key", "value")):
-            found[int(self.number(item["key"], where))] = self.number(item["value"], where)
-        return found[max(k for k in found if k <= size)]
-
-    def alone(self, entry: dict[str, Any], place: str) -> float:
-        """The share of cases that are worked on outside batches."""
-        sizes = {}
-        for where, item in self.entries(entry.get("size_distrib") or [], f"{place}.size_distrib", ("key", "value")):
-            sizes[int(self.number(item["key"], where))] = self.number(item["value"], where)
-        return sizes.get(1, 0.0) / total if (total := sum(sizes.values())) > 0 else 0.0
 
     def before(self, node: Node, gather: dict[str, Any], alone: float) -> None:
         """Put a place to gather before a task, and a way past it for cases that are worked on alone."""
@@ -420,8 +365,8 @@ class _Import:
 
     def arrival_week(self) -> Week:
         """When cases come: as said, or while somebody who may begin the process is on duty."""
-        if self.data.get("arrival_time_calendar"):
-            return self.week(self.data["arrival_time_calendar"], "arrival_time_calendar", "arrival_time_calendar")
+        if self.data.arrival_time_calendar:
+            return self.week(self.data.arrival_time_calendar, "arrival_time_calendar", "arrival_time_calendar")
         first: set[str] = set()
         todo, seen = [n.id for n in self.diagram.nodes.values() if n.kind == "start"], set[str]()
         while todo:

@@ -13,6 +13,7 @@ from typing import Any
 from salessim.errors import ScenarioError
 from salessim.exchange.distributions import plain, read
 from salessim.exchange.names import mark
+from salessim.exchange.prosimos_file import CaseAttribute, Comparison, ProsimosFile, Rules
 from salessim.exchange.remarks import Remarks
 from salessim.scenario.formulas import formula as read_formula
 
@@ -22,7 +23,7 @@ NEVER = "0 > 1"
 class Attributes:
     """The attributes of a scenario, and rules about them as formulas."""
 
-    def __init__(self, data: Mapping[str, Any], file: str, remarks: Remarks, law: Callable[..., Any]) -> None:
+    def __init__(self, data: ProsimosFile, file: str, remarks: Remarks, law: Callable[..., Any]) -> None:
         self.file, self.remarks, self.law = file, remarks, law
         self.declared: dict[str, dict[str, Any]] = {}
         self.marks: dict[str, str] = {}
@@ -30,21 +31,19 @@ class Attributes:
         """The number of each value of a discrete attribute."""
         self.shared: set[str] = set()
         """Attributes that all cases share."""
-        for section in ("global_attributes", "case_attributes"):
-            for number, entry in enumerate(data.get(section) or []):
-                self._declare(entry, f"{section}[{number}]")
-                if section == "global_attributes":
-                    self.shared.add(str(entry["name"]))
-        for n, element in enumerate(data.get("event_attributes") or []):
-            for m, entry in enumerate(element.get("attributes") or [] if isinstance(element, dict) else []):
-                place = f"event_attributes[{n}].attributes[{m}]"
-                if isinstance(entry, dict) and entry.get("name") is not None:
-                    if str(entry["name"]) in self.shared:
-                        self.remarks.add("changed", str(entry["name"]), "", "global attribute", "each case has its own, which other cases do not change")
-                    if entry.get("type") == "discrete":
-                        self._number(str(entry["name"]), self._options(entry, place))
-                    if str(entry["name"]) not in self.marks:
-                        self._add(str(entry["name"]), {"starts": 0})
+        for n, entry in enumerate(data.global_attributes):
+            self._declare(entry, f"global_attributes[{n}]")
+            self.shared.add(entry.name)
+        for n, entry in enumerate(data.case_attributes):
+            self._declare(entry, f"case_attributes[{n}]")
+        for n, element in enumerate(data.event_attributes):
+            for m, entry in enumerate(element.attributes):
+                if entry.name in self.shared:
+                    self.remarks.add("changed", entry.name, "", "global attribute", "each case has its own, which other cases do not change")
+                if entry.type == "discrete":
+                    self._number(entry.name, self._options(entry, f"event_attributes[{n}].attributes[{m}]"))
+                if entry.name not in self.marks:
+                    self._add(entry.name, {"starts": 0})
 
     def wrong(self, place: str, problem: str, remedy: str) -> ScenarioError:
         """An error at a place of the file."""
@@ -57,12 +56,12 @@ class Attributes:
         self.marks[name] = found
         self.declared[found] = fields
 
-    def _options(self, entry: dict[str, Any], place: str) -> dict[str, float]:
+    def _options(self, entry: CaseAttribute, place: str) -> dict[str, float]:
         try:
-            found = {str(v["key"]): float(v["value"]) for v in entry["values"]}
+            found = {str(v["key"]): float(v["value"]) for v in entry.values}
         except (TypeError, KeyError, ValueError):
             raise self.wrong(f"{place}.values", "these are no values with shares", 'write [{"key": NAME, "value": SHARE}, ...]') from None
-        if not found or min(found.values()) < 0 or abs(sum(found.values()) - 1) > 1e-3:
+        if not found or not min(found.values()) >= 0 or not abs(sum(found.values()) - 1) <= 1e-3:
             raise self.wrong(f"{place}.values", f"the shares sum to {sum(found.values()):.4g}", "make them sum to 1")
         total = sum(found.values())
         return {k: v / total for k, v in found.items()}
@@ -75,34 +74,28 @@ class Attributes:
             self.declared[self.marks[name]]["title"] = _title(name, known)
         return known
 
-    def _declare(self, entry: Any, place: str) -> None:
-        if not isinstance(entry, dict) or not {"name", "type", "values"} <= set(entry):
-            raise self.wrong(place, "it has no name, type and values", "give all three")
-        name = str(entry["name"])
+    def _declare(self, entry: CaseAttribute, place: str) -> None:
+        name = entry.name
         if name in self.marks:  # a case's own value hides what all share
             del self.declared[self.marks.pop(name)]
-        if entry["type"] == "discrete":
+        if entry.type == "discrete":
             options = self._options(entry, place)
             codes = self._number(name, options)
             parts = [{"share": plain(options[o]), "of": codes[o]} for o in sorted(options) if options[o] > 0]
             self._add(name, {"title": _title(name, codes), "starts": {"law": "mixture", "parts": parts} if len(parts) > 1 else parts[0]["of"]})
-        elif entry["type"] == "continuous":
-            self._add(name, {"title": name, "starts": self.law(entry["values"], f"{place}.values", plain)})
+        elif entry.type == "continuous":
+            self._add(name, {"title": name, "starts": self.law(entry.values, f"{place}.values", plain)})
         else:
-            raise self.wrong(place, f"there is no type {entry['type']!r}", "use discrete or continuous")
+            raise self.wrong(place, f"there is no type {entry.type!r}", "use discrete or continuous")
 
     # --- rules -----------------------------------------------------------------------------------------------------
 
-    def formula(self, rules: Any, place: str) -> str:
+    def formula(self, rules: Rules, place: str) -> str:
         """A list (or) of lists (and) of comparisons as one formula."""
-        if not isinstance(rules, list) or not all(isinstance(r, list) for r in rules):
-            raise self.wrong(place, "these are no rules", "write a list of lists of comparisons")
         return any_of([all_of([self._comparison(c, place) for c in alternative]) for alternative in rules])
 
-    def _comparison(self, rule: Any, place: str) -> str:
-        if not isinstance(rule, dict) or not {"attribute", "comparison", "value"} <= set(rule):
-            raise self.wrong(place, "a comparison has no attribute, comparison and value", "give all three")
-        name, sign, value = str(rule["attribute"]), str(rule["comparison"]), rule["value"]
+    def _comparison(self, rule: Comparison, place: str) -> str:
+        name, sign, value = rule.attribute, rule.comparison, rule.value
         if name not in self.marks:
             raise self.wrong(place, f"there is no attribute {name!r}", "add it to case_attributes")
         attribute = self.marks[name]
@@ -128,22 +121,21 @@ class Attributes:
 
     # --- changes ---------------------------------------------------------------------------------------------------
 
-    def change(self, entry: Mapping[str, Any], place: str) -> tuple[str, str | None]:
+    def change(self, entry: CaseAttribute, place: str) -> tuple[str, str | None]:
         """(attribute, formula) of what an event does to it; no formula where it cannot be said."""
-        name, kind = str(entry["name"]), str(entry["type"])
-        attribute = self.marks[name]
-        if kind == "discrete":
-            options = self._options(dict(entry), place)
+        name, attribute = entry.name, self.marks[entry.name]
+        if entry.type == "discrete":
+            options = self._options(entry, place)
             ordered, codes = sorted(options), self.codes[name]
             bounds = itertools.accumulate(options[o] for o in ordered[:-1])
             text = str(codes[ordered[-1]])
             for bound, option in reversed(list(zip(bounds, ordered[:-1], strict=True))):
                 text = f"if(uniform < {bound:.12g}, {codes[option]}, {text})"
             return attribute, text
-        if kind == "expression":
-            return attribute, self._expression(str(entry["values"]), name, place)
+        if entry.type == "expression":
+            return attribute, self._expression(str(entry.values), name, place)
         try:
-            return attribute, _drawn(entry["values"])
+            return attribute, _drawn(entry.values)
         except ValueError as wrong:
             problem, _, remedy = str(wrong).partition("; ")
             if remedy:
