@@ -254,6 +254,32 @@ def validate(scenario: str, as_json: bool) -> int:
 
 
 @main.command()
+@click.argument("scenario")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the words that are not the scenario's own.")
+@click.option("--format", "form", type=click.Choice(["markdown", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def describe(scenario: str, language: Any, form: str, out: str | None, force: bool) -> int:
+    """Write a process down: as a procedure to read, as a flow chart, or as BPMN 2.0 with its diagram.
+
+    The procedure (Markdown) says who does what, how long it takes and costs, what happens if it takes too long, and
+    where every number comes from.
+    """
+    from salessim.describing import describe as write
+    from salessim.describing import save_description
+    from salessim.exchange.bpmn_write import bpmn
+
+    loaded = _load(scenario)
+    text = bpmn(loaded, language) if form == "bpmn" else write(loaded, form, language)
+    if out:
+        _not_over(out, scenario)
+        save_description(text, out, force=force)
+    else:
+        click.echo(text.encode(), nl=False)  # always UTF-8: Chinese must survive a pipe, whatever the terminal
+    return EXIT_FINE
+
+
+@main.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 def schema(out: str | None) -> None:
     """Print the JSON Schema of the scenario language, for editors."""

@@ -1,4 +1,4 @@
-"""Process models of others: BPMN 2.0 diagrams and Prosimos scenarios, read into scenarios."""
+"""Process models of others: BPMN 2.0 diagrams and Prosimos scenarios are read into scenarios; BPMN is written, too."""
 
 from salessim.exchange.bpmn import Imported, import_bpmn
 from salessim.exchange.prosimos import import_prosimos

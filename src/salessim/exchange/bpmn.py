@@ -13,7 +13,7 @@ from typing import Any
 
 from salessim.errors import ScenarioError
 from salessim.exchange.diagram import Diagram, read_diagram
-from salessim.exchange.journey import Journey
+from salessim.exchange.journey import OWN, Journey
 from salessim.exchange.names import apart, clean
 from salessim.exchange.parameters import Parameters
 from salessim.exchange.remarks import Remark, Remarks
@@ -64,8 +64,10 @@ def finish(diagram: Diagram, settings: Settings, known: Mapping[str, Any], remar
         file: what messages call the model.
         approximate: see `import_bpmn`.
     """
-    journey = Journey(diagram, settings, remarks)
-    data = _scenario(diagram, journey, known, remarks)
+    if diagram.untouched and not settings.flows and not settings.ends:
+        data = _as_written(diagram, settings, known)
+    else:
+        data = _scenario(diagram, Journey(diagram, settings, remarks), known, remarks)
     changed = [str(r).removeprefix("changed: ") for r in remarks.all() if r.level == "changed"]
     if changed and not approximate:
         more = f" (and {len(changed) - 5} more)" if len(changed) > 5 else ""
@@ -77,6 +79,18 @@ def finish(diagram: Diagram, settings: Settings, known: Mapping[str, Any], remar
         return Imported(loader.parse(data), remarks.all())
     except ScenarioError as wrong:
         raise ScenarioError(f"{file}: {wrong.place}", wrong.problem, wrong.remedy) from None
+
+
+def _as_written(diagram: Diagram, settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The scenario that we wrote into a drawing which nobody has changed, with what the parameters say of its steps."""
+    data = {**(diagram.scenario or {}), **known}
+    stages = {name: {**stage, "steps": {}} for name, stage in (diagram.scenario or {}).get("stages", {}).items() if isinstance(stage, dict)}
+    for node in diagram.nodes.values():
+        if node.step is not None:
+            extra = {k: v for k, v in settings.elements.get(node.id, {}).items() if k not in OWN}
+            stages.setdefault(node.stage or "process", {"steps": {}})["steps"][node.step_name or node.id] = {**node.step, **extra}
+    data["stages"] = stages
+    return data
 
 
 def _scenario(diagram: Diagram, journey: Journey, known: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
@@ -109,6 +123,12 @@ def _channels(diagram: Diagram, journey: Journey, data: Mapping[str, Any], remar
     enters = {**{name: i for i, name in starts.items() if name}, **{i: i for i in starts}}
     channels = dict(data.get("channels", {}))
     if diagram.scenario is not None and channels:
+        for i, step in journey.entries.items():
+            node = diagram.nodes.get(i)
+            if node is None or node.channel is None:
+                remarks.add("differs", i, starts[i], "startEvent", "nobody comes in here, for no channel of the scenario does")
+            elif node.channel in channels:
+                channels[node.channel] = {**channels[node.channel], "enters": step}
         return channels
     for name, channel in channels.items():
         if not isinstance(channel, dict):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from salessim.errors import ScenarioError
+from salessim.exchange.bpmn_write import fingerprint
 from salessim.exchange.remarks import Level, Remarks
 from salessim.exchange.xml import Element
 
@@ -69,6 +70,10 @@ class Node:
     stage: str | None = None
     outcome: dict[str, Any] | None = None
     """Of end events that we wrote: {"lost": reason} or {"done": true}."""
+    joins: str | None = None
+    """Of joins that we wrote: the parallel step."""
+    channel: str | None = None
+    """Of start events that we wrote: the channel, or "" where cases come that other cases bring."""
 
     @property
     def label(self) -> str:
@@ -100,6 +105,8 @@ class Diagram:
     pool: str | None = None
     scenario: dict[str, Any] | None = None
     """All of the scenario that we wrote into the process, except its steps."""
+    untouched: bool = False
+    """Whether the drawing is still the one that we wrote."""
 
     def __post_init__(self) -> None:
         self.after: dict[str, list[Flow]] = {}
@@ -176,6 +183,10 @@ class _Reader:
         pool = _pool(self.root, element)
         self.diagram = Diagram(pool or element.get("name") or element.get("id") or "process", f"{self.file}:{element.line}", pool=pool)
         self.diagram.scenario = self.ours(element, "scenario")
+        if self.diagram.scenario is not None:
+            extension = element.first("extensionElements")
+            told = extension.first("scenario", OURS) if extension is not None else None
+            self.diagram.untouched = told is not None and told.get("drawing") == _fingerprint(element)
         self.inside(element, None, None, {})
         self.join_links()
         for flow in self.diagram.flows.values():
@@ -316,12 +327,13 @@ class _Reader:
         kind: Kind = "task" if tag in _TASKS or tag == "callActivity" else _GATEWAYS.get(tag) or _EVENTS[tag]
         node = Node(ident, " ".join((element.get("name") or "").split()), kind, tag, self.place(element), lane=lane, group=group, default=element.get("default"))
         node.step, node.outcome = self.ours(element, "step"), self.ours(element, "end")
-        if node.step is not None:
-            extension = element.first("extensionElements")
-            assert extension is not None
-            ours = extension.first("step", OURS)
-            assert ours is not None
-            node.step_name, node.stage = ours.get("name"), ours.get("stage")
+        for told in extension.children if (extension := element.first("extensionElements")) is not None else ():
+            if told.space == OURS and told.tag == "step":
+                node.step_name, node.stage = told.get("name"), told.get("stage")
+            elif told.space == OURS and told.tag == "join":
+                node.joins = told.get("step")
+            elif told.space == OURS and told.tag in ("channel", "spawn"):
+                node.channel = told.get("name") or ""
         if tag == "callActivity":
             self.remark("changed", element, tag, "the process it calls is elsewhere; taken for one step whose time is all of it")
         if tag == "complexGateway":
@@ -400,6 +412,12 @@ class _Reader:
                 raise ScenarioError(node.place, f"nothing follows {node.label} ({node.tag})", "draw where the case goes from there")
             if node.kind == "boundary" and node.host not in diagram.nodes:
                 raise ScenarioError(node.place, f"{node.label} stands on {node.host!r}, which is not there", "put it on an activity")
+
+
+def _fingerprint(element: Element) -> str:
+    nodes = [(c.get("id") or "", c.tag, c.get("name") or "", c.get("attachedToRef") or "") for c in element.children if c.tag in _TASKS or c.tag in _GATEWAYS or c.tag in _EVENTS]
+    flows = [(c.get("id") or "", c.get("sourceRef") or "", c.get("targetRef") or "") for c in element.all("sequenceFlow")]
+    return fingerprint(nodes, flows)
 
 
 def _lanes(element: Element) -> Iterator[tuple[str, str]]:

@@ -30,8 +30,8 @@ MOST_WAYS = 5
 """Branches of an inclusive gateway whose sets of branches are told apart: 2^5 - 1."""
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s*[%％]")
 _OF_TAG = {"serviceTask": "automatic", "sendTask": "automatic", "scriptTask": "automatic", "businessRuleTask": "automatic", "receiveTask": "customer"}
-_OWN = ("after", "share", "again", "repeats", "stage", "name")
-"""Fields of an element that are not fields of a step."""
+OWN = ("after", "share", "again", "repeats", "stage", "name")
+"""What settings may say of an element that is no field of a step."""
 
 
 class Journey:
@@ -59,12 +59,15 @@ class Journey:
         self._helpers = 0
         for start in self.starts:
             self.entries[start.id] = self._single(self._out(start), None, ("to",))[1]
+        self._work()
         for node in sorted((n for n in self.diagram.nodes.values() if n.step is not None), key=lambda n: n.id):
-            if node.id not in self._block and not self.diagram.before[node.id]:
-                self._need(node, None)  # drawn by us without a way to it: other cases bring cases here
+            if node.id not in self._block:
+                self._need(node, None)  # a step of ours to which no case comes is still a step
+                self._work()
+
+    def _work(self) -> None:
         while self._todo:
-            node, join = self._todo.popleft()
-            self._step(node, join)
+            self._step(*self._todo.popleft())
 
     # --- the drawing, made simple ----------------------------------------------------------------------------------
 
@@ -84,7 +87,7 @@ class Journey:
         if not self.starts:
             raise ScenarioError(diagram.place, "the process has no beginning", "draw a start event")
         found: set[str] = set()
-        todo = [n.id for n in self.starts] + [n.id for n in nodes.values() if n.step is not None and not diagram.before[n.id]]
+        todo = [n.id for n in self.starts] + [n.id for n in nodes.values() if n.step is not None]
         hosted: dict[str | None, list[str]] = {}
         for node in nodes.values():
             if node.kind == "boundary":
@@ -202,7 +205,7 @@ class Journey:
             if goal[0] == "join" and join != END:
                 raise ScenarioError(node.place, f"a branch ends at {node.label} before {self.diagram.nodes[str(join)].label}, which waits for it", "lead it there, or end with an error event")
             return [({"": 1.0}, goal, False)]
-        if node.kind in ("pass", "start") or (node.kind in ("exclusive", "parallel", "inclusive") and len(flows) < 2):
+        if node.kind in ("pass", "start") or (node.kind in ("exclusive", "parallel", "inclusive") and len(flows) < 2 and node.step is None):
             if node.kind == "parallel" and len(self.diagram.before[node.id]) > 1:
                 raise ScenarioError(node.place, f"{node.label} waits for several ways of which a case takes only one", "join them with an exclusive gateway")
             return self._goals(self._out(node), join)
@@ -357,7 +360,7 @@ class Journey:
     def _step(self, node: Node, join: str | None) -> None:
         """Make the step of a node."""
         name = self._names[node.id]
-        extra = {k: v for k, v in self.settings.elements.get(node.id, {}).items() if k not in _OWN}
+        extra = {k: v for k, v in self.settings.elements.get(node.id, {}).items() if k not in OWN}
         if node.kind in ("parallel", "inclusive"):
             data = self._branches(node, join)
         elif node.kind == "exclusive":
@@ -372,7 +375,15 @@ class Journey:
         if node.name and node.name != name and "title" not in data:
             data = {"title": node.name[:200], **data}
         self.steps[name] = data
-        self.stages[name] = self.settings.elements.get(node.id, {}).get("stage") or node.stage or (clean(node.group, "process") if node.group else None)
+        self.stages[name] = self._stage(node)
+
+    def _stage(self, node: Node) -> str | None:
+        """The stage that something says a node belongs to: settings, the lane of a drawing of ours, or a subprocess."""
+        said = self.settings.elements.get(node.id, {}).get("stage") or node.stage
+        if said is None and self.diagram.scenario is not None and node.lane is not None:
+            stages = self.diagram.scenario.get("stages", {})
+            said = next((k for k, stage in stages.items() if node.lane == (stage.get("title") or k)), None)
+        return said or (clean(node.group, "process") if node.group else None)
 
     def _alone(self, gateway: Node, join: str | None) -> list[dict[str, Any]]:
         found = []
@@ -389,7 +400,8 @@ class Journey:
         kind = kind or _OF_TAG.get(node.tag, "work")
         data: dict[str, Any] = {kind: self._time(node, kind)}
         if kind == "work" and not {"by", "skill"} & (set(said) | set(node.step or {})):
-            words = node.lane or self.diagram.pool or "staff"
+            # In a drawing of ours the lanes are stages, and the pool is the process.
+            words = (None if self.diagram.scenario else node.lane or self.diagram.pool) or "staff"
             team = clean(words, "staff")
             self.teams[team] = words
             data["by"] = team
@@ -474,7 +486,7 @@ class Journey:
                 data["then"] = [{"to": name, "share": 1.0, "limit": int(count) - 1}, *on]
         else:
             each = self._new_name(f"{name} (each)")
-            self.steps[each] = {**data, **{k: v for k, v in said.items() if k not in (*_OWN, *KINDS)}, "then": [{"join": True}]}
+            self.steps[each] = {**data, **{k: v for k, v in said.items() if k not in (*OWN, *KINDS)}, "then": [{"join": True}]}
             self.stages[each] = None
             then = data["then"]
             data.clear()

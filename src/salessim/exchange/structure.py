@@ -91,7 +91,8 @@ class Structure:
             ScenarioError: what begins at the split is no block.
         """
         while True:
-            join = self.meeting(split.id)
+            written = (n.id for n in self.diagram.nodes.values() if split.step_name is not None and n.joins == split.step_name)
+            join = next(written, None) or self.meeting(split.id)
             flows = self.diagram.after[split.id]
             regions = {f.id: self.between(f.target, join) for f in flows}
             if any(split.id in region for region in regions.values()):
