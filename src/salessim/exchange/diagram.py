@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from salessim.errors import ScenarioError
@@ -181,7 +182,7 @@ class _Reader:
 
     def process(self, element: Element) -> Diagram:
         pool = _pool(self.root, element)
-        self.diagram = Diagram(pool or element.get("name") or element.get("id") or "process", f"{self.file}:{element.line}", pool=pool)
+        self.diagram = Diagram(pool or element.get("name") or Path(self.file).stem, f"{self.file}:{element.line}", pool=pool)
         self.diagram.scenario = self.ours(element, "scenario")
         if self.diagram.scenario is not None:
             extension = element.first("extensionElements")

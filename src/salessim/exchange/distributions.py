@@ -211,11 +211,12 @@ def quantiles(inverse: Callable[[Any], Any], low: float, high: float, say: Calla
     """A law by points of its quantile function, no more of them than it takes to be right to a small part of its mean."""
     p = (1 - np.cos(np.pi * np.arange(POINTS + 1) / POINTS)) / 2
     x = np.maximum.accumulate(np.clip(np.nan_to_num(inverse(p), nan=low, neginf=low, posinf=high), low, high))
-    near = CLOSE * float(np.trapezoid(x, p))
+    # Far in the tails, where hardly a draw falls, a line may miss by more.
+    near = CLOSE * float(np.trapezoid(x, p)) * np.maximum(1.0, 1e-3 / np.maximum(np.minimum(p, 1 - p), 1e-9))
     kept = [0]
     for i in range(2, POINTS + 1):  # a point stays where a straight line past it would miss one
         line = np.interp(p[kept[-1] : i + 1], [p[kept[-1]], p[i]], [x[kept[-1]], x[i]])
-        if np.abs(line - x[kept[-1] : i + 1]).max() > near:
+        if (np.abs(line - x[kept[-1] : i + 1]) > near[kept[-1] : i + 1]).any():
             kept.append(i - 1)
     return {"law": "quantiles", "points": {f"{100 * p[i]:.10g} %": say(float(f"{x[i]:.5g}")) for i in (*kept, POINTS)}}
 

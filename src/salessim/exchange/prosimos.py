@@ -231,11 +231,11 @@ class _Import:
         shapes = {team: np.asarray(found.quantile(shares)) / found.mean for team, found in laws.items()}
         first = people[0][0]
         if all(np.allclose(shape, shapes[first], rtol=2e-3, atol=1e-6) for shape in shapes.values()):
-            fields["work"] = _dump(laws[first].scaled(base / means[first]))
+            found = laws[first].scaled(base / means[first])
+            fields["work"] = _points(found) if found.law == "quantiles" else _dump(found)
             return
         self.remarks.add("differs", node.id, node.name, "times by resource", "each keeps its mean; the spread is that of all of them together")
-        mixture = built(_mixture(people, laws, base))
-        fields["work"] = quantiles(lambda p: mixture.quantile(np.clip(p, 1e-7, 1 - 1e-7)) / SECOND, 0.0, math.inf, seconds)
+        fields["work"] = _points(built(_mixture(people, laws, base)))
 
     # --- ways ------------------------------------------------------------------------------------------------------
 
@@ -387,6 +387,11 @@ def _mixture(people: list[tuple[str, int, Any]], laws: Mapping[str, Any], base: 
     chosen = sorted(people, key=lambda t: (-t[1], t[0]))[:20]
     total = sum(size for _, size, _ in chosen)
     return {"law": "mixture", "parts": [{"share": size / total, "of": _dump(laws[team].scaled(base / laws[team].mean))} for team, size, _ in chosen]}
+
+
+def _points(found: Any) -> dict[str, Any]:
+    """A law of times by points of its quantile function."""
+    return quantiles(lambda p: found.quantile(np.clip(p, 1e-7, 1 - 1e-7)) / SECOND, 0.0, math.inf, seconds)
 
 
 def _dump(found: Any) -> Any:
