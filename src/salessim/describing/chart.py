@@ -90,16 +90,19 @@ def branch_ends(scenario: Scenario) -> dict[str, str]:
                 continue
             seen.add(at)
             step = scenario.steps[at]
-            if any(r.join for r in step.then):
+            if any(r.join for form in (step, *(v.step for v in step.versions)) for r in form.then):
                 found[at] = name
             todo += goals(step)
     return found
 
 
 def goals(step: Step) -> list[str]:
-    """The steps to which a case can go from a step, apart from branches and new cases."""
-    late = [step.gives_up.to] if step.gives_up and step.gives_up.to else []
-    return [r.to for r in step.then if r.to] + late + [u.to for u in step.unless if u.to]
+    """The steps to which a case can go from a step in any of its versions, apart from branches and new cases."""
+    found = []
+    for form in (step, *(v.step for v in step.versions)):
+        found += [r.to for r in form.then if r.to] + [u.to for u in form.unless if u.to]
+        found += [form.gives_up.to] if form.gives_up and form.gives_up.to else []
+    return list(dict.fromkeys(found))
 
 
 def chart(t: Teller) -> Chart:
@@ -200,6 +203,9 @@ def _arrows(t: Teller, ends: dict[str, str]) -> list[Arrow]:
             target = way.to or (join_box(ends[name]) if way.join and name in ends else None)
             if target is not None:
                 arrows.append(Arrow(start, target, "way", short_share(t, step, way)))
+        drawn = {a.target for a in arrows if a.source == start}
+        for v in step.versions:  # ways that only a version of the step has
+            arrows += [Arrow(start, r.to, "way", f"{t.own(v.name)} {short_share(t, v.step, r)}".rstrip()) for r in v.step.then if r.to and r.to not in drawn]
         if patient(s, step) and step.gives_up and step.gives_up.to:
             arrows.append(Arrow(name, step.gives_up.to, "late", t("kept_waiting")))
         arrows += [Arrow(name, u.to, "late", t("after_mean", time=t.time(u.after.mean))) for u in step.unless if u.to]

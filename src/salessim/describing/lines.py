@@ -380,6 +380,7 @@ CHANNEL_LINES = (
     Line("enters", ("enters",), lambda t, _, c: t.step(c.enters)),
     Line("arrivals", ("arrivals", "replay"), _coming),
     Line("mix", ("segments",), lambda t, _, c: t.listed(t("by_segment", segment=t.segment(g), value=t.percent(s)) for g, s in c.segments.items() if s)),
+    Line("starts", ("attributes",), lambda t, _, c: t.clauses(t("by_segment_law", segment=t.attribute(a), value=t.law(x)) for a, x in c.attributes.items())),
     Line("cost", ("cost",), lambda t, _, c: t("each", money=t.money(c.cost)) if c.cost else None),
 )
 ATTRIBUTE_LINES = (
@@ -387,7 +388,7 @@ ATTRIBUTE_LINES = (
     Line("", ("inherited",), lambda t, _, a: t("inherited") if a.inherited else None),
     Line("", ("unit",), lambda t, _, a: t.own(a.unit) if a.unit else None),
 )
-LIMIT_LINES = (Line("", ("size",), lambda t, _, x: f"{x.size}"),)
+LIMIT_LINES = (Line("how_many", ("size",), lambda t, _, x: f"{x.size}"),)
 MEASURE_LINES = (
     Line("definition", ("mean", "share", "per_week", "per_month"), lambda t, _, m: t(f"measure_{m.kind}", formula=t.formula(getattr(m, m.kind)))),
     Line("", ("over",), lambda t, _, m: t(f"over_{m.over}")),
@@ -395,8 +396,8 @@ MEASURE_LINES = (
     Line("", ("unit",), lambda t, _, m: t.own(m.unit) if m.unit else None),
 )
 COST_LINES = (
-    Line("", ("running",), lambda t, _, c: t("running", pay=t.pay(c.running)) if c.running else None),
-    Line("", ("one_off",), lambda t, _, c: t("one_off", money=t.money(c.one_off)) if c.one_off else None),
+    Line("cost", ("running",), lambda t, _, c: t("running", pay=t.pay(c.running)) if c.running else None),
+    Line("cost", ("one_off",), lambda t, _, c: t("one_off", money=t.money(c.one_off)) if c.one_off else None),
 )
 
 # --- what is described where -----------------------------------------------------------------------------------

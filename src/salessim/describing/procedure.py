@@ -76,7 +76,7 @@ def _cells(t: Teller, table: tuple[lines.Line, ...], name: str, part: Any) -> tu
     for label, sentences in lines.told(t, table, name, part):
         text = t("semicolon").join(sentences)
         if label and label != t("title_further"):
-            said[label] = text
+            said[label] = t.clauses([said.get(label), text]) or ""
         else:
             rest.append(text)
     return said, t("semicolon").join(rest)
@@ -180,7 +180,7 @@ def _measures(t: Teller) -> Iterator[str]:
 
 
 def _costs(t: Teller) -> Iterator[str]:
-    return _records(t, "costs", "place", lines.COST_LINES, t.scenario.costs)
+    return _records(t, "costs", "cost_item", lines.COST_LINES, t.scenario.costs)
 
 
 def _register(t: Teller) -> Iterator[str]:
