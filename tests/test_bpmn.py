@@ -335,6 +335,27 @@ def test_what_changes_the_process_is_refused_by_name(tmp_path: Path) -> None:
     assert sum(r.level == "changed" for r in found.remarks) == 4
 
 
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+def test_many_gateways_in_a_row(tmp_path: Path) -> None:
+    # 2^60 ways to the one end, and a row deeper than Python can call itself.
+    drawing, ways = {"s": "startEvent", "a": "task A", "e": "endEvent"}, ["s > a > g0"]
+    for i in range(60):
+        drawing |= {f"g{i}": "exclusiveGateway", f"p{i}": "intermediateThrowEvent", f"q{i}": "intermediateThrowEvent", f"m{i}": "exclusiveGateway"}
+        ways += [f"g{i} > p{i} > m{i}", f"g{i} > q{i} > m{i}", f"m{i} > {f'g{i + 1}' if i < 59 else 'e'}"]
+    found = read(tmp_path, process(nodes(**drawing), flows(*ways)), elements=automatic(A=1))
+    assert found.scenario.steps["A"].then[0].to == "g50"  # the next ones dissolve behind a step of their own
+    assert len(found.scenario.steps) == 2
+    row = [f"g{i}" for i in range(1500)]
+    assert list(read(tmp_path, process(nodes(s="startEvent", a="task A", e="endEvent", **dict.fromkeys(row, "exclusiveGateway")), flows(f"s > a > {' > '.join(row)} > e"))).scenario.steps) == ["A"]
+
+
+def test_diagrams_are_bounded(tmp_path: Path) -> None:
+    row = [f"t{i}" for i in range(2500)]
+    refused(tmp_path, process(nodes(s="startEvent", **dict.fromkeys(row, "task")), flows(f"s > {' > '.join(row)}")), "more than 2000")
+
+
 # --- files and names -------------------------------------------------------------------------------------------------
 
 

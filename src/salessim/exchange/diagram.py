@@ -23,6 +23,8 @@ BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 OURS = "urn:salessim:1"
 """Namespace of what `salessim describe --format bpmn` writes into extensionElements."""
 
+MOST_NODES = 2000
+
 Kind = Literal["task", "start", "end", "exclusive", "parallel", "inclusive", "race", "catch", "pass", "boundary"]
 
 _TASKS = {"task", "userTask", "manualTask", "serviceTask", "sendTask", "receiveTask", "scriptTask", "businessRuleTask"}
@@ -189,6 +191,8 @@ class _Reader:
             told = extension.first("scenario", OURS) if extension is not None else None
             self.diagram.untouched = told is not None and told.get("drawing") == _fingerprint(element)
         self.inside(element, None, None, {})
+        if len(self.diagram.nodes) > MOST_NODES:
+            raise ScenarioError(self.diagram.place, f"the process has more than {MOST_NODES} tasks, events and gateways", "take the part that matters")
         self.join_links()
         for flow in self.diagram.flows.values():
             for end, what in ((flow.source, "comes from"), (flow.target, "leads to")):

@@ -7,27 +7,24 @@ back to itself) it becomes an automatic step that takes no time.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 from salessim.errors import ScenarioError
+from salessim.exchange import inclusive, shares
 from salessim.exchange.diagram import Diagram, Flow, Node, without
 from salessim.exchange.names import apart, clean, mark
 from salessim.exchange.remarks import Remarks
-from salessim.exchange.settings import GIVEN, KINDS, Settings, assumed, timer
+from salessim.exchange.settings import KINDS, Settings, assumed, timer
+from salessim.exchange.shares import Chance, Goal, Shares
 from salessim.exchange.structure import END, Structure
 from salessim.units import share as read_share
 
-Goal = tuple[str, str]
-"""("to", step), ("lost", reason), ("done", "") or ("join", "")."""
-Shares = dict[str, float]
-"""A share by segment; "" stands for all."""
 NO_TIME = "0 s"
-MOST_WAYS = 5
-"""Branches of an inclusive gateway whose sets of branches are told apart: 2^5 - 1."""
+DEEPEST = 50
+"""Exclusive gateways in a row that dissolve; the next one stands alone."""
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s*[%％]")
 _OF_TAG = {"serviceTask": "automatic", "sendTask": "automatic", "scriptTask": "automatic", "businessRuleTask": "automatic", "receiveTask": "customer"}
 OWN = ("after", "share", "again", "repeats", "stage", "name")
@@ -55,8 +52,9 @@ class Journey:
         self._names = self._name_all()
         self._block: dict[str, str | None] = {}
         """For each node that became a step, the join of the block it lies in."""
+        self._dissolved: dict[tuple[str, str | None], list[Chance]] = {}
+        self._depth = 0
         self._todo: deque[tuple[Node, str | None]] = deque()
-        self._helpers = 0
         for start in self.starts:
             self.entries[start.id] = self._single(self._out(start), None, ("to",))[1]
         self._work()
@@ -136,17 +134,26 @@ class Journey:
     def _gateways_in_circles(self) -> set[str]:
         """Exclusive gateways from which a case may come back without passing anything that takes time."""
         through = {n.id for n in self.diagram.nodes.values() if n.kind in ("exclusive", "pass")}
+        after = {n: [f.target for f in self.diagram.after[n] if f.target in through] for n in through}
+        open_ways = {n: len(targets) for n, targets in after.items()}
+        dead = [n for n, count in open_ways.items() if not count]  # no way back from where no way leads on
+        while dead:
+            here = dead.pop()
+            for flow in self.diagram.before[here]:
+                if flow.source in open_ways:
+                    open_ways[flow.source] -= 1
+                    if not open_ways[flow.source]:
+                        dead.append(flow.source)
+        after = {n: [t for t in targets if open_ways[t]] for n, targets in after.items() if open_ways[n]}
         found = set()
-        for ident in through:
-            if self.diagram.nodes[ident].kind != "exclusive":
-                continue
-            todo, seen = [f.target for f in self.diagram.after[ident]], set[str]()
+        for ident in after:
+            todo, seen = list(after[ident]), set[str]()
             while todo:
                 here = todo.pop()
-                if here in through and here not in seen:
+                if here not in seen:
                     seen.add(here)
-                    todo += [f.target for f in self.diagram.after[here]]
-            if ident in seen:
+                    todo += after[here]
+            if ident in seen and self.diagram.nodes[ident].kind == "exclusive":
                 found.add(ident)
         return found
 
@@ -190,31 +197,43 @@ class Journey:
             self.remarks.add("differs", node.id, node.name, f"{node.definition} thrown", "nobody else is told; the case ends")
         return ("done", "") if join is None else ("join", "")
 
-    def _goals(self, flow: Flow | None, join: str | None) -> list[tuple[Shares, Goal, bool]]:
-        """(share, goal, whether the share is assumed) of a case on a flow, exclusive gateways dissolved."""
-        if flow is None:
-            if join not in (None, END):
-                raise ScenarioError(self.diagram.place, f"a branch ends before {self.diagram.nodes[str(join)].label}, which waits for it", "lead it there")
-            return [({"": 1.0}, self._ending(None, join), False)]
-        node = self.diagram.nodes[flow.target]
-        if node.id == join:
-            return [({"": 1.0}, ("join", ""), False)]
-        flows = self.diagram.after[node.id]
-        if node.kind == "end":
-            goal = self._ending(node, join)
-            if goal[0] == "join" and join != END:
-                raise ScenarioError(node.place, f"a branch ends at {node.label} before {self.diagram.nodes[str(join)].label}, which waits for it", "lead it there, or end with an error event")
-            return [({"": 1.0}, goal, False)]
-        if node.kind in ("pass", "start") or (node.kind in ("exclusive", "parallel", "inclusive") and len(flows) < 2 and node.step is None):
+    def _goals(self, flow: Flow | None, join: str | None) -> list[Chance]:
+        """What a case on a flow comes to, and how often; exclusive gateways are dissolved, up to a depth."""
+        while True:
+            if flow is None:
+                if join not in (None, END):
+                    raise ScenarioError(self.diagram.place, f"a branch ends before {self.diagram.nodes[str(join)].label}, which waits for it", "lead it there")
+                return [({"": 1.0}, self._ending(None, join), False)]
+            node = self.diagram.nodes[flow.target]
+            if node.id == join:
+                return [({"": 1.0}, ("join", ""), False)]
+            flows = self.diagram.after[node.id]
+            if node.kind == "end":
+                goal = self._ending(node, join)
+                if goal[0] == "join" and join != END:
+                    raise ScenarioError(node.place, f"a branch ends at {node.label} before {self.diagram.nodes[str(join)].label}, which waits for it", "lead it there, or end with an error event")
+                return [({"": 1.0}, goal, False)]
+            gateway = node.kind in ("exclusive", "parallel", "inclusive")
+            if node.kind not in ("pass", "start") and not (gateway and len(flows) < 2 and node.step is None):
+                break
             if node.kind == "parallel" and len(self.diagram.before[node.id]) > 1:
                 raise ScenarioError(node.place, f"{node.label} waits for several ways of which a case takes only one", "join them with an exclusive gateway")
-            return self._goals(self._out(node), join)
-        if node.kind == "exclusive" and not self._stands_alone(node):
-            found = []
-            for way, (share, guessed) in zip(flows, self._shares(node), strict=True):
-                found += [(_times(share, s), goal, guessed or g) for s, goal, g in self._goals(way, join)]
-            return found
-        return [({"": 1.0}, ("to", self._need(node, join)), False)]
+            flow = self._out(node)
+        if node.kind != "exclusive" or self._stands_alone(node) or self._depth >= DEEPEST:
+            return [({"": 1.0}, ("to", self._need(node, join)), False)]
+        known = self._dissolved.get((node.id, join))
+        if known is None:
+            self._depth += 1
+            known = self._dissolved[node.id, join] = self._all_ways(node, join)
+            self._depth -= 1
+        return known
+
+    def _all_ways(self, gateway: Node, join: str | None) -> list[Chance]:
+        """What cases at an exclusive gateway come to."""
+        found: list[Chance] = []
+        for way, (share, guessed) in zip(self.diagram.after[gateway.id], self._shares(gateway), strict=True):
+            found += [(shares.times(share, s), goal, guessed or g) for s, goal, g in self._goals(way, join)]
+        return shares.merged(found)
 
     def _stands_alone(self, gateway: Node) -> bool:
         return gateway.id in self._round or self._special(gateway)
@@ -232,7 +251,7 @@ class Journey:
         given = [self._said(f, gateway) for f in flows]
         missing = [i for i, g in enumerate(given) if g is None]
         segments = {""}.union(*(g for g in given if g is not None))
-        total = {s: sum(_at(g, s) for g in given if g is not None) for s in segments}
+        total = {s: sum(shares.at(g, s) for g in given if g is not None) for s in segments}
         whole = {s: t for s, t in total.items() if s or segments == {""}}
         wrong = next((s for s in sorted(whole) if whole[s] > 1 + 1e-3 or (not missing and whole[s] < 1 - 1e-3)), None)
         if wrong is not None:
@@ -245,7 +264,7 @@ class Journey:
             self.remarks.add("assumed", gateway.id, gateway.name, gateway.tag, f"nothing says how often each of {len(missing)} ways is taken; they get equal shares of what is left")
         rest = {s: max(0.0, 1 - t) / max(1, len(missing)) for s, t in total.items()}
         scale = {s: 1 / t if not missing and t > 0 else 1.0 for s, t in total.items()}
-        return [({s: _at(g, s) * scale[s] for s in segments} if g is not None else rest, g is None and guessed) for g in given]
+        return [({s: shares.at(g, s) * scale[s] for s in segments} if g is not None else rest, g is None and guessed) for g in given]
 
     def _said(self, flow: Flow, gateway: Node) -> Shares | None:
         """The share of a flow as somebody gave it, or as its name says it ("30 %")."""
@@ -265,7 +284,7 @@ class Journey:
         gateway = self._next_gateway(flow)
         if gateway is not None and self._special(gateway) and gateway.id not in self._round and len(self.diagram.before[gateway.id]) == 1:
             return self._special_routes(gateway, join)
-        return self._plain_routes(self._goals(flow, join))
+        return shares.routes(self._goals(flow, join))
 
     def _next_gateway(self, flow: Flow | None) -> Node | None:
         """The exclusive gateway that a flow leads to."""
@@ -275,24 +294,6 @@ class Journey:
                 return node
             flow = self._out(node) if node.kind == "pass" else None
         return None
-
-    def _plain_routes(self, goals: list[tuple[Shares, Goal, bool]]) -> list[dict[str, Any]]:
-        together: dict[Goal, tuple[Shares, bool]] = {}
-        for share, goal, guessed in goals:
-            before, doubt = together.get(goal, ({"": 0.0}, False))
-            together[goal] = (_plus(before, share), doubt or guessed)
-        together = {goal: found for goal, found in together.items() if any(v > 0 for v in found[0].values())} or together
-        largest = max(sorted(together), key=lambda goal: sum(together[goal][0].values()) / len(together[goal][0]))
-        routes = []
-        for goal in sorted(together, key=lambda g: (g == largest, g)):
-            share, guessed = together[goal]
-            route = _as_route(goal)
-            if goal != largest:
-                route["share"] = share[""] if set(share) == {""} else {s or "default": min(1.0, v) for s, v in share.items()}
-            if guessed:
-                route["assumption"] = GIVEN
-            routes.append(route)
-        return routes
 
     def _special_routes(self, gateway: Node, join: str | None) -> list[dict[str, Any]]:
         """One route for each flow, with its conditions; the default flow, or the only one without anything, takes the rest."""
@@ -304,13 +305,13 @@ class Journey:
                 fields["share"] = said[""]
             if flow.id == gateway.default:
                 fields = {k: v for k, v in fields.items() if k in ("source", "assumption")}
-            routes.append({**_as_route(self._single(flow, join, ("to", "lost", "done", "join"))), **fields})
+            routes.append({**shares.as_route(self._single(flow, join, ("to", "lost", "done", "join"))), **fields})
         plain = [r for r in routes if not {"share", "when"} & set(r)]
         if len(plain) > 1:
             raise ScenarioError(gateway.place, f"{len(plain)} flows out of {gateway.label} have neither a share nor a condition", "give all but one of them 'share' or 'when'")
         if not plain:  # one has to take what the others leave: the largest without conditions, or the last
             free = [r for r in routes if not {"when", "factor", "limit", "fades"} & set(r)]
-            rest = max(free, key=lambda r: _size(r["share"])) if free else routes[-1]
+            rest = max(free, key=lambda r: shares.size(r["share"])) if free else routes[-1]
             if not free:
                 self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, "every way has a condition; the last one also takes the cases that fulfil none")
             for field in ("share", "when", "factor", "limit", "fades"):
@@ -319,7 +320,7 @@ class Journey:
 
     def _single(self, flow: Flow | None, join: str | None, allowed: Iterable[str]) -> Goal:
         """The one goal of a flow; where it has several, or none of the allowed kind, a step that takes no time."""
-        goals = self._plain_routes(self._goals(flow, join))
+        goals = shares.routes(self._goals(flow, join))
         if len(goals) == 1:
             kind = next(k for k in ("to", "lost", "done", "join") if k in goals[0])
             if kind in allowed:
@@ -364,7 +365,7 @@ class Journey:
         if node.kind in ("parallel", "inclusive"):
             data = self._branches(node, join)
         elif node.kind == "exclusive":
-            data = {"automatic": NO_TIME, "then": self._special_routes(node, join) if self._special(node) else self._alone(node, join)}
+            data = {"automatic": NO_TIME, "then": self._special_routes(node, join) if self._special(node) else shares.routes(self._all_ways(node, join))}
         elif node.kind == "race":
             data = self._race(node, join)
         else:
@@ -384,12 +385,6 @@ class Journey:
             stages = self.diagram.scenario.get("stages", {})
             said = next((k for k, stage in stages.items() if node.lane == (stage.get("title") or k)), None)
         return said or (clean(node.group, "process") if node.group else None)
-
-    def _alone(self, gateway: Node, join: str | None) -> list[dict[str, Any]]:
-        found = []
-        for way, (share, guessed) in zip(self.diagram.after[gateway.id], self._shares(gateway), strict=True):
-            found += [(_times(share, s), goal, guessed or g) for s, goal, g in self._goals(way, join)]
-        return self._plain_routes(found)
 
     def _activity(self, node: Node, join: str | None) -> dict[str, Any]:
         """A task, or an event that a case waits for."""
@@ -439,13 +434,13 @@ class Journey:
                 share = read_share(said["share"])
                 errors += share
                 goal = self._single(self._out(event), join, ("to", "lost", "done", "join"))
-                data["then"] = [{**_as_route(goal), "share": share}, *(_scaled(r, 1 - share) for r in data["then"])]
+                data["then"] = [{**shares.as_route(goal), "share": share}, *(shares.scaled(r, 1 - share) for r in data["then"])]
                 if errors > 1:
                     raise ScenarioError(event.place, f"the shares of the errors of {node.label} sum to {100 * errors:.4g} %", "give shares below 100 % together")
             elif event.definition in ("escalation", "compensate", "cancel"):
                 self.remarks.add("changed", event.id, event.name, what, "it never happens")
             else:
-                end = {"after": self._after(event), **_as_route(self._single(self._out(event), join, ("to", "lost")))}
+                end = {"after": self._after(event), **shares.as_route(self._single(self._out(event), join, ("to", "lost")))}
                 if kind != "work":
                     data.setdefault("unless", []).append(end)
                 elif "patience" in data:
@@ -515,7 +510,7 @@ class Journey:
         if node.step is not None:  # drawn by us: the step itself says the rest
             return data
         data = {"customer": self._after(first), **data}
-        others = [{"after": self._after(e), **_as_route(self._single(self._out(e), join, ("to", "lost")))} for e in events if e is not first]
+        others = [{"after": self._after(e), **shares.as_route(self._single(self._out(e), join, ("to", "lost")))} for e in events if e is not first]
         if others:
             data["unless"] = others
         return data
@@ -529,7 +524,7 @@ class Journey:
             self._names[ident] = self._new_name(self.diagram.nodes[ident].name or ident)
         entries = [self._single(flow, block.join, ("to",))[1] for flow in block.branches]
         after = self._out(self.diagram.nodes[block.join]) if block.join != END else None
-        then = self._plain_routes([({"": 1.0}, self._ending(None, join), False)]) if block.join == END else self._routes(after, join)
+        then = shares.routes([({"": 1.0}, self._ending(None, join), False)]) if block.join == END else self._routes(after, join)
         if node.kind == "parallel":
             return {"parallel": entries, "then": then}
         return self._some_branches(node, list(block.branches), entries, then)
@@ -541,15 +536,11 @@ class Journey:
         pick = mark(f"ways at {name}")
         while pick in self.attributes:
             pick = f"{pick}_"
-        draw, taken = self._draw(node, flows)
-        some = " or ".join(f"({c})" for c in conditions if c is not None)
+        draw, taken = None, None
+        if not (self.settings.assumed and any(conditions)):
+            draw, taken = inclusive.sets(self._chances(node, flows), next((i for i, f in enumerate(flows) if f.id == node.default), None))
         gates = []
-        for flow, entry, condition, sets in zip(flows, entries, conditions, taken, strict=True):
-            chosen = " or ".join(f"{pick} == {s}" for s in sets) or "0 > 1"
-            if some and draw is None:
-                when = condition or f"not ({some})"
-            else:
-                when = f"if({some}, {condition or '0 > 1'}, {chosen})" if some else chosen
+        for flow, entry, when in zip(flows, entries, inclusive.questions(conditions, pick, taken), strict=True):
             gate = self._new_name(f"{flow.name or entry}?")
             self.steps[gate] = {"automatic": NO_TIME, "then": [{"to": entry, "when": when}, {"join": True}]}
             self.stages[gate] = None
@@ -572,14 +563,8 @@ class Journey:
                 raise ScenarioError(node.place, f"{len(bare)} flows out of {node.label} have no condition, others have", "give all but the default one 'when'")
         return [None if c is None else str(c) for c in found]
 
-    def _draw(self, node: Node, flows: list[Flow]) -> tuple[str | None, list[list[int]]]:
-        """A formula that draws which set of branches is taken, and for each branch the sets it is in.
-
-        Branches are taken independently of each other; where none is, the default flow is, or one in proportion to
-        the shares (so does Prosimos).
-        """
-        if self.settings.assumed and any(self._route(f).get("when") for f in flows):
-            return None, [[] for _ in flows]
+    def _chances(self, node: Node, flows: list[Flow]) -> list[float]:
+        """How often each way is taken by itself; 0 for the default, which is taken when no other is."""
         chances: list[float] = []
         for flow in flows:
             said = self._said(flow, node)
@@ -588,30 +573,14 @@ class Journey:
                     raise ScenarioError(node.place, f"nothing says how often a case takes {flow.id!r} at {node.label}", "add its probability")
                 self.remarks.add("assumed", node.id, node.name, node.tag, "nothing says how often each way is taken; each is taken by half of the cases")
                 said = {"": 0.5}
+            if said is not None and set(said) != {""}:
+                raise ScenarioError(node.place, f"the share of the flow {flow.id!r} differs by segment, which an inclusive gateway cannot do", "use 'when' with segment == 'NAME'")
             chances.append(0.0 if flow.id == node.default else (said or {"": 0.0})[""])
-        open_ways = [i for i, p in enumerate(chances) if 0 < p < 1]
-        if len(open_ways) > MOST_WAYS:
-            raise ScenarioError(node.place, f"{node.label} has {len(open_ways)} ways that may or may not be taken", f"use at most {MOST_WAYS}, or several gateways")
-        sure = frozenset(i for i, p in enumerate(chances) if p >= 1)
-        chance: dict[frozenset[int], float] = {}
-        for bits in itertools.product((False, True), repeat=len(open_ways)):
-            ways = sure | {i for i, bit in zip(open_ways, bits, strict=True) if bit}
-            p = 1.0
-            for i, bit in zip(open_ways, bits, strict=True):
-                p *= chances[i] if bit else 1 - chances[i]
-            if ways:
-                chance[ways] = chance.get(ways, 0.0) + p
-                continue
-            default = next((i for i, f in enumerate(flows) if f.id == node.default), None)
-            total = sum(chances)
-            instead = {default: 1.0} if default is not None else {i: c / total for i, c in enumerate(chances) if c > 0}
-            for i, share in instead.items():
-                one = frozenset([i])
-                chance[one] = chance.get(one, 0.0) + p * share
-        sets = sorted(chance, key=sorted)
-        bounds = list(itertools.accumulate(chance[s] for s in sets))[:-1]
-        draw = " + ".join(f"(uniform >= {b:.12g})" for b in bounds) or "0"
-        return draw, [[n for n, s in enumerate(sets) if i in s] for i in range(len(flows))]
+        if sum(0 < p < 1 for p in chances) > inclusive.MOST_WAYS:
+            raise ScenarioError(node.place, f"{node.label} has more than {inclusive.MOST_WAYS} ways that may or may not be taken", "use several gateways")
+        if not any(chances) and node.default not in {f.id for f in flows}:
+            raise ScenarioError(node.place, f"no way out of {node.label} is ever taken", "give one of them a share above zero")
+        return chances
 
     # --- what we wrote ourselves -----------------------------------------------------------------------------------
 
@@ -629,34 +598,3 @@ def _targets(ways: Any) -> tuple[list[str], bool]:
     """The steps that some ways lead to, and whether one leads to no step."""
     steps = sorted({str(w["to"]) if isinstance(w, dict) else str(w) for w in ways if not isinstance(w, dict) or "to" in w})
     return steps, any(isinstance(w, dict) and "to" not in w for w in ways)
-
-
-def _as_route(goal: Goal) -> dict[str, Any]:
-    kind, what = goal
-    return {kind: what} if kind in ("to", "lost") else {kind: True}
-
-
-def _scaled(route: dict[str, Any], factor: float) -> dict[str, Any]:
-    """A route that only so many still come to; the one that takes the rest needs no change."""
-    if "share" not in route:
-        return route
-    share = route["share"]
-    return {**route, "share": {s: v * factor for s, v in share.items()} if isinstance(share, dict) else share * factor}
-
-
-def _size(share: Any) -> float:
-    if isinstance(share, dict):
-        return sum(read_share(v) for v in share.values()) / len(share)
-    return read_share(share) if share is not None else 0.0
-
-
-def _at(shares: Shares, segment: str) -> float:
-    return shares.get(segment, shares.get("", 0.0))
-
-
-def _times(a: Shares, b: Shares) -> Shares:
-    return {s: _at(a, s) * _at(b, s) for s in {*a, *b, ""}}
-
-
-def _plus(a: Shares, b: Shares) -> Shares:
-    return {s: _at(a, s) + _at(b, s) for s in {*a, *b, ""}}

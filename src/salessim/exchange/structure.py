@@ -52,10 +52,11 @@ class Structure:
         self.bit = {ident: 1 << i for i, ident in enumerate(order)}
         passed = dict.fromkeys(order, (1 << len(order)) - 1)
         passed[END] = self.bit[END]
+        late = self._late_first(order[:-1])
         changed = True
         while changed:
             changed = False
-            for ident in reversed(order[:-1]):
+            for ident in late:
                 common = passed[ident]
                 following = self.next(ident)
                 if following:
@@ -66,6 +67,24 @@ class Structure:
                 if common != passed[ident]:
                     passed[ident], changed = common, True
         return passed
+
+    def _late_first(self, idents: list[str]) -> list[str]:
+        """The nodes, those to which a way leads after those that it comes from, as far as loops allow (depth-first)."""
+        found: list[str] = []
+        seen = {END}
+        for start in idents:
+            todo = [(start, iter(self.next(start)))] if start not in seen else []
+            seen.add(start)
+            while todo:
+                ident, following = todo[-1]
+                after = next((n for n in following if n not in seen), None)
+                if after is None:
+                    found.append(ident)
+                    todo.pop()
+                else:
+                    seen.add(after)
+                    todo.append((after, iter(self.next(after))))
+        return found
 
     def meeting(self, ident: str) -> str:
         """The nearest node that every way from a node passes."""
