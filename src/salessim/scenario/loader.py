@@ -71,6 +71,7 @@ def parse(data: Any, positions: Positions | None = None, base: Path | None = Non
 
 def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
+    from salessim.scenario import invariants
     from salessim.scenario.checks import problems
     from salessim.scenario.model import Scenario
 
@@ -80,7 +81,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
         scenario = Scenario.model_validate(with_dates(data, base))
     except ValidationError as wrong:
         return _told(wrong, data)
-    found = list(problems(scenario))
+    found = list(problems(scenario)) or list(invariants.problems(scenario))
     return found or scenario
 
 
@@ -275,6 +276,7 @@ def scenario_hash(scenario: Scenario) -> str:
     data = bare(scenario.model_dump(mode="json", exclude_defaults=True))
     data.pop("levers", None)
     data.pop("provenance", None)
+    data.pop("invariants", None)
     for stage in data["stages"].values():
         for step in stage["steps"].values():
             for listed in ("then", "spawns", "unless", "versions"):

@@ -479,6 +479,9 @@ class Step(Documented):
     calendar: Name | None = None
     cost: Money | None = None
     core: bool = False
+    """Never skipped, never touched by a lever, never led around."""
+    optional: bool = False
+    """May be left out, so that no rule can rest on it."""
     milestone: Literal["response", "won", "delivered"] | None = None
     spawns: Annotated[tuple[Spawn, ...], Field(max_length=16)] = ()
     then: tuple[Route, ...] = Field(min_length=1, max_length=64)
@@ -561,8 +564,8 @@ class Step(Documented):
             raise ValueError("a step that gathers a batch cannot take a place or be posted; make it two steps")
         if self.posted is not None and self.takes:
             raise ValueError("a step that is posted cannot take a place; make it two steps")
-        if self.core and (self.adherence != 1.0):
-            raise ValueError("a core step is never skipped; remove 'adherence' or 'core'")
+        if self.core and (self.adherence != 1.0 or self.optional):
+            raise ValueError(f"a core step is never skipped; remove {'optional' if self.optional else 'adherence'!r} or 'core'")
         for version in self.versions:
             other = version.step
             same = ("by", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
@@ -671,6 +674,8 @@ class Scenario(Part):
     limits: dict[Name, Limit] = {}
     channels: dict[Name, Channel] = Field(min_length=1)
     stages: dict[Name, Stage] = Field(min_length=1)
+    invariants: Annotated[tuple[Annotated[str, StringConstraints(max_length=400)], ...], Field(max_length=200)] = ()
+    """Rules that no way of any case may break, such as "approve before sign" (see `scenario.invariants`)."""
     costs: dict[Name, StandingCost] = {}
     measures: dict[Name, OwnMeasure] = {}
     levers: dict[Name, Lever] = {}
