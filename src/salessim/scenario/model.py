@@ -605,6 +605,85 @@ class Stage(Documented):
     steps: dict[Name, Step] = Field(min_length=1)
 
 
+class InPort(Documented):
+    """Where cases come into a module: the step they begin at (or a port of a module inside), and what they are."""
+
+    at: str
+    carries: Names
+    optional: bool = False
+    """Nobody need come this way."""
+
+
+class OutPort(Documented):
+    """Where cases leave a module, and what they are; `otherwise` says where they go if nobody connects the port."""
+
+    carries: Name
+    otherwise: dict[Literal["lost", "done", "join"], Any] | None = None
+
+
+class Ports(Part):
+    """The ways into a module and out of it."""
+
+    in_: Annotated[dict[Name, InPort], Field(alias="in", min_length=1)]
+    out: dict[Name, OutPort] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
+class Parameter(Documented):
+    """A figure or a name that a module leaves open; without a default it must be given, `null` leaves its field out."""
+
+    default: Any = None
+    kind: Literal["any", "time", "money", "share", "number", "count", "law", "text", "yes or no", "team", "teams", "calendar"] = "any"
+
+
+class Needs(Part):
+    """What a module expects of the scenario: teams for its roles, and attributes."""
+
+    teams: dict[Mark, str] = {}
+    """role -> what it does; the team is given under `with`."""
+    attributes: dict[Mark, str] = {}
+
+
+class InnerModule(Documented):
+    """A module inside a module type."""
+
+    use: str
+    with_: Annotated[dict[Mark, Any], Field(alias="with")] = {}
+    connect: dict[Name, str | dict[Literal["lost", "done", "join", "out"], Any]] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
+class ModuleType(Documented):
+    """A sub-process as data: ports, parameters, steps. In steps "$name" stands for a parameter, {out: PORT} for a way out."""
+
+    description: str | None = None
+    ports: Ports
+    parameters: dict[Mark, Parameter] = {}
+    needs: Needs = Needs()
+    attributes: dict[Mark, Any] = {}
+    """Brought along, unless the scenario declares them itself."""
+    limits: dict[Name, Any] = {}
+    steps: dict[Name, dict[str, Any]] = {}
+    modules: dict[Name, InnerModule] = {}
+    invariants: tuple[str, ...] = ()
+
+
+class Expanded(Part):
+    """What a module was expanded from, and where its ports then led; written by `scenario.modules`."""
+
+    of: str
+    into: dict[Name, Name]
+
+
+class Module(InnerModule):
+    """A use of a module type: its steps stand in a stage and are called "MODULE › STEP"."""
+
+    stage: Name
+    expanded: Expanded | None = None
+
+
 class StandingCost(Documented):
     """Money spent whatever happens: a licence, a project."""
 
@@ -674,6 +753,10 @@ class Scenario(Part):
     limits: dict[Name, Limit] = {}
     channels: dict[Name, Channel] = Field(min_length=1)
     stages: dict[Name, Stage] = Field(min_length=1)
+    modules: dict[Name, Module] = {}
+    """Sub-processes that stand in the stages as steps (see `scenario.modules`)."""
+    module_types: dict[Name, dict[str, Any]] = {}
+    """Module types that the scenario brings itself."""
     invariants: Annotated[tuple[Annotated[str, StringConstraints(max_length=400)], ...], Field(max_length=200)] = ()
     """Rules that no way of any case may break, such as "approve before sign" (see `scenario.invariants`)."""
     costs: dict[Name, StandingCost] = {}
