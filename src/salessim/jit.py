@@ -139,7 +139,9 @@ def called(function: F) -> F:
 
 def spliced(function: F) -> F:
     """Copy into the caller before types are inferred: for helpers of one caller that take the engine's whole state."""
-    return cast(F, numba.njit(inline="always", **_OPTIONS)(function))
+    result = numba.njit(inline="always", **_OPTIONS)(function)
+    _INTERPRETABLE[id(result)] = result
+    return cast(F, result)
 
 
 class _Promises(ast.NodeTransformer):

@@ -25,7 +25,8 @@ from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
 from salessim.scenario.intensity import replay_ticks, slots
-from salessim.stages import Routes, Rules, Spawns, Steps
+from salessim.stages import Rare, Routes, Rules, Spawns, Steps
+from salessim.stages.formulas import Formulas
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
 from salessim.stages.verbs import DONE, JOIN, lost
 from salessim.streams import name_key
@@ -117,6 +118,8 @@ class Model(NamedTuple):
     """Everything the engines read."""
 
     rules: Rules
+    rare: Rare
+    formulas: Formulas
     sources: Sources
     segments: Segments
     needs: Needs
@@ -316,12 +319,10 @@ def build(scenario: Scenario) -> Network:
             **{f: _ints(spawns[f]) for f in Spawns._fields if f not in ("key", "share")},
         ),
         build_table(book.laws),
-        formulas,
-        extras,
     )
     first_step = [next((i for i, s in enumerate(steps) if name in scenario.steps[s].takes), -1) for name in limits]
     model = Model(
-        rules, sources, worth, needs, people,
+        rules, extras, formulas, sources, worth, needs, people,
         Places(
             len(teams), _ints([needs.area[i] if i >= 0 else -1 for i in first_step]),
             _ints([int(name in scenario.steps[s].gives_back) for s in steps for name in limits]),

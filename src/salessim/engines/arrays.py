@@ -87,7 +87,7 @@ def _state(
 ) -> c.State:
     model = network.model
     steps, teams = len(network.labels.steps), len(model.people.size)
-    width = model.rules.formulas.attributes
+    width = model.formulas.attributes
     sources, slots = len(model.sources.key), len(model.sources.slot_start)
     n = np.zeros(c.SCALARS, np.int64)
     n[[c.SEED, c.REPLICATION, c.NOW, c.CURRENT, c.AREA, c.ASKING]] = seed, replication, -1, -1, c.NOWHERE, -1
@@ -111,9 +111,9 @@ def _state(
         words=np.zeros((room, 5), np.uint64),
         visits=np.zeros((room, steps), np.int32),
         marks=np.zeros(2 * width * room),
-        held=np.full((room, model.rules.rare.limits), NEVER, np.int64),
-        since=ints(room, model.rules.rare.limits),
-        facts=np.zeros(facts_size(model.rules.formulas)),
+        held=np.full((room, model.rare.limits), NEVER, np.int64),
+        since=ints(room, model.rare.limits),
+        facts=np.zeros(facts_size(model.formulas)),
         free=np.arange(room - 1, -1, -1, dtype=np.int64),
         agenda=ints(3, 64 + sources),
         ready=ints(room),
@@ -133,7 +133,7 @@ def _state(
             duty=network.duty_at_start.copy(),
             settled=ints(steps),
             kept=ints(teams),
-            pick=ints(4 + model.rules.rare.limits),
+            pick=ints(4 + model.rare.limits),
         ),
         tally=np.zeros((steps, STEP_TALLIES)),
         team_tally=np.zeros((teams, TEAM_TALLIES)),

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from salessim.demand import attributes, case_key, cumulate, next_arrival
 from salessim.durations import ticks as whole_ticks
+from salessim.engines.further import decide_and_do, end_branch, give_places, release_batch
 from salessim.engines.machine import (
     AGENDA,
     AREA,
     ASKING,
     BORN,
-    BRANCH_NUMBER,
     CASE_ROWS,
     CASES,
     CHANNEL,
@@ -27,21 +27,19 @@ from salessim.engines.machine import (
     DELIVERED_AT,
     EDGE,
     ENABLED,
+    ENTER,
     EVERYWHERE,
-    FIELDS,
     FULL,
     HELD,
     KEEP_CASES,
     KEEP_LOG,
     LEAD,
-    LOST_BY,
     NOW,
     NOWHERE,
     NUMBER,
     ORDER,
     ORDERS,
     PARENT,
-    PENDING,
     PERSON,
     PHASE,
     READY_COUNT,
@@ -63,14 +61,13 @@ from salessim.engines.machine import (
     WAITED,
     WON_AT,
     State,
-    call,
+    allot,
     drop_first,
-    drop_head,
     end_waiting,
+    free_slot,
     give,
     grant,
     hand_over,
-    head,
     join,
     present,
     put,
@@ -78,7 +75,6 @@ from salessim.engines.machine import (
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
-    BEGUN,
     BUSY,
     ENTERED,
     FINISHED_VISITS,
@@ -99,7 +95,6 @@ from salessim.order import (
     GAVE_UP,
     HIGHEST_VALUE,
     LONGEST_IN_PROCESS,
-    MOST_BRANCHES,
     MOST_STALLED,
     NEWEST_FIRST,
     RANK_BITS,
@@ -107,20 +102,18 @@ from salessim.order import (
     SPAWNED,
 )  # fmt: skip
 from salessim.stages import attributes as marks
-from salessim.stages import decide, decide_fully, row_of
-from salessim.stages.formulas import COMMON, evaluate, rank_of
+from salessim.stages import decide
+from salessim.stages.formulas import evaluate, rank_of
 from salessim.stages.verbs import (
     ASK,
     DONE,
     EXIT,
+    FORK,
     FREE,
     GATHER,
     JOIN,
     LEAVE,
     MOVE,
-    PAUSE,
-    SET,
-    SKIP,
     SPAWN,
     START,
     WAIT,
@@ -134,8 +127,6 @@ _VISIT = int(Purpose.VISIT)
 # Why `advance` came back.
 HORIZON, AGENDA_FULL, SLOTS_FULL, QUEUE_FULL, LOG_FULL, CASES_FULL, STALLED_CASE, BREATH = range(8)
 
-ENTER = -1
-"""The phase of a case whose visit is about to begin: visits begin in one place, so that there is one copy of the code."""
 BREATH_STEPS = 2_000_000
 """Verbs between two returns to Python, where Ctrl-C and progress get their turn (some 0.1 s)."""
 
@@ -159,31 +150,6 @@ def enter(model: Model, state: State, slot, step):
     )
     if n[NOW] >= model.warm_up:
         state.tally[step, ENTERED] += 1.0
-
-
-@spliced
-def allot(state: State, key, goal, channel, segment, customer, value, cost):
-    """A free slot for a new case; it is not born yet."""
-    n, case = state.n, state.case
-    n[SLOTS_FREE] -= 1
-    slot = natural(state.free[natural(n[SLOTS_FREE])])
-    for f in range(FIELDS):
-        case[slot, f] = -1
-    case[slot, STEP] = goal
-    case[slot, CHANNEL] = channel
-    case[slot, SEGMENT] = segment
-    case[slot, CUSTOMER] = customer
-    case[slot, ORDER] = 0
-    case[slot, HELD] = 0
-    case[slot, STALLED] = 0
-    for limit in range(state.held.shape[1]):
-        state.held[slot, limit] = -1
-    state.words[slot, 0] = key
-    state.worth[slot, VALUE] = value
-    state.worth[slot, COST] = cost
-    for s in range(state.visits.shape[1]):
-        state.visits[slot, s] = 0
-    return slot
 
 
 @spliced
@@ -277,16 +243,6 @@ def end_case(state: State, slot, goal):
     free_slot(state, slot)
 
 
-@spliced
-def free_slot(state: State, slot):
-    """A case or branch is gone."""
-    n, case = state.n, state.case
-    case[slot, NUMBER] = -1
-    case[slot, ORDER] = 0
-    state.free[n[SLOTS_FREE]] = slot
-    n[SLOTS_FREE] += 1
-
-
 # --- verbs -----------------------------------------------------------------------------------------------------
 
 
@@ -302,7 +258,7 @@ def queue_key(model: Model, state: State, slot, step, order):
     elif discipline == LONGEST_IN_PROCESS:
         rank = case[slot, BORN]
     elif discipline == BY_FORMULA:
-        rank = rank_of(evaluate(model.rules.formulas, model.rules.rare.serve_first[step], state.facts))
+        rank = rank_of(evaluate(model.formulas, model.rare.serve_first[step], state.facts))
     return (needs.rank[step * model.rules.steps.segments + case[slot, SEGMENT]] << CLASS_BITS) | rank
 
 
@@ -416,133 +372,19 @@ def spawn(model: Model, state: State, slot, which, delay):
     )  # fmt: skip
     customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
     child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
-    width = rules.formulas.attributes
+    width = model.formulas.attributes
     if width > 0:
         marks.hand_down(
-            rules, which, segment, spawns.channel[which], value, (n[SEED], n[REPLICATION], key), state.facts,
-            state.marks, 2 * width * child, state.marks, 2 * width * slot,
+            rules.laws, model.rare, model.formulas, rules.steps.segments, which, segment, spawns.channel[which], value,
+            (n[SEED], n[REPLICATION], key), state.facts, state.marks, 2 * width * child, state.marks, 2 * width * slot,
         )  # fmt: skip
-    if rules.rare.passes[which] >= 0:
-        limit = rules.rare.passes[which]
+    if model.rare.passes[which] >= 0:
+        limit = model.rare.passes[which]
         state.held[child, limit], state.since[child, limit] = state.held[slot, limit], state.since[slot, limit]
         state.held[slot, limit] = -1
     if delay == 0 and case[slot, ENABLED] == n[NOW]:
         case[child, STALLED] = case[slot, STALLED] + 1
     put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
-
-
-@compiled
-def look_and_decide(model: Model, state: State, slot, step, phase):
-    """(verb, number, next phase, row) of a step that uses more than the plain mechanisms."""
-    n, case, words, rules, facts = state.n, state.case, state.words, model.rules, state.facts
-    who = (n[SEED], n[REPLICATION], words[slot, 0])
-    drawn = (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4])
-    now, visit, segment, waited = n[NOW], int(state.visits[slot, step]), case[slot, SEGMENT], case[slot, WAITED]
-    age, spent = now - case[slot, BORN], now - case[slot, ENABLED]
-    row = row_of(rules, step, case[slot, ENABLED], who)
-    for limit in range(state.held.shape[1]):
-        team = model.places.first_team + limit
-        facts[COMMON + limit] = float(model.people.size[team] - state.staff.count[team])
-    marks.look(
-        rules, model.hours, row, segment, case[slot, CHANNEL], visit, waited, age, spent, state.worth[slot, VALUE],
-        state.worth[slot, COST], state.queues.waiting[step], case[slot, BRANCH_NUMBER], case[slot, LOST_BY], drawn[3], now,
-        state.marks, 2 * rules.formulas.attributes * slot, facts,
-    )  # fmt: skip
-    verb, number, after = decide_fully(rules, phase, row, segment, visit, waited, age, now, who, drawn, facts)
-    return verb, number, after, row
-
-
-@compiled
-def give_places(model: Model, state: State, slot, step, leaves, regular):
-    """Give back the places of limits that end with this step, or all of them when the case leaves."""
-    n, places, given = state.n, model.places, 0
-    limits = state.held.shape[1]
-    for limit in range(limits):
-        place = state.held[slot, limit]
-        if place >= 0 and (leaves or (regular and places.back[step * limits + limit] == 1)):
-            give(model.people, state.staff, place)
-            since = max(state.since[slot, limit], model.warm_up)
-            if n[NOW] > since:
-                state.team_tally[places.first_team + limit, BUSY] += float(n[NOW] - since)
-            state.held[slot, limit] = -1
-            given += 1
-            n[AREA] = places.area[limit] if given == 1 else EVERYWHERE
-
-
-@compiled
-def release_batch(model: Model, state: State, step):
-    """The batch of a step is complete, or its time is over: all go on, first come first."""
-    n, case, queues = state.n, state.case, state.queues
-    while queues.waiting[step] > 0:
-        slot = head(queues, case, step)
-        drop_head(queues, step)
-        queues.waiting[step] -= 1
-        case[slot, ORDER] = 0
-        end_waiting(n, case, state.tally, model.warm_up, slot, step, BEGUN)
-        call(n, state.ready, slot)
-
-
-@compiled
-def gather(model: Model, state: State, slot, step):
-    """A case joins the batch of a step."""
-    n, case, queues, rare = state.n, state.case, state.queues, model.rules.rare
-    if n[NOW] >= model.warm_up:
-        state.tally[step, ASKED] += 1.0
-    n[ORDERS] += 1
-    order = n[ORDERS]
-    case[slot, ORDER] = order
-    join(queues, step, 0, order, slot)
-    if queues.waiting[step] >= rare.batch[step]:
-        release_batch(model, state, step)
-    elif queues.waiting[step] == 1 and rare.batch_wait[step] >= 0 and n[NOW] + rare.batch_wait[step] < model.horizon:
-        put(n, state.agenda, n[NOW] + rare.batch_wait[step], (GAVE_UP << RANK_BITS) | case[slot, TOKEN], (order << 22) | slot)
-
-
-@compiled
-def fork(model: Model, state: State, slot, step, row, count):
-    """A case splits; it wakes when all its branches have joined."""
-    n, case, rare = state.n, state.case, model.rules.rare
-    width = model.rules.formulas.attributes
-    case[slot, STARTED] = n[NOW]
-    case[slot, PENDING] = count
-    case[slot, LOST_BY] = 0
-    first = rare.first_branch[row]
-    several = rare.last_branch[row] - first > 1
-    for k in range(count):
-        key = child_key(state.words[slot, 0], model.rules.steps.key[row], MOST_BRANCHES * state.visits[slot, step] + k)
-        goal = rare.branch[first + k] if several else rare.branch[first]
-        branch = allot(state, key, goal, case[slot, CHANNEL], case[slot, SEGMENT], case[slot, CUSTOMER], state.worth[slot, VALUE], 0.0)
-        for field in (NUMBER, BORN, RESPONDED, WON_AT, DELIVERED_AT):
-            case[branch, field] = case[slot, field]
-        case[branch, TOKEN] = n[TOKENS]
-        n[TOKENS] += 1
-        case[branch, PARENT], case[branch, BRANCH_NUMBER] = slot, k
-        case[branch, STALLED] = case[slot, STALLED] + 1 if case[slot, ENABLED] == n[NOW] else 0
-        for a in range(width):
-            state.marks[2 * width * branch + a] = state.marks[2 * width * branch + width + a] = state.marks[2 * width * slot + a]
-        case[branch, PHASE] = ENTER
-        call(n, state.ready, branch)
-
-
-@compiled
-def end_branch(model: Model, state: State, slot, goal):
-    """A branch ends: what it changed is added to the case, which goes on when it was the last."""
-    n, case = state.n, state.case
-    parent = case[slot, PARENT]
-    width = model.rules.formulas.attributes
-    for a in range(width):
-        mine = 2 * width * slot + a
-        state.marks[2 * width * parent + a] += state.marks[mine] - state.marks[mine + width]
-    state.worth[parent, COST] += state.worth[slot, COST]
-    for field in (RESPONDED, WON_AT, DELIVERED_AT):
-        if case[parent, field] < 0:
-            case[parent, field] = case[slot, field]
-    if goal < DONE and goal != JOIN and case[parent, LOST_BY] == 0:
-        case[parent, LOST_BY] = goal
-    case[parent, PENDING] -= 1
-    if case[parent, PENDING] == 0:
-        call(n, state.ready, parent)
-    free_slot(state, slot)
 
 
 @spliced
@@ -566,11 +408,12 @@ def next_event(model: Model, state: State):
             n[SEED], n[REPLICATION], identity,
         )  # fmt: skip
         newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
-        width = model.rules.formulas.attributes
+        width = model.formulas.attributes
         if width > 0:
+            parent = -1 - newcomer  # nobody; not written as a number, which would be a type of its own
             marks.start(
-                model.rules, segment, s, value, (n[SEED], n[REPLICATION], identity), state.facts, state.marks,
-                2 * width * newcomer, state.marks, -1,
+                model.rules.laws, model.rare, model.formulas, model.rules.steps.segments, segment, s, value,
+                (n[SEED], n[REPLICATION], identity), state.facts, state.marks, 2 * width * newcomer, state.marks, parent,
             )  # fmt: skip
         bear(model, state, newcomer)
         source[s, 2] += 1
@@ -586,8 +429,8 @@ def next_event(model: Model, state: State):
         slot = natural(what & ((1 << 22) - 1))
         if case[slot, ORDER] == what >> 22:
             step = case[slot, STEP]
-            if model.rules.rare.batch[step] > 0:
-                release_batch(model, state, step)
+            if model.rare.batch[step] > 0:
+                release_batch(state.queues, n, case, state.ready, state.tally, model.warm_up, step)
                 return True
             case[slot, ORDER] = 0
             case[slot, PHASE] += 1
@@ -679,7 +522,7 @@ def advance(model: Model, state: State):
                 (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4]),
             )  # fmt: skip
         else:
-            verb, number, after, row = look_and_decide(model, state, slot, step, phase)
+            verb, number, after, row = decide_and_do(model, state, slot, step, phase)
         if verb == ASK:
             if state.queues.size[step] >= state.queues.room[step]:
                 n[FULL] = step
@@ -714,7 +557,10 @@ def advance(model: Model, state: State):
             regular = not ended_early(phase)
             end_visit(model, state, slot, step, number, regular)
             if state.held.shape[1] > 0:
-                give_places(model, state, slot, step, verb == EXIT, regular)
+                give_places(
+                    model.places, model.people, state.staff, n, state.held, state.since, state.team_tally, model.warm_up, slot, step,
+                    verb == EXIT, regular,
+                )  # fmt: skip
             if verb == MOVE:
                 look = True
                 case[slot, STALLED] = case[slot, STALLED] + 1 if case[slot, ENABLED] == n[NOW] else 0
@@ -726,33 +572,13 @@ def advance(model: Model, state: State):
             else:
                 n[CURRENT] = -1
                 if case[slot, PARENT] >= 0:
-                    end_branch(model, state, slot, number)
+                    end_branch(n, case, state.worth, state.marks, state.ready, state.free, slot, number)
                 else:
                     end_case(state, slot, number)
-        elif verb == SET:
-            case[slot, PHASE] = after
-            marks.change(
-                rules, row, state.visits[slot, step], (n[SEED], n[REPLICATION], words[slot, 0]), state.facts,
-                state.marks, 2 * rules.formulas.attributes * slot,
-            )  # fmt: skip
-        elif verb == SKIP:
-            case[slot, PHASE] = after
-            case[slot, SKIPPED] = 1
-        elif verb == PAUSE:
-            case[slot, PHASE] = after
-            if n[NOW] + number < model.horizon:
-                put(n, state.agenda, n[NOW] + number, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
-            n[CURRENT] = -1
         elif verb == GATHER:
-            if state.queues.size[step] >= state.queues.room[step]:
-                n[FULL] = step
-                return QUEUE_FULL
-            case[slot, PHASE] = after
-            gather(model, state, slot, step)
-            n[CURRENT] = -1
-        else:  # FORK
-            if n[SLOTS_FREE] < number:
-                return SLOTS_FULL
-            case[slot, PHASE] = after
-            fork(model, state, slot, step, row, number)
-            n[CURRENT] = -1
+            n[FULL] = step
+            return QUEUE_FULL
+        elif verb == FORK:
+            return SLOTS_FULL
+        else:
+            n[CURRENT] = -1  # it waits

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
 from salessim.hours import FOREVER
-from salessim.jit import compiled, inlined, natural
+from salessim.jit import compiled, inlined, natural, spliced
 from salessim.network import Needs, People
 from salessim.order import CLASS_BITS
 
@@ -25,6 +25,8 @@ from salessim.order import CLASS_BITS
 FIELDS = PERSON + 4
 VALUE, COST = 0, 1
 
+ENTER = -1
+"""The phase of a case whose visit is about to begin: visits begin in one place, so that there is one copy of the code."""
 EVERYWHERE, NOWHERE = -1, -2
 """What n[AREA] says beside the number of an area: where hands are to be dealt out before anything else."""
 
@@ -91,6 +93,44 @@ class State(NamedTuple):
     log_what: Any
     case_time: Any
     case_money: Any
+
+
+# --- cases -----------------------------------------------------------------------------------------------------
+
+
+@spliced
+def allot(state: State, key, goal, channel, segment, customer, value, cost):
+    """A free slot for a new case; it is not born yet."""
+    n, case = state.n, state.case
+    n[SLOTS_FREE] -= 1
+    slot = natural(state.free[natural(n[SLOTS_FREE])])
+    for f in range(FIELDS):
+        case[slot, f] = -1
+    case[slot, STEP] = goal
+    case[slot, CHANNEL] = channel
+    case[slot, SEGMENT] = segment
+    case[slot, CUSTOMER] = customer
+    case[slot, ORDER] = 0
+    case[slot, HELD] = 0
+    case[slot, STALLED] = 0
+    for limit in range(state.held.shape[1]):
+        state.held[slot, limit] = -1
+    state.words[slot, 0] = key
+    state.worth[slot, VALUE] = value
+    state.worth[slot, COST] = cost
+    for s in range(state.visits.shape[1]):
+        state.visits[slot, s] = 0
+    return slot
+
+
+@spliced
+def free_slot(state: State, slot):
+    """A case or branch is gone."""
+    n, case = state.n, state.case
+    case[slot, NUMBER] = -1
+    case[slot, ORDER] = 0
+    state.free[n[SLOTS_FREE]] = slot
+    n[SLOTS_FREE] += 1
 
 
 # --- agenda: a binary heap ordered by (time, key) -------------------------------------------------------------

@@ -141,8 +141,8 @@ class Reference:
         self.case_rows: list[tuple[int, ...]] = []
         self.money_rows: list[tuple[float, ...]] = []
         self.born = self.tokens = 0
-        self.facts = [0.0] * facts_size(network.model.rules.formulas)
-        self.width = network.model.rules.formulas.attributes
+        self.facts = [0.0] * facts_size(network.model.formulas)
+        self.width = network.model.formulas.attributes
 
     def run(self) -> Raw:
         """From time 0 to the horizon."""
@@ -203,7 +203,7 @@ class Reference:
                 if self.width:
                     case.marks = [0.0] * self.width
                     who = (self.seed, self.replication, key)
-                    _start(model.rules, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
+                    _start(model.rules.laws, model.rare, model.formulas, model.segments.size, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
                 self.bear(case)
             serial += 1
 
@@ -243,9 +243,9 @@ class Reference:
         if self.width:
             child.marks = [0.0] * self.width
             who = (self.seed, self.replication, key)
-            _hand_down(model.rules, which, segment, child.channel, value, who, self.facts, child.marks, 0, parent.marks, 0)
-        if model.rules.rare.passes[which] in parent.held:
-            child.held[model.rules.rare.passes[which]] = parent.held.pop(model.rules.rare.passes[which])
+            _hand_down(model.rules.laws, model.rare, model.formulas, model.segments.size, which, segment, child.channel, value, who, self.facts, child.marks, 0, parent.marks, 0)
+        if model.rare.passes[which] in parent.held:
+            child.held[model.rare.passes[which]] = parent.held.pop(model.rare.passes[which])
         self.on_their_way += 1
         self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child, on_its_way=True))
 
@@ -288,7 +288,7 @@ class Reference:
                         raise stalled(self.network, step)
                     self.spawn(case, rules.steps.first_spawn[row] + phase - LEAVE - 1, number)
                 elif verb == SET:
-                    _change(rules, row, visit, who, self.facts, case.marks, 0)
+                    _change(model.rare, model.formulas, row, visit, who, self.facts, case.marks, 0)
                 elif verb == SKIP:
                     case.skipped = True
                 elif verb == PAUSE:
@@ -316,25 +316,27 @@ class Reference:
     def look_and_decide(self, case: Case, phase: int, visit: int, who: Any, words: Any) -> tuple[int, int, int, int]:
         """(verb, number, next phase, row) of a step that uses more than the plain mechanisms."""
         model, now, facts = self.model, self.env._now, self.facts
-        row = _row_of(model.rules, case.step, case.enabled, who)
-        for limit in range(model.rules.rare.limits):
+        row = _row_of(model.rare, case.step, case.enabled, who)
+        for limit in range(model.rare.limits):
             team = model.places.first_team + limit
             facts[COMMON + limit] = float(model.people.size[team] - len(self.idle[team]))
         _look(
-            model.rules, model.hours, row, case.segment, case.channel, visit, case.waited, now - case.born, now - case.enabled,
+            model.rules.steps, model.formulas, model.hours, row, case.segment, case.channel, visit, case.waited, now - case.born, now - case.enabled,
             case.value, case.cost, self.waiting[case.step], case.branch, case.lost_by, words[3], now, case.marks, 0, facts,
         )  # fmt: skip
-        verb, number, after = _decide_fully(model.rules, phase, row, case.segment, visit, case.waited, now - case.born, now, who, words, facts)
+        verb, number, after = _decide_fully(
+            model.rules, model.rare, model.formulas, phase, row, case.segment, visit, case.waited, now - case.born, now, who, words, facts
+        )
         return verb, number, after, row
 
     def fork(self, case: Case, row: int, count: int) -> simpy.Event:
         """A case splits; it wakes when all its branches have joined."""
         rules, now = self.model.rules, self.env._now
         case.started, case.pending, case.lost_by = now, count, 0
-        first, last = rules.rare.first_branch[row], rules.rare.last_branch[row]
+        first, last = self.model.rare.first_branch[row], self.model.rare.last_branch[row]
         for k in range(count):
             key = child_key(case.key, rules.steps.key[row], MOST_BRANCHES * case.visits.get(case.step, 0) + k)
-            goal = rules.rare.branch[first + k if last - first > 1 else first]
+            goal = self.model.rare.branch[first + k if last - first > 1 else first]
             branch = Case(key, goal, case.channel, case.segment, case.customer, case.value, 0.0)
             branch.number, branch.born, branch.responded, branch.won, branch.delivered = case.number, case.born, case.responded, case.won, case.delivered
             branch.parent, branch.branch = case, k
@@ -361,7 +363,7 @@ class Reference:
 
     def gather(self, case: Case) -> simpy.Event:
         """A case joins the batch of its step."""
-        step, rare = case.step, self.model.rules.rare
+        step, rare = case.step, self.model.rare
         if self.env._now >= self.model.warm_up:
             self.tally[step][ASKED] += 1.0
         self.orders += 1
@@ -389,7 +391,7 @@ class Reference:
         """Give back the places of limits that end with this step, or all of them when the case leaves."""
         if not case.held:
             return
-        places, limits, now, areas = self.model.places, self.model.rules.rare.limits, self.env._now, []
+        places, limits, now, areas = self.model.places, self.model.rare.limits, self.env._now, []
         for limit in sorted(case.held):
             if leaves or (regular and places.back[case.step * limits + limit]):
                 place, since = case.held.pop(limit)
@@ -468,7 +470,7 @@ class Reference:
         elif discipline == LONGEST_IN_PROCESS:
             rank = case.born
         elif discipline == BY_FORMULA:
-            rank = rank_of(_evaluate(self.model.rules.formulas, self.model.rules.rare.serve_first[step], self.facts))
+            rank = rank_of(_evaluate(self.model.formulas, self.model.rare.serve_first[step], self.facts))
         return int(needs.rank[step * self.model.segments.size + case.segment] << CLASS_BITS) | rank
 
     def give_up(self, case: Case, order: int) -> None:

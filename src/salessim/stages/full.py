@@ -7,11 +7,12 @@ answers where both apply, which a test holds.
 from __future__ import annotations
 
 from salessim.durations import sample, ticks
-from salessim.jit import called
-from salessim.stages.competing import compete, own_time
-from salessim.stages.formulas import BRANCH_LOST, DEPTH, evaluate
+from salessim.jit import called, spliced
+from salessim.order import MOST_BRANCHES
+from salessim.stages.competing import first_end, own_time, reminded
+from salessim.stages.formulas import BRANCH_LOST, DEPTH, Formulas, evaluate
 from salessim.stages.onward import kept
-from salessim.stages.tables import Rules
+from salessim.stages.tables import Rare, Routes, Rules, Steps
 from salessim.stages.verbs import (
     ASK,
     ATTEMPTED,
@@ -44,9 +45,9 @@ _SPAWN, _ADHERENCE, _VERSION = int(Purpose.SPAWN), int(Purpose.ADHERENCE), int(P
 
 
 @called
-def row_of(rules: Rules, step: int, enabled: int, who) -> int:
+def row_of(rare: Rare, step: int, enabled: int, who) -> int:
     """The version of a step that a case meets whose visit began at a time: the last one that applies, or the step itself."""
-    rare, row = rules.rare, step
+    row = step
     for v in range(rare.first_version[step], rare.last_version[step]):
         if enabled >= rare.version_since[v]:
             share = rare.version_share[v]
@@ -56,21 +57,19 @@ def row_of(rules: Rules, step: int, enabled: int, who) -> int:
 
 
 @called
-def decide_fully(rules: Rules, phase, row, segment, visit, waited, age, now, who, words, facts):
+def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segment, visit, waited, age, now, who, words, facts):
     """As `stages.decide`, for any row; formulas look at `facts`, which the engine has brought up to date."""
-    steps, rare = rules.steps, rules.rare
-    if phase >= LEAVE:
-        return leave_fully(rules, phase, row, segment, visit, waited, age, who, words, facts)
+    steps = rules.steps
     cell = row * steps.segments + segment
+    alone = steps.staffed[row] == 0
     if phase == START:
+        silent = False
         if rare.adherence[cell] < 1.0 or rare.silent[row] > 0.0:
             drawn = block(who[0], who[1], who[2], steps.key[row], visit, _ADHERENCE)
-            follows, silent = uniform(drawn[0]) < rare.adherence[cell], uniform(drawn[1]) < rare.silent[row]
-            if not follows:
+            if uniform(drawn[0]) >= rare.adherence[cell]:
                 return SKIP, 0, LEAVE
-        else:
-            silent = False
-        if steps.staffed[row] == 1 and steps.automated[row] > 0.0 and uniform(words[3]) < steps.automated[row]:
+            silent = uniform(drawn[1]) < rare.silent[row]
+        if not alone and steps.automated[row] > 0.0 and uniform(words[3]) < steps.automated[row]:
             return WAIT, ticks(sample(rules.laws, steps.automated_time[row], words[0])), SETTING
         if rare.asks[row] == 1:
             if steps.patience[cell] < 0:
@@ -78,45 +77,40 @@ def decide_fully(rules: Rules, phase, row, segment, visit, waited, age, now, who
             if silent:
                 return ASK, -1, SILENT
             return ASK, ticks(sample(rules.laws, steps.patience[cell], words[2])), BEGIN
-        return begin_alone(rules, row, segment, visit, now, who, words, facts)
-    if phase == BEGIN:
-        if steps.staffed[row] == 0:
-            return begin_alone(rules, row, segment, visit, now, who, words, facts)
-        return WORK, own_time(rules, row, segment, words[0], facts), RELEASE
-    if phase == SILENT:
-        if waited > ticks(sample(rules.laws, steps.patience[cell], words[2])):
+        phase = BEGIN
+    if phase == BEGIN and alone:
+        if rare.last_branch[row] > rare.first_branch[row]:
+            count = rare.last_branch[row] - rare.first_branch[row]
+            if rare.count[row] >= 0:
+                count = int(min(max(evaluate(formulas, rare.count[row], facts), 1.0), MOST_BRANCHES - 1.0))
+            return FORK, count, JOINED
+        if rare.batch[row] > 0:
+            return GATHER, 0, GATHERED
+        if rare.last_post[row] > rare.first_post[row]:
+            return PAUSE, next_post(rare.post, rare.first_post[row], rare.last_post[row], now) - now, POSTED
+        phase = POSTED
+    if phase in (GATHERED, POSTED):
+        time = own_time(rules.laws, formulas, steps.time[cell], rare.factor[row], words[0], facts)
+        time, end = first_end(rules.laws, rare, row, visit, who, reminded(rare.remind_every[row], rare.remind_factor[row], rare.remind_most[row], time))
+        return WAIT, time, (SETTING if end < 0 else BROKEN - end)
+    if phase in (BEGIN, SILENT):
+        if phase == SILENT and waited > ticks(sample(rules.laws, steps.patience[cell], words[2])):
             return WORK, ticks(sample(rules.laws, rare.attempt[row], words[0])), ATTEMPTED
-        return WORK, own_time(rules, row, segment, words[0], facts), RELEASE
+        return WORK, own_time(rules.laws, formulas, steps.time[cell], rare.factor[row], words[0], facts), RELEASE
     if phase == RELEASE:
         return FREE, 0, SETTING
     if phase == ATTEMPTED:
         return FREE, 0, GAVE_UP_WAITING
-    if phase in (GATHERED, POSTED):
-        return compete(rules, row, segment, visit, who, words[0], facts)
+    if phase < SETTING and phase != JOINED:  # broken off, or nobody waits any more
+        goal = steps.gives_up[row] if phase >= START else rare.end_goal[rare.first_end[row] + BROKEN - phase]
+        return (MOVE if goal >= 0 else EXIT), goal, START
     if phase == JOINED and facts[BRANCH_LOST] != 0.0:
         return EXIT, int(facts[BRANCH_LOST]), START
-    if phase in (JOINED, SETTING):
+    if phase < LEAVE:
         if rare.last_effect[row] > rare.first_effect[row]:
             return SET, 0, LEAVE
-        return leave_fully(rules, LEAVE, row, segment, visit, waited, age, who, words, facts)
-    goal = steps.gives_up[row] if phase >= START else rare.end_goal[rare.first_end[row] + BROKEN - phase]
-    return (MOVE if goal >= 0 else EXIT), goal, START
-
-
-@called
-def begin_alone(rules: Rules, row, segment, visit, now, who, words, facts):
-    """A step at which nobody works begins: a split, a batch, a posting, or just time."""
-    rare = rules.rare
-    if rare.last_branch[row] > rare.first_branch[row]:
-        count = rare.last_branch[row] - rare.first_branch[row]
-        if rare.count[row] >= 0:
-            count = int(min(max(evaluate(rules.formulas, rare.count[row], facts), 1.0), 1000.0))
-        return FORK, count, JOINED
-    if rare.batch[row] > 0:
-        return GATHER, 0, GATHERED
-    if rare.last_post[row] > rare.first_post[row]:
-        return PAUSE, next_post(rare.post, rare.first_post[row], rare.last_post[row], now) - now, POSTED
-    return compete(rules, row, segment, visit, who, words[0], facts)
+        phase = LEAVE
+    return leave_fully(rules, rare, formulas, phase, row, segment, visit, waited, age, who, words, facts)
 
 
 @called
@@ -132,10 +126,10 @@ def next_post(post, first: int, last: int, now: int) -> int:
     return post[low]
 
 
-@called
-def leave_fully(rules: Rules, phase, row, segment, visit, waited, age, who, words, facts):
+@spliced
+def leave_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segment, visit, waited, age, who, words, facts):
     """The new cases and the way on, where either may depend on formulas; see `onward.leave`."""
-    steps, spawns, rare, formulas = rules.steps, rules.spawns, rules.rare, rules.formulas
+    steps, spawns = rules.steps, rules.spawns
     first = steps.first_spawn[row]
     for spawn in range(first + phase - LEAVE, steps.last_spawn[row]):
         share = spawns.share[spawn * steps.segments + segment]
@@ -147,18 +141,17 @@ def leave_fully(rules: Rules, phase, row, segment, visit, waited, age, who, word
             drawn = block(who[0], who[1], who[2], spawns.key[spawn], visit, _SPAWN)
             if uniform(drawn[0]) < share:
                 return SPAWN, ticks(sample(rules.laws, spawns.delay[spawn], drawn[1])), LEAVE + spawn - first + 1
-    goal = conditional_route(rules, row, segment, visit, waited, age, uniform(words[1]), facts)
+    goal = conditional_route(rules.routes, steps, rare, formulas, row, segment, visit, waited, age, uniform(words[1]), facts)
     return (MOVE if goal >= 0 else EXIT), goal, START
 
 
 @called
-def conditional_route(rules: Rules, row, segment, visit, waited, age, u, facts) -> int:
+def conditional_route(routes: Routes, steps: Steps, rare: Rare, formulas: Formulas, row, segment, visit, waited, age, u, facts) -> int:
     """The goal that the uniform picks; what closed, fading and conditional routes do not take falls to the rest.
 
     Each route keeps its place on the line from 0 to 1, so that a route that closes leaves the cases of the others where
     they were. Where that line is too short the open routes follow each other, in proportion if they exceed 1.
     """
-    steps, routes, rare, formulas = rules.steps, rules.routes, rules.rare, rules.formulas
     first, last, shares = steps.first_route[row], steps.last_route[row], formulas.stack + DEPTH
     places, total = 0.0, 0.0
     for r in range(first, last):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from salessim.stages.formulas import Formulas
-
 # NDArray for the compiled engine, list for the reference engine: see `network`.
 Table = Any
 
@@ -158,5 +156,3 @@ class Rules(NamedTuple):
     routes: Routes
     spawns: Spawns
     laws: Any
-    formulas: Formulas
-    rare: Rare
