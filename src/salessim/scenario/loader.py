@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from salessim.errors import ScenarioError
+from salessim.scenario import standard
 from salessim.scenario.checks import Misfit, Problem, nearest
 from salessim.scenario.modules import BETWEEN
 from salessim.scenario.paths import find, put, split
@@ -72,20 +73,20 @@ def parse(data: Any, positions: Positions | None = None, base: Path | None = Non
 
 def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
-    from salessim.scenario import invariants, modules
+    from salessim.scenario import handoffs, invariants, modules
     from salessim.scenario.checks import problems
     from salessim.scenario.model import Scenario
 
     if not isinstance(data, dict):
         return [Problem((), "this is not a scenario", "begin with 'name:', 'clock:', 'stages:' as in the examples")]
     try:
-        data = modules.expand(data, base)
+        data = handoffs.expand(modules.expand(data, base))
         scenario = Scenario.model_validate(with_dates(data, base))
     except ValidationError as wrong:
         return _told(wrong, data)
     except Misfit as wrong:
         return [wrong.found]
-    found = list(problems(scenario)) or list(invariants.problems(scenario))
+    found = list(problems(scenario)) or [*standard.problems(scenario), *invariants.problems(scenario)]
     return found or scenario
 
 
@@ -210,6 +211,11 @@ def _record(annotation: Any) -> Any:
         records = [a for a in map(_record, options) if hasattr(a, "model_fields") or typing.get_origin(a) in (dict, tuple)]
         return records[0] if records else options[0]
     return annotation
+
+
+def in_force(scenario: Scenario) -> Scenario:
+    """See `Scenario.in_force`."""
+    return parse(standard.standardised(scenario, to_data(scenario))) if standard.levels(scenario) else scenario
 
 
 def to_data(scenario: Scenario) -> dict[str, Any]:

@@ -134,8 +134,9 @@ class _Assembly:
         for name in sorted(set(self.modules) - set(fresh)):
             kind = self.types.find(self.modules[name].use, ("modules", name, "use"))
             for port, end in self.modules[name].connect.items():
-                if isinstance(end, str) and split(end, self.modules)[0] in fresh and port in kind.ports.out:
-                    self._goal(end, ("modules", name, "connect", port), own, kind.ports.out[port].carries)
+                to = end.get("to") if isinstance(end, dict) else end
+                if isinstance(to, str) and split(to, self.modules)[0] in fresh and port in kind.ports.out:
+                    self._goal(to, ("modules", name, "connect", port), own, kind.ports.out[port].carries)
         for name in fresh:
             stage = mapping(self.data.get("stages")).get(self.modules[name].stage)
             if not isinstance(stage, dict):
@@ -209,6 +210,9 @@ class _Assembly:
             end = connect.get(port, spec.otherwise)
             if end is None:
                 raise misfit(path, f"its port {port!r} leads nowhere", f"say under 'connect' where a case goes: {port}: STEP, or {port}: {{lost: reason}}")
+            if isinstance(end, dict) and isinstance(end.get("to"), str) and set(end) == {"to", "handoff"}:
+                found[port] = goal(end["to"], (*path, "connect", port), spec.carries) | {"handoff": end["handoff"]}
+                continue
             if isinstance(end, dict) and len(end) != 1:
                 raise misfit((*path, "connect", port), f"it leads to {len(end)} ends at once", "give one of 'lost', 'done' and 'join', or the name of a step")
             found[port] = goal(end, (*path, "connect", port), spec.carries) if isinstance(end, str) else dict(end)
@@ -355,6 +359,8 @@ def _lead_out(step: Data, ends: Mapping[str, Data], path: Path_) -> None:
     for at, part in parts(step):
         if "out" in part:
             end = _end(ends, str(part.pop("out")), (*path, *at, "out"))
+            if at[-2:-1] != ("then",):
+                end.pop("handoff", None)  # who gives up, and a case that is new, is handed over by nobody
             if at[-2:-1] == ("spawns",) and "to" not in end:
                 raise misfit((*path, *at), "a new case must come to a step, and this way out ends", "connect the port with a step")
             part |= end
