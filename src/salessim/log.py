@@ -27,7 +27,7 @@ FILE_NAMES = {"case": "case_id", "step": "activity", "person": "resource", "enab
 """What columns are called in files."""
 OUTCOMES = ("next", "gave up", "joined", "completed", "open")
 """What a case did after the visit; beside these, "lost: REASON". "open": it was still open when the log ended;
-"joined": a branch of the case came to its end."""
+"joined" and "branch lost: REASON": a branch of the case came to its end."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
 
 
@@ -88,8 +88,9 @@ class EventLog:
         count = int((order.cumcount() != f["visit"]).sum())
         if count:
             yield f"{count} visits are not numbered 0, 1, 2 ... by case and step"
-        leaving = f["outcome"].str.startswith(("lost", "completed", "open"))
-        count = int((leaving.groupby(f["case"]).sum() > 1).sum())
+        ends = f["outcome"].str.startswith(("lost", "completed")).groupby(f["case"]).sum()
+        still = (f["outcome"] == "open").groupby(f["case"]).any()  # several visits where a case has split
+        count = int(((ends + still) > 1).sum())
         if count:
             yield f"{count} cases end more than once"
 

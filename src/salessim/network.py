@@ -153,8 +153,8 @@ class Network:
     """Person-ticks on duty in the measured window, by team."""
     fixed_cost: float
     name: str
-    splits: bool
-    """Whether cases split into branches, so that visits of one case to one step overlap."""
+    branch_steps: frozenset[str]
+    """Steps inside branches, where visits of one case may overlap."""
 
 
 class _LawBook:
@@ -369,7 +369,7 @@ def build(scenario: Scenario) -> Network:
         on_duty=_floats([on_duty[i] * sizes[i] for i in range(len(teams))]),
         fixed_cost=_fixed_cost(scenario),
         name=scenario.name,
-        splits=any(step.parallel for step in scenario.steps.values()),
+        branch_steps=frozenset(_onward(scenario, {b for step in scenario.steps.values() for b in step.parallel or ()})),
     )
 
 

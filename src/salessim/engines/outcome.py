@@ -139,7 +139,8 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     outcome[goal == JOIN] = "joined"
     outcome[goal == STILL_OPEN] = "open"
     left = (goal < DONE) & (goal > JOIN)
-    outcome[left] = np.array([f"lost: {r}" for r in labels.reasons], dtype=object)[-2 - goal[left]]
+    branch = np.array([s in network.branch_steps for s in labels.steps], dtype=object)[step]
+    outcome[left] = np.where(branch[left], "branch lost: ", "lost: ") + np.array(labels.reasons, dtype=object)[-2 - goal[left]]
     cost = np.where((time[:, 1] == NEVER) | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
     cost = cost + pay * _work_of(network, time, what, people)
     zone = network.time_zone
@@ -155,7 +156,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
             "customer": cases.customer[number],
             "stage": stages[np.array(labels.stage_of)[step]],
             "step": steps[step],
-            "visit": _numbered(number, step) if network.splits else what[:, 2].astype(np.int64),
+            "visit": _numbered(number, step) if network.branch_steps else what[:, 2].astype(np.int64),
             "team": team,
             "person": crew,
             "enabled": dates(time[:, 0]),
@@ -192,9 +193,9 @@ def _numbered(number: Any, step: Any) -> Any:
 def _named_people(network: Network) -> Any:
     people = network.model.people
     return np.array(
-        [f"{network.labels.teams[t]}-{i - people.first_person[t] + 1}" for i, t in enumerate(people.team_of)] + [""],
+        [f"{name}-{i + 1}" for name, size in zip(network.labels.teams, people.size, strict=False) for i in range(size)] + [""],
         dtype=object,
-    )
+    )  # the places of limits, which stand behind the people, are never asked for
 
 
 def _work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
