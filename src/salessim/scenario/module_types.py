@@ -21,6 +21,21 @@ def library() -> dict[str, ModuleType]:
     return {path.stem: read_file(path) for path in sorted(LIBRARY.glob("*.yaml"))}
 
 
+def find_type(use: str | Path, base: Path | None = None) -> tuple[str, ModuleType]:
+    """The module type of a name of the library, or in a file.
+
+    Raises:
+        ScenarioError: there is none.
+    """
+    if isinstance(use, Path) or use.endswith((".yaml", ".yml")):
+        path = (base or Path()) / use
+        return path.stem, read_file(path)
+    known = library()
+    if use not in known:
+        raise ScenarioError(f"module {use!r}", "there is no such module type in the library", nearest(use, known))
+    return use, known[use]
+
+
 def read_file(path: Path) -> ModuleType:
     """The module type in a file.
 

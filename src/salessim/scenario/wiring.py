@@ -48,6 +48,8 @@ def filled(value: Any, values: Mapping[str, Any], where: Path_) -> Any:
     """A value with "$name" replaced by parameters; fields that become null are left out."""
     if isinstance(value, dict):
         pairs = {k: filled(v, values, (*where, k)) for k, v in value.items()}
+        if isinstance(pairs.get("unless"), list):  # an end that never comes is none
+            pairs["unless"] = [end for end in pairs["unless"] if not isinstance(end, dict) or "after" in end]
         return {k: v for k, v in pairs.items() if v is not None or value[k] is None}
     if isinstance(value, list | tuple):
         return [one for v in value if (one := filled(v, values, where)) is not None or v is None]
