@@ -283,6 +283,7 @@ def build(scenario: Scenario) -> Network:
     Raises:
         ScenarioError: where the paragraphs do not fit together (calendars without time, people who never meet).
     """
+    scenario = scenario.in_force
     clock = scenario.clock
     steps, teams, limits = sorted(scenario.steps), sorted(scenario.teams), sorted(scenario.limits)
     segments, channels = sorted(scenario.segments), sorted(scenario.channels)

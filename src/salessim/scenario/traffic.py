@@ -53,6 +53,7 @@ def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
     Raises:
         ScenarioError: a case never leaves (refused when a scenario is loaded, as far as limits can be followed).
     """
+    scenario = scenario.in_force
     limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
     most = {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
     return _visits(scenario, entry, segment, most) or _visits(scenario, entry, segment, {}) or {}
@@ -132,6 +133,7 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     Spawned cases that would come after the horizon are counted too: the long-run rate. Where cases bring as many
     further cases as themselves, or more, there is no such rate; then those are counted that come before the horizon.
     """
+    scenario = scenario.in_force
     from salessim.scenario.model import share_in
 
     entries = arrival_rates(scenario)
@@ -208,6 +210,7 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
     """
     from salessim.network import roles_of
 
+    scenario = scenario.in_force
     clock = scenario.clock
     flow = throughput(scenario)
     teams = sorted(scenario.teams)
