@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 import re
 from collections import Counter
 from pathlib import Path
@@ -366,6 +367,57 @@ def test_a_rule_that_is_proved_is_never_broken_in_a_run(chunk: int) -> None:
                         answers[kind, proved] += 1
                         assert not proved or kept_in(log, rule), (seed, str(rule))
     assert all(answers[kind, proved] > 10 for kind in ("before", "never after", "leads to") for proved in (True, False)), answers
+
+
+def reached(edges: dict[str, set[str]], starts: set[str], without: str = "") -> set[str]:
+    """What can be reached in a graph, by the plainest search there is."""
+    found: set[str] = set()
+    todo = [s for s in starts if s != without]
+    while todo:
+        at = todo.pop()
+        if at not in found:
+            found.add(at)
+            todo += [n for n in edges[at] if n != without]
+    return found
+
+
+def agree_on(seeds: range) -> None:
+    """On plain graphs each rule is a question of reachability, which a search of ten lines answers."""
+    names = ["a", "b", "c", "d", "e", "f"]
+    for seed in seeds:
+        rng = random.Random(seed)
+        edges = {n: {m for m in names if rng.random() < 0.3} for n in names}
+        leaves = {n for n in names if rng.random() < 0.4 or not edges[n]} | {rng.choice(names)}
+        steps = {n: auto(*[{"to": m, "share": 0.01} for m in sorted(edges[n])], {"lost": "x", "share": 0.01 if n in leaves else 0}, {"to": min(edges[n])} if edges[n] and n not in leaves else {"lost": "y"}) for n in names}
+        try:
+            scenario = Scenario.parse(process(steps, "a"))
+        except ScenarioError:
+            continue  # a process without a way out is refused before any rule is asked
+        one, two = rng.sample(names, 2)
+        there = reached(edges, {"a"})
+        later = reached(edges, edges[one]) if one in there else set()
+        wanted = {
+            "before": two in reached(edges, {"a"}, without=one),
+            "never after": two in later,
+            "leads to": one in there and bool(({one} & leaves) | (reached(edges, edges[one], without=two) & leaves)),
+            "before every": two in reached(edges, {"a"}, without=one) or (two in there and two in reached(edges, edges[two], without=one)),
+        }
+        for kind, breaks in wanted.items():
+            found = broken(scenario, Invariant(kind, one, two))  # type: ignore[arg-type]
+            assert (found is not None) == breaks, (seed, kind, one, two)
+            if found is not None:  # the way exists
+                assert found.steps[0] == "a"
+                assert all(y in edges[x] for x, y in zip(found.steps, found.steps[1:]))
+
+
+def test_the_check_agrees_with_plain_reachability_on_random_graphs() -> None:
+    agree_on(range(600))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(10))
+def test_the_check_agrees_with_plain_reachability_on_100000_graphs(chunk: int) -> None:
+    agree_on(range(10_000 * chunk, 10_000 * (chunk + 1)))
 
 
 # --- designs ------------------------------------------------------------------------------------------------------

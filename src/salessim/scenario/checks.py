@@ -563,6 +563,8 @@ def _levers(scenario: Scenario) -> Iterator[Problem]:
                 yield Problem((*path, "merge"), f"{step!r} is a core step, which no lever may touch", "choose flexible steps")
         if lever.add_staff is not None and lever.add_staff not in scenario.teams:
             yield Problem((*path, "add_staff"), f"there is no team {lever.add_staff!r}", nearest(lever.add_staff, scenario.teams))
+        if lever.swap is not None and lever.swap.module not in scenario.modules:
+            yield Problem((*path, "swap", "module"), f"there is no module {lever.swap.module!r}", nearest(lever.swap.module, scenario.modules))
         if lever.field is not None:
             yield from _lever_field(scenario, name, lever)
     sets: dict[str, str] = {}

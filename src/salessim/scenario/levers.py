@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import ScenarioError
-from salessim.scenario import ranges, surgery
+from salessim.scenario import modules, ranges, surgery
 from salessim.scenario.checks import Problem, nearest, reachable, roles_of_step
 from salessim.scenario.loader import parse, to_data
 from salessim.scenario.model import Lever
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
 Setting = Any
-_ORDER = ("field", "automate", "add_staff", "merge", "remove")
+_ORDER = ("field", "automate", "add_staff", "merge", "remove", "swap")
 """Levers are pulled in this order, whatever their names: numbers first, then the shape of the process."""
 
 
@@ -146,7 +146,8 @@ def _check_together(scenario: Scenario, pulled: Mapping[str, Lever]) -> None:
     """A step that is removed or merged is nobody else's to change."""
     owner: dict[str, str] = {}
     for name, lever in pulled.items():
-        for step in filter(None, (lever.remove, *(lever.merge or ()))):
+        swapped = modules.steps_of(scenario, lever.swap.module) if lever.swap else ()
+        for step in filter(None, (lever.remove, *(lever.merge or ()), *swapped)):
             if step in owner:
                 raise ScenarioError(f"levers {owner[step]!r} and {name!r}", f"both take step {step!r} away", "pull one of them only")
             owner[step] = name
@@ -181,6 +182,8 @@ def _pull(scenario: Scenario, data: dict[str, Any], lever: Lever, setting: Setti
     elif lever.merge is not None:
         assert lever.time is not None
         surgery.merge(data, *lever.merge, lever.time.model_dump(mode="json"))
+    elif lever.swap is not None:
+        modules.swap(data, lever.swap.module, lever.swap.for_, lever.swap.with_, lever.swap.connect)
     return 1
 
 
@@ -212,6 +215,8 @@ def in_words(scenario: Scenario, settings: Mapping[str, Setting]) -> list[str]:
             result.append(f"automate {lever.automate!r} ({100 * lever.share:.0f} % of visits)")
         elif lever.remove is not None:
             result.append(f"remove {lever.remove!r}")
+        elif lever.swap is not None:
+            result.append(f"swap module {lever.swap.module!r} for {lever.swap.for_!r}")
         elif lever.merge is not None:
             result.append(f"merge {lever.merge[0]!r} and {lever.merge[1]!r}")
         else:

@@ -718,10 +718,21 @@ class StandingCost(Documented):
     one_off: Money | None = None
 
 
+class Swap(Part):
+    """Another module type for a module; parameters and connections that both types know stay."""
+
+    module: Name
+    for_: Annotated[str, Field(alias="for")]
+    with_: Annotated[dict[Mark, Any], Field(alias="with")] = {}
+    connect: dict[Name, Any] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
 class Lever(Documented):
     """One thing that may be changed, with what it costs: a field of the scenario, or a named improvement.
 
-    Exactly one of `field` (with `integer`, `choice` or `range`), `automate`, `remove`, `merge`, `add_staff`.
+    Exactly one of `field` (with `integer`, `choice` or `range`), `automate`, `remove`, `merge`, `add_staff`, `swap`.
     """
 
     field: str | None = None
@@ -736,23 +747,24 @@ class Lever(Documented):
     merge: tuple[Name, Name] | None = None
     add_staff: Name | None = None
     up_to: Annotated[int, Field(ge=1, le=1000)] = 1
+    swap: Swap | None = None
     running_cost: CostRate | None = None
     one_off_cost: Money | None = None
 
     @property
-    def kind(self) -> Literal["field", "automate", "remove", "merge", "add_staff"]:
-        """Which of the five forms this lever has."""
-        kinds: tuple[Literal["field", "automate", "remove", "merge", "add_staff"], ...] = (
-            "field", "automate", "remove", "merge", "add_staff",
+    def kind(self) -> Literal["field", "automate", "remove", "merge", "add_staff", "swap"]:
+        """Which of the six forms this lever has."""
+        kinds: tuple[Literal["field", "automate", "remove", "merge", "add_staff", "swap"], ...] = (
+            "field", "automate", "remove", "merge", "add_staff", "swap",
         )  # fmt: skip
         return next(k for k in kinds if getattr(self, k) is not None)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        forms = [k for k in ("field", "automate", "remove", "merge", "add_staff") if getattr(self, k) is not None]
+        forms = [k for k in ("field", "automate", "remove", "merge", "add_staff", "swap") if getattr(self, k) is not None]
         if len(forms) != 1:
             raise ValueError(
-                "a lever has exactly one of 'field', 'automate', 'remove', 'merge' and 'add_staff', not "
+                "a lever has exactly one of 'field', 'automate', 'remove', 'merge', 'add_staff' and 'swap', not "
                 f"{' and '.join(forms) or 'none'}; keep one"
             )
         domains = [d for d in ("integer", "choice", "range") if getattr(self, d) is not None]

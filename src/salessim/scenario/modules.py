@@ -18,7 +18,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from salessim.scenario.checks import nearest
+from salessim.errors import ScenarioError
+from salessim.scenario.checks import Misfit, nearest
 from salessim.scenario.invariants import read
 from salessim.scenario.model import ALWAYS, Module, ModuleType
 from salessim.scenario.module_types import Types
@@ -49,6 +50,10 @@ def expand(data: Data, base: Path | None) -> Data:
     data = copy.deepcopy(data)
     types = Types(data, base)
     types.inline_files()
+    for name, lever in mapping(data.get("levers")).items():
+        other = mapping(mapping(lever).get("swap")).get("for")
+        if isinstance(other, str):
+            types.find(other, ("levers", name, "swap", "for"))
     fresh = [name for name in sorted(declared) if declared[name].expanded is None or declared[name].expanded.of != _digest(data, name)]  # type: ignore[union-attr]
     if not fresh:
         return data
@@ -65,7 +70,10 @@ def swap(data: Data, name: str, use: str, with_: Mapping[str, Any], connect: Map
     Raises:
         ScenarioError: there is no such type, or it has no such parameter or port.
     """
-    kind = Types(data, None).find(use, ("modules", name, "use"))
+    try:
+        kind = Types(data, None).find(use, ("modules", name, "use"))
+    except Misfit as wrong:
+        raise ScenarioError(f"swap module {name!r}", wrong.found.problem, wrong.found.remedy) from None
     module = data["modules"][name]
     known = {*kind.parameters, *kind.needs.teams}
     module["use"] = use
