@@ -9,7 +9,8 @@ implementation gives two answers. So the order is part of the model, and both en
 2. What happens at once (a grant, the answer to giving up) waits in one first-in-first-out list, which is emptied
    before the next agenda event. A case that asks and is granted people there and then goes on without joining it.
 3. A case that frees its people goes on first; those who are granted them follow in the order of the grants.
-4. All calendars of a tick turn before anybody is dispatched; then one pass goes over every queue, best head first.
+4. All calendars of a tick turn before anybody is dispatched, then people leave and come by their numbers; then one
+   pass goes over every queue, best head first. Who is to leave and has work in hand leaves when that is done.
 """
 
 from enum import IntEnum
@@ -38,6 +39,9 @@ CLASS_MASK = (1 << CLASS_BITS) - 1
 # Disciplines, as numbers in the tables.
 BY_PRIORITY, FIRST_COME, NEWEST_FIRST, HIGHEST_VALUE, LONGEST_IN_PROCESS, BY_FORMULA = range(6)
 DISCIPLINES = ("priority", "first_come", "newest_first", "highest_value", "longest_in_process")
+
+# What happens to a person at an event of rank SHIFT, where a calendar closes (0) or opens (1).
+AWAY, BACK, NEWCOMER = range(3)
 
 # Bounds of both engines, each with a clear error.
 MOST_STALLED = 10_000

@@ -102,7 +102,11 @@ class Totals(NamedTuple):
     overtime: Floats
     """Person-us worked outside the calendar (per team)."""
     on_duty: Floats
-    """Person-us on shift (per team)."""
+    """Person-us on shift and there for cases (per team)."""
+    absent: Floats
+    """Person-us on shift for which people were away or places empty (per team)."""
+    in_meetings: Floats
+    """Person-us on shift in meetings and courses (per team)."""
     held: Floats
     """Places taken integrated over time, in place-us (per limit)."""
 

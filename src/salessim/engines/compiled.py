@@ -69,9 +69,12 @@ from salessim.engines.machine import (
     grant,
     hand_over,
     join,
+    leaves,
+    own_pace,
     present,
     put,
     settle,
+    turn,
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
@@ -312,7 +315,9 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
     n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
     factor = needs.factor[natural(case[slot, LEAD])]
-    time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
+    time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
+    if factor < 0.0:
+        time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, case[slot, PERSON], now, float(time)))
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
@@ -350,12 +355,13 @@ def free_people(model: Model, state: State, slot, step):
     area = needs.area[step]
     if needs.linked[natural(area)] != 0:
         for r in range(case[slot, HELD]):
-            give(people, staff, case[slot, PERSON + r])
+            give(people, staff, n, case[slot, PERSON + r])
         n[AREA] = area
     else:
         person = natural(case[slot, PERSON])
         team = natural(people.team_of[person])
-        hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
+        if people.changing[team] == 0 or not leaves(people, staff, n, person, team):
+            hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
     case[slot, HELD] = 0
 
 
@@ -440,7 +446,10 @@ def next_event(model: Model, state: State):
         shifts = model.shifts
         i = n[EDGE]
         while i < shifts.time.shape[0] and shifts.time[i] == time:
-            state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
+            if shifts.calendar[i] >= 0:
+                state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
+            else:
+                turn(model.people, state.staff, shifts, i, time)
             i += 1
         n[EDGE] = i
         if i < shifts.time.shape[0]:

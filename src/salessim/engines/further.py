@@ -204,7 +204,7 @@ def give_places(places: Places, people: People, staff: Staff, n, held, since, te
     for limit in range(limits):
         place = held[slot, limit]
         if place >= 0 and (leaves or (regular and places.back[step * limits + limit] == 1)):
-            give(people, staff, place)
+            give(people, staff, n, place)
             start = max(since[slot, limit], warm_up)
             if n[NOW] > start:
                 team_tally[places.first_team + limit, BUSY] += float(n[NOW] - start)

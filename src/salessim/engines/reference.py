@@ -41,6 +41,7 @@ from salessim.jit import interpreted
 from salessim.network import DELIVERED, RESPONSE, WON, Network
 from salessim.order import (
     ARRIVED,
+    AWAY,
     BY_FORMULA,
     CLASS_BITS,
     CLASS_MASK,
@@ -51,14 +52,17 @@ from salessim.order import (
     MOST_BRANCHES,
     MOST_OPEN,
     MOST_STALLED,
+    NEWCOMER,
     NEWEST_FIRST,
     RANK_BITS,
     RETURNED,
     SHIFT,
     SPAWNED,
 )
+from salessim.pace import paced
 from salessim.rare import facts_size
 from salessim.records import NEVER
+from salessim.staff import drawn, experience, no_roster
 from salessim.stages import attributes as marks
 from salessim.stages import decide, decide_fully, row_of
 from salessim.stages.formulas import COMMON, evaluate, rank_of
@@ -87,6 +91,7 @@ _mix_at, _finds_customer = interpreted(mix_at), interpreted(finds_customer)
 _copy_after, _returns_after = interpreted(copy_after), interpreted(returns_after)
 _next_arrival, _attributes, _case_key = interpreted(next_arrival), interpreted(attributes), interpreted(case_key)
 _cumulate = interpreted(cumulate)
+_paced = interpreted(paced)
 _decide_fully, _row_of, _evaluate = interpreted(decide_fully), interpreted(row_of), interpreted(evaluate)
 _look, _start = interpreted(marks.look), interpreted(marks.start)
 _change, _hand_down = interpreted(marks.change), interpreted(marks.hand_down)
@@ -124,11 +129,18 @@ class Reference:
     """One run of a network."""
 
     def __init__(self, network: Network, seed: int, replication: int, log: bool) -> None:
+        network = drawn(network, seed, replication)
         self.network, self.seed, self.replication, self.keep_log = network, seed, replication, log
         self.model = model = _as_lists(network.model)
         self.env = simpy.Environment(initial_time=0)
         people, needs = model.people, model.needs
-        self.idle = [deque(range(first, first + size)) for first, size in zip(people.first_person, people.size, strict=True)]
+        roster = network.roster or no_roster(network)
+        self.out, self.joined, self.left, self.jobs = (x.tolist() for x in (roster.out, roster.joined, roster.left, experience(network)))
+        self.spell = [NEVER] * len(self.out)
+        self.dropped = [self.out[self.person(place)] for place in range(len(self.out))]
+        self.idle = [
+            deque(p for p in range(first, first + size) if not self.dropped[p]) for first, size in zip(people.first_person, people.size, strict=True)
+        ]
         self.duty = network.duty_at_start.tolist()
         self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in needs.area]
         self.waiting = [0] * len(self.queues)
@@ -176,12 +188,15 @@ class Reference:
         self.env.schedule(event, _URGENT)
 
     def shifts(self) -> Generator[simpy.Event, None, None]:
-        """Calendars turn; all of one tick before anybody is dispatched."""
-        times, calendars, opens = self.model.shifts
+        """Calendars turn, then people go and come; all of one tick before anybody is dispatched."""
+        times, calendars, opens, spells = self.model.shifts
         for i, time in enumerate(times):
             if i == 0 or time != times[i - 1]:
                 yield self.at(time, SHIFT, 0)
-            self.duty[calendars[i]] = opens[i]
+            if calendars[i] >= 0:
+                self.duty[calendars[i]] = opens[i]
+            else:
+                self.turn(-1 - calendars[i], opens[i], spells[i])
             if i + 1 == len(times) or times[i + 1] != time:
                 self.settle(self.staffed)
 
@@ -594,7 +609,7 @@ class Reference:
         first, combination, people = needs.first_role[case.step], needs.first_combination[case.step], []
         for r, entry in enumerate(crew):
             team = roles[r][entry][0]
-            place = self.idle[team].popleft()
+            place = self.take(team)
             if r < needs.people[case.step]:
                 people.append(place)
                 combination += needs.stride[first + r] * entry
@@ -620,7 +635,9 @@ class Reference:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
         model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
         factor, calendar = case.pace
-        time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
+        time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
+        if factor < 0.0:
+            time = whole_ticks(self.own_pace(case.crew[0], float(time)))
         end = _finish(hours, calendar, now, time)
         case.started = now
         if case.responded == NEVER and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
@@ -642,9 +659,72 @@ class Reference:
 
     def free(self, case: Case) -> None:
         """Hand the people back and dispatch at once; the case itself goes on first."""
-        for person in case.crew:
-            self.idle[self.model.people.team_of[person]].append(person)
+        for place in case.crew:
+            self.give(place)
         self.settle(self.in_area[self.model.needs.area[case.step]])
+
+    def person(self, place: int) -> int:
+        """Whose place it is: the number of the first of his or her places."""
+        people = self.model.people
+        first, seats = people.first_person[people.team_of[place]], people.seats[people.team_of[place]]
+        return int(first + (place - first) % seats)
+
+    def take(self, team: int) -> int:
+        """Who has been idle longest; of those who do several cases at once, who has fewest."""
+        idle = self.idle[team]
+        if self.model.people.size[team] == self.model.people.seats[team]:
+            return idle.popleft()
+        place = max(idle, key=lambda p: sum(other in idle for other in self.places(self.person(p))))  # the first of equals
+        idle.remove(place)
+        return place
+
+    def give(self, place: int) -> None:
+        """Somebody came free: idle, or gone if this was the last work in hand of one who is to leave."""
+        team, person = self.model.people.team_of[place], self.person(place)
+        if self.out[person]:
+            self.dropped[place] = 1
+            self.note_leaving(person)
+        else:
+            self.idle[team].append(place)
+
+    def turn(self, person: int, what: int, spell: int) -> None:
+        """A person goes, unless work is in hand, or comes."""
+        team = self.model.people.team_of[person]
+        idle = self.idle[team]
+        if what == AWAY:
+            self.out[person], self.spell[person] = 1, spell
+            for place in self.places(person):
+                if place in idle:
+                    idle.remove(place)
+                    self.dropped[place] = 1
+            self.note_leaving(person)
+            return
+        self.out[person] = 0
+        if what == NEWCOMER:
+            self.joined[person], self.jobs[person] = self.env._now, 0.0
+        for place in self.places(person):
+            if self.dropped[place]:
+                self.dropped[place] = 0
+                idle.append(place)
+
+    def places(self, person: int) -> range:
+        """One for each case that a person can have at once."""
+        people, team = self.model.people, self.model.people.team_of[person]
+        return range(person, people.first_person[team] + people.size[team], people.seats[team])
+
+    def note_leaving(self, person: int) -> None:
+        """Write down when a spell really began: with the last work in hand done."""
+        if all(self.dropped[place] for place in self.places(person)):
+            self.left[self.spell[person]] = self.env._now
+
+    def own_pace(self, place: int, work: float) -> float:
+        """The ticks that a piece of work takes the person who leads it, who has one job more behind him or her."""
+        people, person = self.model.people, self.person(place)
+        team = people.team_of[place]
+        waiting = sum(self.waiting[s] for s in people.serves[people.first_serves[team] : people.last_serves[team]])
+        at_once = sum(p not in self.idle[team] and not self.dropped[p] for p in self.places(person))
+        self.jobs[person] += 1.0
+        return _paced(self.model.paces, team, work, self.env._now, self.joined[person], self.jobs[person] - 1.0, at_once, waiting / people.seats[team])
 
     # --- the end ----------------------------------------------------------------------------------------------
 
@@ -667,6 +747,7 @@ class Reference:
         return Raw(
             rows[:, :3], rows[:, 3:].astype(np.int32), np.array(self.case_rows, dtype=np.int64).reshape(-1, 11),
             np.array(self.money_rows, dtype=np.float64).reshape(-1, 2 + self.width), tally, team_tally, self.born,
+            np.array(self.left, np.int64),
         )  # fmt: skip
 
 

@@ -300,8 +300,15 @@ def _people(scenario: Scenario) -> Iterator[Problem]:
             continue
         for role in roles_of_step(step):
             able = role.by or tuple(t for t, team in scenario.teams.items() if role.skill in team.skills)
-            if able and all(t in scenario.teams and scenario.teams[t].size == 0 for t in able):
+            if able and all(t in scenario.teams and scenario.teams[t].people == 0 for t in able):
                 yield Problem(_at(scenario, name), f"nobody is in {' or '.join(able)}", "give the team a size above 0")
+            several = [t for t in able if step.together_with and t in scenario.teams and scenario.teams[t].concurrency > 1]
+            if several:
+                yield Problem(
+                    (*_at(scenario, name), "together_with"), f"people of {several[0]!r} do several cases at once, so a step cannot need them together with others",
+                    "set the team's concurrency to 1, or let another team do this step",
+                )  # fmt: skip
+                break
 
 
 def _formulas(scenario: Scenario) -> Iterator[Problem]:
@@ -472,6 +479,15 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
 
     for name, team in scenario.teams.items():
         yield from same(("teams", name, "cost"), team.cost)
+        if team.absence is not None:
+            yield from kind(("teams", name, "absence", "spell"), team.absence.spell, "time", "3 days")
+        if team.attrition is not None:
+            yield from kind(("teams", name, "attrition", "tenure"), team.attrition.tenure, "time", "3 years")
+            yield from kind(("teams", name, "attrition", "hiring"), team.attrition.hiring, "time", "3 months")
+    for name, calendar in scenario.calendars.items():
+        if calendar.outages is not None:
+            yield from kind(("calendars", name, "outages", "between"), calendar.outages.between, "time", "30 days")
+            yield from kind(("calendars", name, "outages", "repair"), calendar.outages.repair, "time", "4 h")
     for name, channel in scenario.channels.items():
         yield from same(("channels", name, "cost"), channel.cost)
         if channel.duplicates is not None:

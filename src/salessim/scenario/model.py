@@ -23,6 +23,7 @@ from salessim.scenario.formulas import FormulaText
 from salessim.scenario.parts import ALWAYS as ALWAYS
 from salessim.scenario.parts import REST as REST
 from salessim.scenario.parts import Documented, Mark, Name, Names, Part
+from salessim.scenario.people import Absence, Attrition, Course, Joining, Learning, Leaving, Meeting, PaceChange, Ramp, UnderLoad
 from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Share
 
 
@@ -49,7 +50,10 @@ class Clock(Part):
 
 
 class Team(Documented):
-    """A group of people who are alike: same calendar, same pay, same skills."""
+    """A group of people who are alike: same calendar, same pay, same skills.
+
+    `size` is the number of places at the start. Who of them is there, and how fast, may change: see `scenario.people`.
+    """
 
     size: Annotated[int, Field(ge=0, le=100_000)]
     calendar: Name = ALWAYS
@@ -57,6 +61,38 @@ class Team(Documented):
     skills: dict[Name, Annotated[float, Field(ge=0.01, le=100)]] = {}
     at_shift_end: Literal["suspend", "overtime"] = "suspend"
     overtime_pay: Annotated[float, Field(ge=0, le=10)] = 1.5
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 1
+    """Cases a person works on at once (live chat); hours and pay count once."""
+    slowdown: Share = 0.0
+    """With n cases at once, a new one takes 1 + slowdown * (n - 1) times as long."""
+    absence: Absence | None = None
+    joining: tuple[Joining, ...] = Field(default=(), max_length=1000)
+    leaving: tuple[Leaving, ...] = Field(default=(), max_length=1000)
+    attrition: Attrition | None = None
+    ramp: Ramp | None = None
+    learning: Learning | None = None
+    meetings: tuple[Meeting, ...] = Field(default=(), max_length=100)
+    courses: tuple[Course, ...] = Field(default=(), max_length=1000)
+    pace: tuple[PaceChange, ...] = Field(default=(), max_length=1000)
+    under_load: UnderLoad | None = None
+
+    @property
+    def people(self) -> int:
+        """All places the team ever has, later joiners included."""
+        return self.size + sum(j.count for j in self.joining)
+
+    @model_validator(mode="after")
+    def _life_is_possible(self) -> Self:
+        if self.ramp is not None and not self.joining and self.attrition is None:
+            raise ValueError("a ramp is for newcomers, but nobody joins; add 'joining' or 'attrition', or remove it")
+        if self.slowdown and self.concurrency == 1:
+            raise ValueError("'slowdown' is for several cases at once, but concurrency is 1; raise it or remove the slowdown")
+        for leaving in self.leaving:
+            there = self.size + sum(j.count for j in self.joining if j.date < leaving.date)
+            gone = sum(a.count for a in self.leaving if a.date <= leaving.date)
+            if gone > there:
+                raise ValueError(f"until {leaving.date} {gone} people leave, but only {there} were there; let fewer leave, or more join before")
+        return self
 
 
 class Segment(Documented):

@@ -17,6 +17,7 @@ import numpy as np
 from salessim.errors import ScenarioError
 from salessim.hours import Intervals, intersection
 from salessim.scenario.inflow import arrival_rates
+from salessim.staff import at_start, mean_presence, quickest, team_hours
 from salessim.units import HOUR, WEEK
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
     clock = scenario.clock
     flow = throughput(scenario)
     teams = sorted(scenario.teams)
-    available = {t: scenario.teams[t].size * _length(_intervals(scenario, t)) / clock.horizon for t in teams}
+    available = {t: mean_presence(scenario, t) * _length(team_hours(scenario, t)) / clock.horizon for t in teams}
+    speed = {t: quickest(scenario.teams[t]) if sure else at_start(scenario.teams[t]) for t in teams}
     fixed = dict.fromkeys(teams, 0.0)
     shared: list[list[tuple[str, float]]] = []
     for name, step in scenario.steps.items():
@@ -221,7 +223,8 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
         roles = roles_of(scenario, step)
         for r, role in enumerate(roles):
             # The pace is the first person's; with a choice of first persons, that of the one who is asked.
-            pace = [1 / e for _, e in role] if r == 0 else [1 / roles[0][0][1]] * len(role)
+            lead, efficiency = roles[0][0]
+            pace = [1 / (e * speed[t]) for t, e in role] if r == 0 else [1 / (efficiency * speed[lead])] * len(role)
             if len(role) == 1:
                 fixed[role[0][0]] += work * pace[0]
             elif work > 0:
@@ -271,22 +274,15 @@ def _meetings(scenario: Scenario, flow: dict[tuple[str, str], float]) -> list[Te
             continue
         roles = roles_of(scenario, step)
         firsts = [role[0][0] for role in roles]
-        hours = [_intervals(scenario, t) for t in firsts]
+        hours = [team_hours(scenario, t) for t in firsts]
         shared = reduce(intersection, hours)
         if all(h == shared for h in hours) or any(len(role) > 1 for role in roles):
             continue
-        at_once = min(scenario.teams[t].size // firsts.count(t) for t in firsts)
+        at_once = min(scenario.teams[t].people // firsts.count(t) * mean_presence(scenario, t) / scenario.teams[t].people for t in firsts)
         by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
         work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments) * by_hand / roles[0][0][1]
         rows.append(_row(f"{name} ({' with '.join(firsts)})", work, at_once * _length(shared) / clock.horizon))
     return rows
-
-
-def _intervals(scenario: Scenario, team: str) -> Intervals:
-    clock, calendar = scenario.clock, scenario.teams[team].calendar
-    if calendar == "always":
-        return [(0, clock.horizon)]
-    return scenario.calendars[calendar].intervals(clock.start, clock.time_zone, clock.horizon)
 
 
 def _length(intervals: Intervals) -> int:
