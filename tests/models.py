@@ -20,6 +20,10 @@ MECHANISMS = (
     "serve first", "adherence", "silent", "unless", "unless to a step", "reminders", "posted every", "posted at", "gather", "gather without end",
     "parallel", "parallel count", "branch lost", "branch inside a branch", "limit of places", "place held over steps", "automatic takes a place", "place passed on",
     "version", "version of a share", "spawn condition", "gift", "clock in a formula", "places in a formula",
+    "absence", "paid absence", "joining", "leaving", "attrition", "ramp", "ramp table", "learning", "meeting", "course", "change of pace", "under load",
+    "several at once", "slowdown", "outages",
+    "duplicates", "duplicates with a mark", "duplicates with a segment", "junk", "mix from a day on", "market", "market they return to", "market and referral",
+    "campaign that fades", "campaign by spend", "spend", "content",
 )  # fmt: skip
 
 
@@ -110,6 +114,7 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         if rich:
             _more(rng, name, kind, step, maybe, minutes, time_law, names, calendars, attributes, limits)
         steps[name] = step
+    _life(seed, teams, calendars, steps, used)
     if rich and maybe(0.5, "parallel"):
         _split(rng, steps, names, maybe, time_law, teams)
     channels: dict[str, Any] = {}
@@ -137,15 +142,68 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         if attributes and maybe(0.3, "attribute of a channel"):
             channel["attributes"] = {"q": {"law": "uniform", "low": 0.4, "high": 0.9}}
         channels[f"c{i}"] = channel
+    markets = _demand(random.Random(f"demand {seed}"), used, channels, segments, attributes, steps) if rich else {}
     clock: dict[str, Any] = {"start": "2026-03-02", "horizon": "2 days", "time_zone": rng.choice(["UTC", "Europe/Berlin"])}
     if maybe(0.3, "warm-up"):
         clock["warm_up"] = "8 h"
     if any(spawn["to"] == "refill" for step in steps.values() for spawn in step.get("spawns", [])):
         steps["refill"] = {"automatic": minutes(1, 6), "then": [{"done": True}]}
-    return Scenario.parse(
+    data = (
         {"name": f"model {seed}", "clock": clock, "calendars": calendars, "teams": teams, "segments": segments,
-         "attributes": attributes, "limits": limits, "channels": channels, "stages": {"all": {"steps": steps}}}
+         "attributes": attributes, "limits": limits, "markets": markets, "channels": channels, "stages": {"all": {"steps": steps}}}
     )  # fmt: skip
+    try:
+        return Scenario.parse(data)
+    except ScenarioError as refused:
+        if "to take another" not in refused.problem:
+            raise
+        return random_scenario(seed + 1_000_003, seen)  # one that would take a place twice
+
+
+def _demand(
+    rng: random.Random, used: Counter[str], channels: dict[str, Any], segments: dict[str, Any], attributes: dict[str, Any], steps: dict[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    """What brings cases, and what they are, beyond a rate; draws of its own, so that models are otherwise as they were."""
+
+    def maybe(p: float, what: str) -> bool:
+        drawn = rng.random() < p
+        used[what] += drawn
+        return drawn
+
+    markets: dict[str, Any] = {}
+    for channel in channels.values():
+        if maybe(0.3, "duplicates"):
+            again: dict[str, Any] = {"share": 0.4, "after": rng.choice(["0 min", "40 min", {"law": "exponential", "mean": "2 h"}])}
+            if attributes and maybe(0.6, "duplicates with a mark"):
+                again["mark"] = "n"
+            if maybe(0.4, "duplicates with a segment"):
+                again["segment"] = "j"
+            channel["duplicates"] = again
+        if maybe(0.2, "junk"):
+            channel["junk"] = {"share": 0.3, "segment": "j"}
+        if maybe(0.2, "mix from a day on"):
+            channel["mixes"] = [{"from": "2026-03-03", "segments": {"a": 0.9, "b": 0.1}}]
+        if "arrivals" not in channel:
+            continue
+        if maybe(0.3, "market"):
+            channel["market"] = "m"
+            markets["m"] = {"size": rng.choice([5, 30])}
+            if maybe(0.5, "market they return to"):
+                markets["m"]["returns"] = rng.choice(["0 min", "30 min", {"law": "exponential", "mean": "3 h"}])
+            used["market and referral"] += any(s.get("new_customer") for step in steps.values() for s in step.get("spawns", []))
+        arrivals = channel["arrivals"]
+        if maybe(0.15, "campaign that fades"):
+            arrivals["campaigns"] = [{"start": "2026-03-01", "end": "2026-03-02", "adds": "20 per day", "decay": {"half_life": "9 h"}}]
+        elif maybe(0.15, "campaign by spend"):
+            lift = {"most": "30 per day", "half_at": "500 EUR"}
+            arrivals["campaigns"] = [{"start": "2026-03-03", "end": "2026-03-09", "lift": lift, "spend": "100 EUR/day", "cost": "50 EUR"}]
+        if maybe(0.15, "spend"):
+            arrivals["spend"] = {"per_week": "900 EUR", "most": "40 per day", "half_at": "500 EUR", "shape": 2, "adstock": {"half_life": "1 day"}}
+        if maybe(0.15, "content"):
+            arrivals["content"] = {"pieces": "3 per week", "initial": 4, "half_life": "5 days", "per_piece": "2 per day", "lag": "9 h"}
+    if any("j" in (c.get("junk", {}).get("segment"), c.get("duplicates", {}).get("segment")) for c in channels.values()):
+        segments["j"] = {"customer": False}
+    return markets
 
 
 def _attributes(rng: random.Random, maybe: Any, calendars: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -243,11 +301,56 @@ def _split(rng: random.Random, steps: dict[str, Any], names: list[str], maybe: A
 
 
 def random_network(seed: int) -> Network:
-    """The network of a random model; of the next one where the people a step needs never meet, or a place is taken twice."""
+    """The network of a random model; of the next one where the people a step needs never meet."""
     try:
         return build(random_scenario(seed))
     except ScenarioError:
         return random_network(seed + 1_000_003)
+
+
+def _life(seed: int, teams: dict[str, Any], calendars: dict[str, Any], steps: dict[str, Any], used: Counter[str]) -> None:
+    """People who come and go, learn, meet, do several cases at once; systems that fail. Draws of its own, and not in every model."""
+    rng = random.Random(f"{seed} people")
+    if rng.random() < 0.4:
+        return
+
+    def maybe(p: float, what: str) -> bool:
+        if rng.random() < p:
+            used[what] += 1
+            return True
+        return False
+
+    joint = {t for s in steps.values() if "together_with" in s for t in teams}
+    for calendar in calendars.values():
+        if maybe(0.3, "outages"):
+            calendar["outages"] = {"between": {"law": "exponential", "mean": "5 h"}, "repair": rng.choice(["1 h", {"law": "exponential", "mean": "40 min"}])}
+    for name, team in sorted(teams.items()):
+        if maybe(0.35, "absence"):
+            team["absence"] = {"share": 0.3, "spell": rng.choice(["2 h", {"law": "exponential", "mean": "3 h"}]), "paid": maybe(0.3, "paid absence")}
+        if maybe(0.25, "joining"):
+            team["joining"] = [{"count": rng.randint(1, 2), "date": rng.choice(["2026-02-20", "2026-03-03", "2026-03-02"])}]
+        if maybe(0.15, "leaving"):
+            team["leaving"] = [{"date": "2026-03-03"}]
+        if maybe(0.2, "attrition"):
+            team["attrition"] = {"tenure": {"law": "exponential", "mean": "12 h"}, "hiring": rng.choice(["0 min", "3 h", {"law": "exponential", "mean": "5 h"}])}
+        if ("joining" in team or "attrition" in team) and maybe(0.6, "ramp"):
+            team["ramp"] = {"over": "20 h", "start": rng.choice([0.0, 0.5])}
+            if maybe(0.3, "ramp table"):
+                team["ramp"] = {"points": [["0 h", 0.2], ["2 h", 0.2], ["9 h", 1.2], ["12 h", 1.0]]}
+        if maybe(0.2, "learning"):
+            team["learning"] = {"rate": 0.8, "experience": rng.choice([0, 2]), "floor": rng.choice([0.01, 0.6])}
+        if maybe(0.2, "meeting"):
+            team["meetings"] = [{"days": "Mon-Tue", "hours": rng.choice(["09:00-10:30", "02:00-04:00"])}]
+        if maybe(0.15, "course"):
+            team["courses"] = [{"start": "2026-03-03", "end": "2026-03-03", "hours": rng.choice(["00:00-06:00", "08:00-14:00"])}]
+        if maybe(0.2, "change of pace"):
+            team["pace"] = [{"start": "2026-03-03", "end": "2026-03-03", "pace": 0.7}, {"start": "2026-02-20", "end": "2026-03-01", "pace": 0.5, "recovers": "1 day"}]
+        if maybe(0.2, "under load"):
+            team["under_load"] = {"waiting": rng.choice([1, 2.5]), "pace": rng.choice([0.7, 1.4])}
+        if name not in joint and maybe(0.5, "several at once"):
+            team["concurrency"] = rng.randint(2, 3)
+            if maybe(0.5, "slowdown"):
+                team["slowdown"] = 0.3
 
 
 def _people(rng: random.Random, step: dict[str, Any], teams: dict[str, Any], able: list[str], maybe: Any, minutes: Any, names: list[str], used: Any) -> None:

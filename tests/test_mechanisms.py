@@ -249,7 +249,7 @@ def test_batches_and_postings_make_cases_wait_for_each_other() -> None:
     assert holds([stayed(r) for r in runs(process(every))], 0.125)  # T / 2
     five = {"truck": {"automatic": "0 s", "gather": {"size": 5}, "then": [{"done": True}]}}
     waits = []
-    for r in runs(process(five, rate="2 per day"), 40):
+    for r in runs(process(five, rate="2 per day", horizon="1000 days"), 40):
         done = r.cases.ended != NEVER
         waits.append(np.mean((r.cases.ended - r.cases.born)[done]) / DAY)
     assert holds(waits, (5 - 1) / 2 / 2.0, 0.02)  # the k-th of n waits for the n - k others: (n - 1) / 2 gaps

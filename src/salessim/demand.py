@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from salessim.durations import LawTable, sample
+from salessim.durations import LawTable, sample, ticks
 from salessim.hours import FOREVER
-from salessim.jit import inlined
+from salessim.jit import called, inlined
 from salessim.streams import Purpose, block, child_key, uniform, unit_exponential
 
-_ARRIVAL, _ATTRIBUTES, _DAY = int(Purpose.ARRIVAL), int(Purpose.ATTRIBUTES), int(Purpose.DAY)
+_ARRIVAL, _ATTRIBUTES, _DAY, _SPAWN = int(Purpose.ARRIVAL), int(Purpose.ATTRIBUTES), int(Purpose.DAY), int(Purpose.SPAWN)
 
 
 class Sources(NamedTuple):
@@ -43,8 +43,21 @@ class Sources(NamedTuple):
     last_replay: Any
     """Recorded arrivals of a channel without slots."""
     replay_time: Any
+    first_mix: Any
+    last_mix: Any
+    mix_since: Any
+    """Tick from which each mix of segments holds; the first of a channel holds from the beginning."""
     mix: Any
-    """[channel, segment] cumulative shares."""
+    """[mix, segment] cumulative shares."""
+    copy: Any
+    """The spawn by which an arrival may come again, or -1."""
+    copy_mark: Any
+    """The attribute that is 1 for such a copy, or -1."""
+    market: Any
+    """The market the channel draws on, or -1."""
+    market_size: Any
+    market_returns: Any
+    """Law of the time after which the lost may come again, or -1; by market."""
 
 
 class Segments(NamedTuple):
@@ -105,6 +118,41 @@ def next_arrival(sources: Sources, seed, replication, s: int, serial: int, reach
 def case_key(sources: Sources, s: int, serial: int, member: int):
     """The key of a case that came by itself: its channel, the arrival's serial number, its place in the batch."""
     return child_key(sources.key[s], serial, member)
+
+
+@inlined
+def mix_at(sources: Sources, s: int, now: int):
+    """The mix of segments in which a channel brings cases at a time."""
+    i = sources.first_mix[s]
+    while i + 1 < sources.last_mix[s] and sources.mix_since[i + 1] <= now:
+        i += 1
+    return i
+
+
+@called
+def finds_customer(size: int, taken: int, seed, replication, key) -> bool:
+    """Whether an arrival finds somebody who is not among the `taken` of its market: a draw of its own decides."""
+    words = block(seed, replication, key, 0, 0, _ATTRIBUTES)
+    return uniform(words[2]) * float(size) >= float(taken)
+
+
+@inlined
+def returns_after(sources: Sources, laws: LawTable, market: int, seed, replication, key) -> int:
+    """Ticks after which a customer who was lost may come again; FOREVER if never."""
+    law = sources.market_returns[market]
+    if law < 0:
+        return FOREVER
+    return ticks(sample(laws, law, block(seed, replication, key, 0, 0, _ATTRIBUTES)[3]))
+
+
+@inlined
+def copy_after(sources: Sources, laws: LawTable, spawns, segments: int, s: int, segment: int, seed, replication, key) -> int:
+    """Ticks after which an arrival comes again as another case; FOREVER if it does not."""
+    which = sources.copy[s]
+    words = block(seed, replication, key, spawns.key[which], 0, _SPAWN)
+    if uniform(words[0]) >= spawns.share[which * segments + segment]:
+        return FOREVER
+    return ticks(sample(laws, spawns.delay[which], words[1]))
 
 
 @inlined

@@ -89,6 +89,29 @@ def intersection(a: Intervals, b: Intervals) -> Intervals:
     return result
 
 
+def without(a: Intervals, b: Intervals) -> Intervals:
+    """The time that lies in the first but not in the second; each sorted and apart.
+
+    Example:
+        >>> without([(0, 5), (8, 12)], [(3, 9), (10, 11)])
+        [(0, 3), (9, 10), (11, 12)]
+    """
+    result: Intervals = []
+    j = 0
+    for start, end in a:
+        while j < len(b) and b[j][1] <= start:
+            j += 1
+        k = j
+        while k < len(b) and b[k][0] < end:
+            if b[k][0] > start:
+                result.append((start, b[k][0]))
+            start = max(start, b[k][1])
+            k += 1
+        if start < end:
+            result.append((start, end))
+    return result
+
+
 @inlined
 def interval_at(hours: Hours, calendar: int, time: int) -> int:
     """The last interval of a calendar that opens at or before a time, or first - 1."""

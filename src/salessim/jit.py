@@ -72,7 +72,7 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "salessim"
 
 
-SOURCES = ("demand.py", "durations", "engines", "hours.py", "jit.py", "network.py", "order.py", "records.py", "stages", "streams.py")
+SOURCES = ("demand.py", "durations", "engines", "hours.py", "jit.py", "network.py", "order.py", "pace.py", "rare.py", "records.py", "stages", "streams.py")
 """Files and folders whose functions or constants end up in machine code; a test holds the list against the imports."""
 
 

@@ -48,16 +48,21 @@ class View:
         labels, cases = replication.labels, replication.cases
         self.labels, self.cases, self.totals = labels, cases, replication.totals
         self.window = labels.horizon - labels.warm_up
-        self.sells = np.array(labels.sells, bool)[cases.channel]
+        # A case of a channel whose customer has a case already is a copy of it.
+        copy = (cases.channel < labels.sources) & (cases.customer != np.arange(len(cases.born)))
+        self.real = np.array(labels.customers, bool)[cases.segment] & ~copy
+        """Cases of customers, neither junk nor duplicates."""
+        self.sells = np.array(labels.sells, bool)[cases.channel] & self.real
+        self.serves = self.real & ~self.sells
         self.arrived = (cases.born >= labels.warm_up) & self.sells
         """Cases that arrived in the window and can be won."""
-        self.service = (cases.born >= labels.warm_up) & ~self.sells
+        self.service = (cases.born >= labels.warm_up) & self.serves
 
     @cached_property
     def won_at(self) -> Any:
         """When each case was won, or NEVER; a deal that was lost afterwards is not won."""
         if self.labels.has_won:
-            return np.where(self.cases.outcome == LOST, NEVER, self.cases.won)
+            return np.where((self.cases.outcome == LOST) | ~self.real, NEVER, self.cases.won)
         return np.where((self.cases.outcome == COMPLETED) & self.sells, self.cases.ended, NEVER)
 
     @cached_property
@@ -68,29 +73,30 @@ class View:
     @cached_property
     def to_win(self) -> Incidence:
         """Time from arrival to winning, against losing or leaving otherwise."""
-        return self._incidence(self.won_at, 1)
+        return self.incidence(self.won_at, 1)
 
     @cached_property
     def to_delivery(self) -> Incidence:
         """Time from arrival to delivery, against leaving before."""
-        return self._incidence(self.cases.delivered, 1)
+        return self.incidence(self.cases.delivered, 1)
 
     @cached_property
     def to_response(self) -> Incidence:
         """Time from arrival to the first response."""
-        return self._incidence(self.cases.responded, 1)
+        return self.incidence(self.cases.responded, 1)
 
     @cached_property
     def to_end(self) -> Incidence:
         """Time from arrival to the end of the case, however it ends."""
-        return self._incidence(self.cases.ended, 1)
+        return self.incidence(self.cases.ended, 1)
 
     @cached_property
     def to_close(self) -> Incidence:
         """Time from opening to the end of service cases."""
-        return self._incidence(self.cases.ended, 1, self.service)
+        return self.incidence(self.cases.ended, 1, self.service)
 
-    def _incidence(self, at: Any, code: int, of: Any = None) -> Incidence:
+    def incidence(self, at: Any, code: int, of: Any = None) -> Incidence:
+        """Share of some cases, by default all arrivals, to which something has happened by each time since they came."""
         cases, keep = self.cases, self.arrived if of is None else of
         ended = np.where(cases.ended == NEVER, self.labels.horizon, cases.ended)
         time = np.where(at != NEVER, at, ended) - cases.born
@@ -248,8 +254,9 @@ MEASURES: dict[str, tuple[Measure, Function]] = {
 def measure(replication: Replication) -> dict[str, Pair]:
     """Every measure of a replication, by name, as (numerator, denominator).
 
-    Steps and teams have measures of their own: `waiting @ STEP` (h), `queue @ STEP` (cases), `lost @ STAGE` and
-    `lost because REASON` (per week), `utilisation of TEAM` (%).
+    Steps, teams and channels have measures of their own: `waiting @ STEP` (h), `queue @ STEP` (cases), `lost @ STAGE` and
+    `lost because REASON` (per week), `utilisation of TEAM` (%), `arrived from CHANNEL`, `win rate from CHANNEL` (%),
+    `cost of CHANNEL` and `cost per arrival from CHANNEL` (money).
     """
     view = View(replication)
     result = {name: function(view) for name, (_, function) in MEASURES.items()}
@@ -269,7 +276,24 @@ def measure(replication: Replication) -> dict[str, Pair]:
         result[f"utilisation of {team}"] = (100 * float(totals.busy[i] - totals.overtime[i]), float(totals.on_duty[i]))
     for i, limit in enumerate(labels.limits):
         result[f"in use of {limit}"] = _plain(float(totals.held[i]) / window)
-    return result | {name: _own(view, own) for name, own in labels.measures}
+    return result | _of_channels(view) | {name: _own(view, own) for name, own in labels.measures}
+
+
+JUNK = "junk and duplicates"
+
+
+def _of_channels(view: View) -> dict[str, Pair]:
+    """What each channel brought and cost; the cases that were no customers."""
+    cases, labels, weeks = view.cases, view.labels, view.window / WEEK
+    result = {JUNK: _plain(float(np.sum((cases.born >= labels.warm_up) & ~view.real)) / weeks)}
+    for i, channel in enumerate(labels.channels[: labels.sources]):
+        arrived, cost = view.arrived & (cases.channel == i), float(view.replication.channel_cost[i])
+        result[f"arrived from {channel}"] = _plain(float(np.sum(arrived)) / weeks)
+        won = view.incidence(view.won_at, 1, arrived).final if arrived.any() else math.nan
+        result[f"win rate from {channel}"] = _plain(100 * won)
+        result[f"cost of {channel}"] = _plain(cost / (view.window / MONTH))
+        result[f"cost per arrival from {channel}"] = (cost, float(np.sum(arrived)))
+    return result
 
 
 def _own(view: View, measure: Any) -> Pair:
@@ -282,7 +306,7 @@ def _own(view: View, measure: Any) -> Pair:
         "lost": view.lost & view.in_window(cases.ended),
         "delivered": (cases.delivered != NEVER) & view.in_window(cases.delivered),
         "ended": (cases.ended != NEVER) & view.in_window(cases.ended) & view.sells,
-        "service": (cases.ended != NEVER) & view.in_window(cases.ended) & ~view.sells,
+        "service": (cases.ended != NEVER) & view.in_window(cases.ended) & view.serves,
     }[measure.over]
     ended = np.where(cases.ended == NEVER, labels.horizon, cases.ended)
     facts = {"value": cases.value, "cost": cases.cost, "age": (ended - cases.born).astype(float),
@@ -322,6 +346,16 @@ def about(name: str, own: Mapping[str, Any] | None = None) -> Measure:
         return MEASURES[name][0]
     if own and name in own:
         return own_measure(name, own[name])
+    if name == JUNK:
+        return Measure(name, "Junk and duplicates", "per week", "lower is better", "cases that are no customers, or a customer's second case")
+    if name.startswith("arrived from "):
+        return Measure(name, f"Arrivals from {name[13:]}", "per week", "neither", "customers who came in by the channel")
+    if name.startswith("win rate from "):
+        return Measure(name, f"Win rate from {name[14:]}", "%", "higher is better", "share of the channel's customers who are won and stay won")
+    if name.startswith("cost of "):
+        return Measure(name, f"Cost of {name[8:]}", "money/month", "lower is better", "cost per case, campaigns, advertising and content")
+    if name.startswith("cost per arrival from "):
+        return Measure(name, f"Cost per arrival from {name[22:]}", "money", "lower is better", "the channel's cost over the customers it brought", ratio=True)
     if name.startswith("in use of "):
         return Measure(name, f"Places of {name[10:]} in use", "cases", "neither", "on average over time")
     kind, _, what = name.partition(" @ ")

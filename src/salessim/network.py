@@ -19,12 +19,28 @@ from salessim.demand import Segments, Sources
 from salessim.durations import build_table
 from salessim.durations.specs import Gamma
 from salessim.errors import ScenarioError
-from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection
+from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection, without
 from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
+from salessim.pace import Paces
 from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
-from salessim.scenario.intensity import replay_ticks, slots
+from salessim.scenario.intensity import mixes, replay_ticks, slots
+from salessim.scenario.response import outlay
+from salessim.staff import (
+    Life,
+    Outage,
+    Roster,
+    Terms,
+    calendar_turns,
+    meetings,
+    outage_of,
+    pace_varies,
+    paces_of,
+    seats_of,
+    team_hours,
+    terms_of,
+)
 from salessim.stages import Rare, Routes, Rules, Spawns, Steps
 from salessim.stages.formulas import Formulas
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
@@ -33,7 +49,8 @@ from salessim.streams import name_key
 from salessim.units import DAY, quantity
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Arrivals, Fade, Route, Scenario, Step
+    from salessim.scenario.channels import Arrivals
+    from salessim.scenario.model import Fade, Route, Scenario, Spawn, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
 """Milestones, as numbers in `Flow.milestone`."""
@@ -57,7 +74,7 @@ class Needs(NamedTuple):
     """Of each role in the number of a combination of entries."""
     team: Any
     factor: Any
-    """Time taken per time drawn, for each entry."""
+    """Time taken per time drawn, for each entry; negative where the pace of the team varies besides (`pace`)."""
     first_combination: Any
     calendar: Any
     """Calendar on which each combination of people works."""
@@ -74,9 +91,13 @@ class Needs(NamedTuple):
 
 
 class People(NamedTuple):
-    """The teams and the persons in them."""
+    """The teams and the persons in them; one who does several cases at once has a place for each, `seats` apart."""
 
     size: Any
+    """Places: persons times cases at once."""
+    seats: Any
+    changing: Any
+    """1 where persons come and go or do several cases at once."""
     first_person: Any
     team_of: Any
     calendar: Any
@@ -107,11 +128,15 @@ class Flow(NamedTuple):
 
 
 class Shifts(NamedTuple):
-    """Openings and closings of the teams' calendars, in order of time."""
+    """Openings and closings of the teams' calendars, and in a run people's comings and goings, in order of time."""
 
     time: Any
     calendar: Any
+    """Of a calendar, or -1 - person."""
     opens: Any
+    """0 closed or away, 1 open or back, 2 a newcomer."""
+    spell: Any
+    """Number of a person's spell, or -1."""
 
 
 class Model(NamedTuple):
@@ -124,6 +149,7 @@ class Model(NamedTuple):
     segments: Segments
     needs: Needs
     people: People
+    paces: Paces
     places: Places
     flow: Flow
     shifts: Shifts
@@ -146,15 +172,24 @@ class Network:
     """Time 0, in UTC."""
     time_zone: str
     pay_on_duty: Any
-    """Pay of each team over the measured window, without overtime."""
+    """Pay of each team over the measured window if all are there, without overtime."""
     overtime_pay: Any
     """Money per person and tick of overtime, by team."""
     on_duty: Any
-    """Person-ticks on duty in the measured window, by team."""
+    """Person-ticks on duty in the measured window if all are there, by team."""
+    in_meetings: Any
+    """Person-ticks in meetings and courses if all are there, by team."""
+    terms: tuple[Terms, ...]
     fixed_cost: float
+    outlay: Any
+    """Money spent on each channel in the measured window, beside its cost per case."""
     name: str
     branch_steps: frozenset[str]
     """Steps inside branches, where visits of one case may overlap."""
+    life: Life | None = None
+    """What differs from run to run; engines run what `staff.drawn` makes of it."""
+    roster: Roster | None = None
+    """Who is there when, in the network of one run."""
 
 
 class _LawBook:
@@ -175,10 +210,13 @@ class _LawBook:
 class _Calendars:
     """Collects calendars and gives each distinct one a number; 0 is always."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, book: _LawBook) -> None:
         clock = scenario.clock
         self.lists: list[Intervals] = []
-        self._by_intervals: dict[tuple[tuple[int, int], ...], int] = {}
+        self.downs: list[tuple[int, ...]] = []
+        """For each calendar the outages that interrupt it."""
+        self.outages: list[Outage] = []
+        self._by_intervals: dict[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], int] = {}
         self._by_name: dict[str | None, int] = {None: 0, "always": 0}
         self._whole: Intervals = [(0, clock.horizon)]
         for name in sorted(scenario.calendars):
@@ -188,14 +226,18 @@ class _Calendars:
                 raise ScenarioError(
                     f"calendars.{name}", "the calendar has no working time before the horizon", "add shifts or open days"
                 )
-            self._by_name[name] = self.add(intervals)
+            outage = outage_of(scenario, name, book.number)
+            if outage is not None:
+                self.outages.append(outage)
+            self._by_name[name] = self.add(intervals, (len(self.outages) - 1,) if outage is not None else ())
 
-    def add(self, intervals: Intervals) -> int:
-        key = tuple(intervals)
-        if key == tuple(self._whole):
+    def add(self, intervals: Intervals, downs: tuple[int, ...] = ()) -> int:
+        key = tuple(intervals), downs
+        if key == (tuple(self._whole), ()):
             return 0
         if key not in self._by_intervals:
             self.lists.append(intervals)
+            self.downs.append(downs)
             self._by_intervals[key] = len(self.lists)
         return self._by_intervals[key]
 
@@ -213,7 +255,26 @@ class _Calendars:
         together = self.intervals(distinct[0])
         for n in distinct[1:]:
             together = intersection(together, self.intervals(n))
-        return self.add(together)
+        return self.add(together, tuple(sorted({d for n in distinct for d in self.downs[n - 1]})))
+
+    def of_team(self, scenario: Scenario, name: str) -> _Hours:
+        """The calendars of a team: what is paid, what is there for cases, and that on which work in hand goes on."""
+        team = scenario.teams[name]
+        own = self.number(team.calendar)
+        downs = self.downs[own - 1] if own else ()
+        sat = meetings(scenario, name)
+        net = self.add(team_hours(scenario, name), downs) if sat else own
+        late = self.add(without(self._whole, sat), downs) if team.at_shift_end == "overtime" else net
+        return _Hours(self.add(self.intervals(own)), net, late, self.add(intersection(self.intervals(own), sat)) if sat else -1)
+
+
+class _Hours(NamedTuple):
+    """Numbers of the calendars of a team."""
+
+    paid: int
+    duty: int
+    work: int
+    meetings: int
 
 
 def build(scenario: Scenario) -> Network:
@@ -231,7 +292,9 @@ def build(scenario: Scenario) -> Network:
     at = {name: i for i, name in enumerate(steps)}
     team_at = {name: i for i, name in enumerate(teams)}
     segment_at = {name: i for i, name in enumerate(segments)}
-    book, calendars = _LawBook(), _Calendars(scenario)
+    book = _LawBook()
+    calendars = _Calendars(scenario, book)
+    hours_of = {name: calendars.of_team(scenario, name) for name in teams}
 
     def goal(to: str | None, reason: str | None, join: bool = False) -> int:
         return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else JOIN if join else DONE
@@ -241,6 +304,17 @@ def build(scenario: Scenario) -> Network:
     routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
     spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
     rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], goal)
+
+    def add_spawn(key: str, spawn: Spawn, channel: int) -> None:
+        spawns["key"].append(name_key(key))
+        spawns["goal"].append(at[spawn.to])
+        spawns["share"] += [_share(spawn.probability, g) for g in segments]
+        spawns["delay"].append(book.number(spawn.after))
+        spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
+        spawns["new_customer"].append(int(spawn.new_customer))
+        spawns["channel"].append(channel)
+        rare.add_spawn(spawn)
+
     for name, step in rows:
         columns["key"].append(name_key(name))
         columns["full"].append(int(uses_more(scenario.steps[name])))
@@ -258,46 +332,45 @@ def build(scenario: Scenario) -> Network:
         columns["last_route"].append(len(routes["goal"]))
         columns["first_spawn"].append(len(spawns["key"]))
         for spawn in sorted(step.spawns, key=lambda s: s.kind):
-            spawns["key"].append(name_key(f"{name}/{spawn.kind}"))
-            spawns["goal"].append(at[spawn.to])
-            spawns["share"] += [_share(spawn.probability, g) for g in segments]
-            spawns["delay"].append(book.number(spawn.after))
-            spawns["segment"].append(segment_at[spawn.segment] if spawn.segment else -1)
-            spawns["new_customer"].append(int(spawn.new_customer))
-            spawns["channel"].append(len(channels) + kinds.index(spawn.kind))
-            rare.add_spawn(spawn)
+            add_spawn(f"{name}/{spawn.kind}", spawn, len(channels) + kinds.index(spawn.kind))
         columns["last_spawn"].append(len(spawns["key"]))
         rare.add_step(name, step)
+    copies: dict[str, int] = {}
+    for i, name in enumerate(channels):
+        if (copy := _copy(scenario, name)) is not None:
+            copies[name] = len(spawns["key"])
+            add_spawn(f"channel {name}/again", copy, i)
 
     # --- people
-    needs = _needs(scenario, steps, segments, team_at, calendars)
-    sources = _sources(scenario, channels, segments, at, book)
+    needs = _needs(scenario, steps, segments, team_at, calendars, hours_of)
+    sources = _sources(scenario, channels, segments, at, book, copies)
     formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
-    used = sorted({calendars.number(scenario.teams[t].calendar) for t in teams} - {0})
-    edges = sorted(
-        [(a, c, 1) for c in used for a, _ in calendars.intervals(c) if a > 0]
-        + [(b, c, 0) for c in used for _, b in calendars.intervals(c) if b < clock.horizon]
-    )
-    duty = np.zeros(len(calendars.lists) + 1, np.int64)
-    duty[0] = 1
-    for c in used:
-        duty[c] = int(calendars.intervals(c)[0][0] == 0)
-    sizes = [scenario.teams[t].size for t in teams]
+    used = sorted({hours_of[t].duty for t in teams} - {0})
+    edges, duty = calendar_turns(calendars.lists, used, clock.horizon)
     places = [scenario.limits[name].size for name in limits]
+    seats = [*(scenario.teams[t].people for t in teams), *places]
+    at_once = [*(scenario.teams[t].concurrency for t in teams), *(1 for _ in limits)]
+    sizes = [n * k for n, k in zip(seats, at_once, strict=True)]
+    first_person = [sum(sizes[:i]) for i in range(len(sizes))]
+    life = [seat for i, t in enumerate(teams) for seat in seats_of(scenario, t, first_person[i], book.number)]
+    lives = {int(np.searchsorted(first_person, seat.person, side="right")) - 1 for seat in life}
     serves = [[i for i, s in enumerate(steps) if t in _teams_of(scenario, scenario.steps[s])] for t in teams]
     serves += [[i for i, s in enumerate(steps) if name in scenario.steps[s].takes] for name in limits]
-    on_duty = [_overlap(calendars.intervals(calendars.number(scenario.teams[t].calendar)), clock.warm_up, clock.horizon) for t in teams]
-    duty_pay = [_duty_pay(scenario.teams[t], on_duty[i], clock.horizon - clock.warm_up) for i, t in enumerate(teams)]
-    pay = [duty_pay[i] / on_duty[i] if on_duty[i] else 0.0 for i in range(len(teams))]
-    all_sizes = [*sizes, *places]
+    paid, on_duty = (
+        [_overlap(calendars.intervals(hours_of[t][which]), clock.warm_up, clock.horizon) for t in teams] for which in (0, 1)
+    )
+    duty_pay = [_duty_pay(scenario.teams[t], paid[i], clock.horizon - clock.warm_up) for i, t in enumerate(teams)]
+    pay = [duty_pay[i] / paid[i] if paid[i] else 0.0 for i in range(len(teams))]
     people = People(
-        _ints(all_sizes),
-        _ints(np.concatenate([[0], np.cumsum(all_sizes)])[:-1]) if all_sizes else _ints([]),
-        _ints([i for i, n in enumerate(all_sizes) for _ in range(n)]),
-        _ints([calendars.number(scenario.teams[t].calendar) for t in teams] + [0] * len(limits)),
+        _ints(sizes),
+        _ints(seats),
+        _ints([int(i in lives or k > 1) for i, k in enumerate(at_once)]),
+        _ints(first_person),
+        _ints([i for i, n in enumerate(sizes) for _ in range(n)]),
+        _ints([hours_of[t].duty for t in teams] + [0] * len(limits)),
         _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams] + [0] * len(limits)),
-        _floats(pay + [0.0] * len(limits)),
+        _floats([p / k for p, k in zip([*pay, *(0.0 for _ in limits)], at_once, strict=True)]),
         _ints(np.cumsum([0, *map(len, serves)])[:-1]),
         _ints(np.cumsum([0, *map(len, serves)])[1:]),
         _ints([s for served in serves for s in served]),
@@ -322,7 +395,7 @@ def build(scenario: Scenario) -> Network:
     )
     first_step = [next((i for i, s in enumerate(steps) if name in scenario.steps[s].takes), -1) for name in limits]
     model = Model(
-        rules, extras, formulas, sources, worth, needs, people,
+        rules, extras, formulas, sources, worth, needs, people, paces_of(scenario, teams),
         Places(
             len(teams), _ints([needs.area[i] if i >= 0 else -1 for i in first_step]),
             _ints([int(name in scenario.steps[s].gives_back) for s in steps for name in limits]),
@@ -332,7 +405,7 @@ def build(scenario: Scenario) -> Network:
             int(RESPONSE in milestone),
             _floats([amount.value if (amount := scenario.steps[s].cost) else 0.0 for s in steps]),
         ),
-        Shifts(_ints([e[0] for e in edges]), _ints([e[1] for e in edges]), _ints([e[2] for e in edges])),
+        Shifts(*(_ints([e[i] for e in edges]) for i in range(4))),
         hours, clock.warm_up, clock.horizon,
     )  # fmt: skip
     stages = tuple(scenario.stages)
@@ -351,6 +424,8 @@ def build(scenario: Scenario) -> Network:
         has_delivered=DELIVERED in milestone,
         queues=tuple(scenario.steps[s].asks or scenario.steps[s].gather is not None for s in steps),
         sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
+        sources=len(channels),
+        customers=tuple(scenario.segments[g].customer for g in segments),
         limits=tuple(limits),
         attributes=tuple(sorted(scenario.attributes)),
         measures=tuple((name, scenario.measures[name]) for name in sorted(scenario.measures)),
@@ -363,12 +438,16 @@ def build(scenario: Scenario) -> Network:
         duty_at_start=duty,
         origin=midnight(clock.start, clock.time_zone),
         time_zone=clock.time_zone,
-        pay_on_duty=_floats([duty_pay[i] * sizes[i] for i in range(len(teams))]),
+        pay_on_duty=_floats([duty_pay[i] * seats[i] for i in range(len(teams))]),
         overtime_pay=_floats([pay[i] * scenario.teams[t].overtime_pay for i, t in enumerate(teams)]),
-        on_duty=_floats([on_duty[i] * sizes[i] for i in range(len(teams))]),
+        on_duty=_floats([on_duty[i] * seats[i] for i in range(len(teams))]),
+        in_meetings=_floats([(paid[i] - on_duty[i]) * seats[i] for i in range(len(teams))]),
+        terms=tuple(terms_of(scenario.teams[t], hours_of[t].paid, hours_of[t].meetings) for t in teams),
         fixed_cost=_fixed_cost(scenario),
+        outlay=_floats([outlay(a, clock) if (a := scenario.channels[c].arrivals) is not None else 0.0 for c in channels]),
         name=scenario.name,
         branch_steps=frozenset(_onward(scenario, {b for step in scenario.steps.values() for b in step.parallel or ()})),
+        life=Life(tuple(life), tuple(calendars.outages), tuple(calendars.lists), tuple(calendars.downs), tuple(used)) if life or calendars.outages else None,
     )
 
 
@@ -490,7 +569,9 @@ def _asked_of(scenario: Scenario, step: Step) -> set[str]:
     return _teams_of(scenario, step) | {f"{name} (limit)\n" for name in step.takes}
 
 
-def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], calendars: _Calendars) -> Needs:
+def _needs(
+    scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], calendars: _Calendars, hours_of: dict[str, _Hours]
+) -> Needs:
     column: dict[str, list[Any]] = {f: [] for f in Needs._fields}
     limits = sorted(scenario.limits)
     groups: list[set[str]] = []
@@ -502,7 +583,7 @@ def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: d
         for role in roles:
             column["first_entry"].append(len(column["team"]))
             column["team"] += [team_at[t] for t, _ in role]
-            column["factor"] += [1.0 / efficiency for _, efficiency in role]
+            column["factor"] += [(-1.0 if pace_varies(scenario.teams[t]) else 1.0) / efficiency for t, efficiency in role]
             column["last_entry"].append(len(column["team"]))
             column["stride"].append(stride)
             stride *= len(role)
@@ -519,11 +600,9 @@ def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: d
             # Combination numbers grow by the first role fastest: entry of role r times stride of r.
             for reverse in itertools.product(*[range(len(role)) for role in reversed(roles)]):
                 entries = reverse[::-1]
-                crew = [scenario.teams[roles[r][e][0]] for r, e in enumerate(entries)]
-                column["calendar"].append(
-                    calendars.shared([0 if t.at_shift_end == "overtime" else calendars.number(t.calendar) for t in crew])
-                )
-            _check_they_meet(scenario, name, roles, calendars)
+                crew = [roles[r][e][0] for r, e in enumerate(entries)]
+                column["calendar"].append(calendars.shared([hours_of[t].work for t in crew]))
+            _check_they_meet(scenario, name, roles, calendars, hours_of)
         elif step.takes:
             column["calendar"].append(0)
         # Nobody is kept idle for a case that lacks a place: places come free in the order of the work, not of the shifts.
@@ -549,11 +628,13 @@ def _needs(scenario: Scenario, steps: list[str], segments: list[str], team_at: d
     return Needs(**{f: (_floats if f == "factor" else _ints)(column[f]) for f in Needs._fields})
 
 
-def _check_they_meet(scenario: Scenario, name: str, roles: list[list[tuple[str, float]]], calendars: _Calendars) -> None:
+def _check_they_meet(
+    scenario: Scenario, name: str, roles: list[list[tuple[str, float]]], calendars: _Calendars, hours_of: dict[str, _Hours]
+) -> None:
     for crew in itertools.product(*roles):
         names = [t for t, _ in crew]
-        enough = all(scenario.teams[t].size >= names.count(t) for t in names)
-        meet = calendars.shared([calendars.number(scenario.teams[t].calendar) for t in names])
+        enough = all(scenario.teams[t].people >= names.count(t) for t in names)
+        meet = calendars.shared([hours_of[t].duty for t in names])
         if enough and calendars.intervals(meet):
             return
     who = " and ".join(" or ".join(t for t, _ in role) for role in roles)
@@ -581,9 +662,25 @@ def _fixed_cost(scenario: Scenario) -> float:
     return float(running + sum(c.one_off.value for c in scenario.costs.values() if c.one_off))
 
 
-def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook) -> Sources:
+def _copy(scenario: Scenario, name: str) -> Spawn | None:
+    """The case that an arrival of a channel may bring again, if it ever does."""
+    from salessim.scenario.model import Spawn
+
+    channel = scenario.channels[name]
+    again = channel.duplicates
+    if again is None or again.share == 0:
+        return None
+    return Spawn(kind="again", to=channel.enters, probability=again.share, after=again.after, segment=again.segment)
+
+
+def _sources(
+    scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook, copies: dict[str, int]
+) -> Sources:
     column: dict[str, list[Any]] = {f: [] for f in Sources._fields}
     clock = scenario.clock
+    markets, attributes = sorted(scenario.markets), sorted(scenario.attributes)
+    column["market_size"] = [scenario.markets[m].size for m in markets]
+    column["market_returns"] = [book.number(r) if (r := scenario.markets[m].returns) is not None else -1 for m in markets]
     for name in channels:
         channel = scenario.channels[name]
         column["key"].append(name_key(name))
@@ -613,8 +710,16 @@ def _sources(scenario: Scenario, channels: list[str], segments: list[str], at: d
         column["first_replay"].append(len(column["replay_time"]))
         column["replay_time"] += replay_ticks(scenario, channel.replay)
         column["last_replay"].append(len(column["replay_time"]))
-        shares = np.array([channel.segments.get(g, 0.0) for g in segments])
-        column["mix"] += list(np.cumsum(shares) / shares.sum())
+        column["first_mix"].append(len(column["mix_since"]))
+        for since, mix in mixes(scenario, channel):
+            shares = np.array([mix.get(g, 0.0) for g in segments])
+            column["mix_since"].append(since)
+            column["mix"] += list(np.cumsum(shares) / shares.sum())
+        column["last_mix"].append(len(column["mix_since"]))
+        column["copy"].append(copies.get(name, -1))
+        mark = channel.duplicates.mark if channel.duplicates else None
+        column["copy_mark"].append(attributes.index(mark) if mark is not None else -1)
+        column["market"].append(markets.index(channel.market) if channel.market is not None else -1)
     result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "slot_rate", "batch_mark", "mix")}
     assert clock.horizon < FOREVER
     return Sources(

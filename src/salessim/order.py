@@ -4,12 +4,13 @@ Deterministic times and shared shifts make ties common, and a model whose ties a
 implementation gives two answers. So the order is part of the model, and both engines read it here.
 
 1. Agenda events of one tick run by rank, then by number: the case's for FINISHED and GAVE_UP, the channel's and
-   then the spawn's for ARRIVED. A person freed in the tick in which a customer's patience ends still serves that
+   then the spawn's for ARRIVED; last, those who may come again are back in their market. A person freed in the tick in which a customer's patience ends still serves that
    customer; who is already there goes before who arrives.
 2. What happens at once (a grant, the answer to giving up) waits in one first-in-first-out list, which is emptied
    before the next agenda event. A case that asks and is granted people there and then goes on without joining it.
 3. A case that frees its people goes on first; those who are granted them follow in the order of the grants.
-4. All calendars of a tick turn before anybody is dispatched; then one pass goes over every queue, best head first.
+4. All calendars of a tick turn before anybody is dispatched, then people leave and come by their numbers; then one
+   pass goes over every queue, best head first. Who is to leave and has work in hand leaves when that is done.
 """
 
 from enum import IntEnum
@@ -22,9 +23,10 @@ class Rank(IntEnum):
     FINISHED = 1
     GAVE_UP = 2
     ARRIVED = 3
+    RETURNED = 4
 
 
-SHIFT, FINISHED, GAVE_UP, ARRIVED = (int(r) for r in Rank)
+SHIFT, FINISHED, GAVE_UP, ARRIVED, RETURNED = (int(r) for r in Rank)
 
 RANK_BITS = 40
 """An agenda key is `rank << RANK_BITS | number`."""
@@ -37,6 +39,9 @@ CLASS_MASK = (1 << CLASS_BITS) - 1
 # Disciplines, as numbers in the tables.
 BY_PRIORITY, FIRST_COME, NEWEST_FIRST, HIGHEST_VALUE, LONGEST_IN_PROCESS, BY_FORMULA = range(6)
 DISCIPLINES = ("priority", "first_come", "newest_first", "highest_value", "longest_in_process")
+
+# What happens to a person at an event of rank SHIFT, where a calendar closes (0) or opens (1).
+AWAY, BACK, NEWCOMER = range(3)
 
 # Bounds of both engines, each with a clear error.
 MOST_STALLED = 10_000

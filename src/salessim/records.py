@@ -45,6 +45,10 @@ class Labels:
     """Whether cases wait at each step for people, for a place of a limit or for a batch."""
     sells: tuple[bool, ...]
     """Whether cases of each channel or kind can be won; support tickets, say, cannot."""
+    sources: int = 0
+    """So many of the channels bring cases by themselves; behind them stand the kinds of spawned cases."""
+    customers: tuple[bool, ...] = ()
+    """Whether cases of each segment are customers; junk is not."""
     limits: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     measures: tuple[tuple[str, Any], ...] = ()
@@ -98,7 +102,11 @@ class Totals(NamedTuple):
     overtime: Floats
     """Person-us worked outside the calendar (per team)."""
     on_duty: Floats
-    """Person-us on shift (per team)."""
+    """Person-us on shift and there for cases (per team)."""
+    absent: Floats
+    """Person-us on shift for which people were away or places empty (per team)."""
+    in_meetings: Floats
+    """Person-us on shift in meetings and courses (per team)."""
     held: Floats
     """Places taken integrated over time, in place-us (per limit)."""
 
@@ -115,6 +123,8 @@ class Replication:
     fixed_cost: float
     """Running and one-off cost of levers over the measured window, in the currency."""
     flow_cost: float
-    """The steps' own cost of visits and the channels' cost of cases in the measured window, in the currency."""
+    """The steps' own cost of visits and the channels' cost in the measured window, in the currency."""
+    channel_cost: Floats
+    """What each channel cost in the measured window: its cost per case, campaigns, advertising and content."""
     number: int = 0
     log: EventLog | None = None

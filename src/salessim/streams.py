@@ -48,6 +48,10 @@ class Purpose(IntEnum):
     """(case, step, visit): followed or skipped; left with or without a word"""
     VERSION = 9
     """(case, version of a step, 0): who takes part in a roll-out"""
+    PERSON = 16
+    """(place in a team, spell, what of it)"""
+    OUTAGE = 17
+    """(system, spell, what of it)"""
 
 
 _M0, _M1 = uint64(0xD2E7470EE14C6C93), uint64(0xCA5A826395121157)

@@ -255,21 +255,21 @@ def say_share(value: float) -> str:
 
 
 class _Words:
-    """Makes a pydantic type of a dataclass with words: parse with `read`, serialise with `write`."""
+    """Makes a pydantic type of a dataclass with words: parse with `read`, serialise with str()."""
 
-    def __init__(self, kind: type[Any], read: Any, examples: list[Any], write: Any = str) -> None:
-        self.kind, self.read, self.examples, self.write = kind, read, examples, write
+    def __init__(self, kind: type[Any], read: Any, examples: list[str], say: Any = str) -> None:
+        self.kind, self.read, self.examples, self.say = kind, read, examples, say
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def parse(value: Any) -> Any:
             return value if isinstance(value, self.kind) else self.read(value)
 
         return core_schema.no_info_plain_validator_function(
-            parse, serialization=core_schema.plain_serializer_function_ser_schema(self.write)
+            parse, serialization=core_schema.plain_serializer_function_ser_schema(self.say)
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string" if self.write is str else ["string", "number"], "examples": self.examples}
+        return {"type": ["string", "number"] if self.kind is Quantity else "string", "examples": self.examples}
 
 
 def _read_duration(value: Any) -> int:
@@ -352,10 +352,9 @@ def quantity(value: Any) -> Quantity:
     return Quantity(float(value), "number", repr(value if isinstance(value, int) else float(value)))
 
 
-def _write_quantity(value: Quantity) -> str | float:
-    # A number has no unit to read it back by, so it stays a number.
-    return value.value if value.dimension == "number" else value.text
+def _say_quantity(value: Quantity) -> str | float:
+    return float(value.text) if value.dimension == "number" else value.text
 
 
-Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR", 0.7], _write_quantity)]
+Measured = Annotated[Quantity, _Words(Quantity, quantity, ["25 min", "800 EUR"], _say_quantity)]
 """A quantity whose dimension the place decides."""

@@ -1,5 +1,6 @@
 """From an event log to a scenario: what can be learnt is learnt, everything else stays a marked assumption."""
 
+from salessim.calibration.channels import Conversion, conversions
 from salessim.calibration.learn import Calibration, calibrate
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "Conversion", "calibrate", "conversions"]

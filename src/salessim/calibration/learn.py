@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration import laws
+from salessim.calibration.channels import conversions
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, Move, State
 from salessim.calibration.journey import learn as learn_moves
@@ -38,6 +39,8 @@ LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
+MOST_CHANNELS = 8
+"""Channels whose share of wins is told."""
 LONGEST_WARM_UP = 52
 """Weeks."""
 LONGEST_RUN = 1100
@@ -456,6 +459,19 @@ class _Learner:
                 "arrivals": _arrivals(mine, self.start, self.end),
             }
         self._simplify_entries(data)
+        self._say_conversions()
+
+    def _say_conversions(self) -> None:
+        """What each channel brings; ways are learnt over all channels together, so it is said where they surely differ."""
+        found = sorted(conversions(self.log), key=lambda c: (-c.cases, c.channel))[:MOST_CHANNELS]
+        said = [f"{clean(c.channel)} {100 * c.share.value:.1f} % ({100 * c.share.low:.1f} to {100 * c.share.high:.1f} %) of {c.cases:,} cases" for c in found]
+        self.facts["Won, by channel"] = "; ".join(said)
+        low, high = min(found, key=lambda c: c.share.high), max(found, key=lambda c: c.share.low)
+        if low.share.high < high.share.low:
+            self.assumptions.append(
+                f"Ways are learnt over all channels together: the model does not know that {clean(high.channel)} wins more than {clean(low.channel)}. "
+                "Where that matters, calibrate one channel at a time, or give the shares by segment."
+            )
 
     def _simplify_entries(self, data: dict[str, Any]) -> None:
         """A channel whose cases all begin at one step without delay enters there."""

@@ -7,6 +7,7 @@ from typing import Literal
 from salessim.engines.outcome import replication
 from salessim.network import Network
 from salessim.records import Replication
+from salessim.staff import drawn
 
 Engine = Literal["auto", "reference", "compiled"]
 SMALL = 3_000
@@ -29,6 +30,7 @@ def run(
     Raises:
         LimitReached: the run would not end.
     """
+    network = drawn(network, seed, number)
     if engine == "reference" or (engine == "auto" and expected < SMALL):
         from salessim.engines.reference import Reference
 

@@ -25,6 +25,7 @@ from salessim.network import Network
 from salessim.order import MOST_OPEN
 from salessim.rare import facts_size
 from salessim.records import NEVER
+from salessim.staff import drawn, experience, no_roster
 
 ROWS = 1 << 20
 """Rows of a chunk of the log. Memory that is not written costs nothing, and one chunk needs no joining."""
@@ -43,6 +44,7 @@ def run(
         room: slots to begin with (tests begin with 2, to grow often).
         rows: rows of a chunk.
     """
+    network = drawn(network, seed, replication)
     state = _state(network, seed, replication, log, cases, room, rows if log else 1, rows if cases else 1)
     visits: list[tuple[Any, Any]] = []
     ended: list[tuple[Any, Any]] = []
@@ -79,6 +81,7 @@ def run(
         state.tally,
         state.team_tally,
         int(state.n[c.CASES]),
+        state.staff.left,
     )
 
 
@@ -103,6 +106,7 @@ def _state(
     return c.State(
         n=n,
         source=ints(sources, 4),
+        taken=ints(len(model.sources.market_size)),
         reached=np.zeros(sources),
         cumulative=np.zeros(slots),
         factor=np.ones(slots),
@@ -126,15 +130,7 @@ def _state(
             size=ints(steps),
             waiting=ints(steps),
         ),
-        staff=c.Staff(
-            idle=_idle(network),
-            head=ints(teams),
-            count=model.people.size.copy(),
-            duty=network.duty_at_start.copy(),
-            settled=ints(steps),
-            kept=ints(teams),
-            pick=ints(4 + model.rare.limits),
-        ),
+        staff=_staff(network),
         tally=np.zeros((steps, STEP_TALLIES)),
         team_tally=np.zeros((teams, TEAM_TALLIES)),
         log_time=np.empty((rows, 3), np.int64),
@@ -144,9 +140,34 @@ def _state(
     )
 
 
-def _idle(network: Network) -> Any:
-    """Everybody is idle, in order of number."""
-    return np.arange(int(network.model.people.size.sum()), dtype=np.int64)
+def _staff(network: Network) -> c.Staff:
+    """Who is there is idle, in order of number."""
+    people, steps, teams = network.model.people, len(network.labels.steps), len(network.model.people.size)
+    places = len(people.team_of)
+    roster = network.roster or no_roster(network)
+    idle, count, dropped = np.arange(places), people.size.copy(), np.zeros(places, np.int64)
+    for team, (first, size, seats) in enumerate(zip(people.first_person, people.size, people.seats, strict=True)):
+        mine = idle[first : first + size]
+        away = roster.out[first + (mine - first) % max(seats, 1)] != 0
+        dropped[mine[away]] = 1
+        count[team] = size - np.sum(away)
+        mine[: count[team]] = mine[~away].copy()
+    return c.Staff(
+        idle=idle,
+        head=np.zeros(teams, np.int64),
+        count=count,
+        duty=network.duty_at_start.copy(),
+        settled=np.zeros(steps, np.int64),
+        kept=np.zeros(teams, np.int64),
+        pick=np.zeros(4 + network.model.rare.limits, np.int64),
+        out=roster.out.copy(),
+        dropped=dropped,
+        spare=np.zeros(places, np.int64),
+        joined=roster.joined.copy(),
+        jobs=experience(network),
+        spell=np.zeros(places, np.int64),
+        left=roster.left.copy(),
+    )
 
 
 def _longer(array: Any, axis: int = 0) -> Any:

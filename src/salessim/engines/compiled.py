@@ -8,9 +8,9 @@ counting be switched off (a factor of three), and Ctrl-C and progress get their 
 
 from __future__ import annotations
 
-from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.demand import attributes, case_key, cumulate, finds_customer, mix_at, next_arrival
 from salessim.durations import ticks as whole_ticks
-from salessim.engines.further import decide_and_do, end_branch, give_places, release_batch
+from salessim.engines.further import come_twice, decide_and_do, end_branch, give_places, leave_for_a_while, release_batch, spawn
 from salessim.engines.machine import (
     AGENDA,
     AREA,
@@ -34,6 +34,7 @@ from salessim.engines.machine import (
     KEEP_CASES,
     KEEP_LOG,
     LEAD,
+    MARKET,
     NOW,
     NOWHERE,
     NUMBER,
@@ -51,7 +52,6 @@ from salessim.engines.machine import (
     SEGMENT,
     SKIPPED,
     SLOTS_FREE,
-    SPAWNS,
     STALLED,
     STARTED,
     STEP,
@@ -69,9 +69,12 @@ from salessim.engines.machine import (
     grant,
     hand_over,
     join,
+    leaves,
+    own_pace,
     present,
     put,
     settle,
+    turn,
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
@@ -98,6 +101,7 @@ from salessim.order import (
     MOST_STALLED,
     NEWEST_FIRST,
     RANK_BITS,
+    RETURNED,
     SHIFT,
     SPAWNED,
 )  # fmt: skip
@@ -120,7 +124,7 @@ from salessim.stages.verbs import (
     WORK,
     ended_early,
 )  # fmt: skip
-from salessim.streams import Purpose, block, child_key
+from salessim.streams import Purpose, block
 
 _VISIT = int(Purpose.VISIT)
 
@@ -160,6 +164,8 @@ def bear(model: Model, state: State, slot):
     case[slot, BORN] = n[NOW]
     if case[slot, CUSTOMER] < 0:
         case[slot, CUSTOMER] = n[CASES]
+        if case[slot, MARKET] >= 0:
+            state.taken[case[slot, MARKET]] += 1
     n[CASES] += 1
     case[slot, TOKEN] = n[TOKENS]
     n[TOKENS] += 1
@@ -217,9 +223,11 @@ def end_visit(model: Model, state: State, slot, step, goal, regular):
 
 
 @spliced
-def end_case(state: State, slot, goal):
+def end_case(model: Model, state: State, slot, goal):
     """Write down a case that left, and free its slot."""
     n, case = state.n, state.case
+    if case[slot, MARKET] >= 0 and goal < DONE:
+        leave_for_a_while(model.sources, model.rules.laws, n, state.agenda, case, state.words[slot, 0], model.horizon, slot)
     if n[KEEP_CASES] != 0:
         row = n[CASE_ROWS]
         n[CASE_ROWS] = row + 1
@@ -307,7 +315,9 @@ def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
     n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
     factor = needs.factor[natural(case[slot, LEAD])]
-    time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
+    time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
+    if factor < 0.0:
+        time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, case[slot, PERSON], now, float(time)))
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
@@ -345,46 +355,52 @@ def free_people(model: Model, state: State, slot, step):
     area = needs.area[step]
     if needs.linked[natural(area)] != 0:
         for r in range(case[slot, HELD]):
-            give(people, staff, case[slot, PERSON + r])
+            give(people, staff, n, case[slot, PERSON + r])
         n[AREA] = area
     else:
         person = natural(case[slot, PERSON])
         team = natural(people.team_of[person])
-        hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
+        if people.changing[team] == 0 or not leaves(people, staff, n, person, team):
+            hand_over(needs, people, staff, state.queues, n, case, state.ready, state.tally, model.warm_up, person, team)
     case[slot, HELD] = 0
 
 
 @spliced
-def spawn(model: Model, state: State, slot, which, delay):
-    """A new case begins its own life after a delay."""
-    n, case, spawns, rules = state.n, state.case, model.rules.spawns, model.rules
-    step = case[slot, STEP]
-    arrival = n[NOW] + delay
-    number = n[SPAWNS]
-    n[SPAWNS] = number + 1
-    if arrival >= model.horizon:
+def arrive(model: Model, state: State, s):
+    """The next case of a channel, unless it finds nobody new in its market."""
+    n, case, sources, source = state.n, state.case, model.sources, state.source
+    identity = case_key(sources, s, source[s, 0], source[s, 2])
+    market = sources.market[s]
+    if market >= 0 and not finds_customer(sources.market_size[market], state.taken[market], n[SEED], n[REPLICATION], identity):
         return
-    key = child_key(state.words[slot, 0], spawns.key[which], state.visits[slot, step])
-    fixed = spawns.segment[which]
     segment, value = attributes(
-        model.segments, rules.laws, model.sources.mix, 0, fixed if fixed >= 0 else case[slot, SEGMENT],
-        n[SEED], n[REPLICATION], key,
+        model.segments, model.rules.laws, sources.mix, mix_at(sources, s, n[NOW]) * model.segments.size, -1,
+        n[SEED], n[REPLICATION], identity,
     )  # fmt: skip
-    customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
-    child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+    newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
+    case[newcomer, MARKET] = market
     width = model.formulas.attributes
     if width > 0:
-        marks.hand_down(
-            rules.laws, model.rare, model.formulas, rules.steps.segments, which, segment, spawns.channel[which], value,
-            (n[SEED], n[REPLICATION], key), state.facts, state.marks, 2 * width * child, state.marks, 2 * width * slot,
+        parent = -1 - newcomer  # nobody; not written as a number, which would be a type of its own
+        marks.start(
+            model.rules.laws, model.rare, model.formulas, model.rules.steps.segments, segment, s, value,
+            (n[SEED], n[REPLICATION], identity), state.facts, state.marks, 2 * width * newcomer, state.marks, parent,
         )  # fmt: skip
-    if model.rare.passes[which] >= 0:
-        limit = model.rare.passes[which]
-        state.held[child, limit], state.since[child, limit] = state.held[slot, limit], state.since[slot, limit]
-        state.held[slot, limit] = -1
-    if delay == 0 and case[slot, ENABLED] == n[NOW]:
-        case[child, STALLED] = case[slot, STALLED] + 1
-    put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
+    bear(model, state, newcomer)
+    if sources.copy[s] >= 0:
+        come_twice(model, state, s, newcomer)
+
+
+@spliced
+def come_again(model: Model, state: State, slot):
+    """A case that another brought sets out, unless it is to be a new customer and the market has none."""
+    n, market = state.n, state.case[slot, MARKET]
+    if state.case[slot, CUSTOMER] < 0 and market >= 0 and not finds_customer(
+        model.sources.market_size[market], state.taken[market], n[SEED], n[REPLICATION], state.words[slot, 0]
+    ):
+        free_slot(state, slot)
+        return
+    bear(model, state, slot)
 
 
 @spliced
@@ -400,22 +416,8 @@ def next_event(model: Model, state: State):
     rank = key >> RANK_BITS
     n[NOW] = time
     if rank == ARRIVED and what < SPAWNED:
-        s = what
-        sources, source = model.sources, state.source
-        identity = case_key(sources, s, source[s, 0], source[s, 2])
-        segment, value = attributes(
-            model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1,
-            n[SEED], n[REPLICATION], identity,
-        )  # fmt: skip
-        newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
-        width = model.formulas.attributes
-        if width > 0:
-            parent = -1 - newcomer  # nobody; not written as a number, which would be a type of its own
-            marks.start(
-                model.rules.laws, model.rare, model.formulas, model.rules.steps.segments, segment, s, value,
-                (n[SEED], n[REPLICATION], identity), state.facts, state.marks, 2 * width * newcomer, state.marks, parent,
-            )  # fmt: skip
-        bear(model, state, newcomer)
+        s, source = what, state.source
+        arrive(model, state, s)
         source[s, 2] += 1
         if source[s, 2] >= source[s, 3]:
             drop_first(n, state.agenda)
@@ -444,14 +446,19 @@ def next_event(model: Model, state: State):
         shifts = model.shifts
         i = n[EDGE]
         while i < shifts.time.shape[0] and shifts.time[i] == time:
-            state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
+            if shifts.calendar[i] >= 0:
+                state.staff.duty[shifts.calendar[i]] = shifts.opens[i]
+            else:
+                turn(model.people, state.staff, shifts, i, time)
             i += 1
         n[EDGE] = i
         if i < shifts.time.shape[0]:
             put(n, state.agenda, shifts.time[i], SHIFT << RANK_BITS, 0)
         n[AREA] = EVERYWHERE
+    elif rank == RETURNED:
+        state.taken[what] -= 1
     else:
-        bear(model, state, what - SPAWNED)
+        come_again(model, state, what - SPAWNED)
     return True
 
 
@@ -460,7 +467,7 @@ def advance(model: Model, state: State):
     """Run until the horizon, or until an array is full: the reason is returned and the run can be resumed."""
     n, case, words = state.n, state.case, state.words
     rules = model.rules
-    agenda_room, log_room = state.agenda.shape[1] - 4, state.log_time.shape[0]
+    agenda_room, log_room = state.agenda.shape[1] - 5, state.log_time.shape[0]
     case_room = state.case_time.shape[0]
     breath, look = 0, True
     if n[NOW] < 0:
@@ -491,7 +498,7 @@ def advance(model: Model, state: State):
             look = False
             if n[AGENDA] > agenda_room:
                 return AGENDA_FULL
-            if n[SLOTS_FREE] == 0:
+            if n[SLOTS_FREE] < 2:  # an arrival may bring its own copy
                 return SLOTS_FULL
             if n[ROWS] >= log_room:  # rows that are not kept are not counted
                 return LOG_FULL
@@ -574,7 +581,7 @@ def advance(model: Model, state: State):
                 if case[slot, PARENT] >= 0:
                     end_branch(n, case, state.worth, state.marks, state.ready, state.free, slot, number)
                 else:
-                    end_case(state, slot, number)
+                    end_case(model, state, slot, number)
         elif verb == GATHER:
             n[FULL] = step
             return QUEUE_FULL

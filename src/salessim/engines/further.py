@@ -1,4 +1,4 @@
-"""What only some steps ask of the compiled engine: attributes, splits, batches, postings, places of limits.
+"""What only some models ask of the compiled engine: attributes, splits, batches, places of limits, copies, markets.
 
 Kept out of the loop of `compiled`, which plain models run through without meeting any of it. Helpers are given only
 the arrays they use, because compiling a call with the whole state costs seconds.
@@ -6,6 +6,8 @@ the arrays they use, because compiling a call with the whole state costs seconds
 
 from __future__ import annotations
 
+from salessim.demand import Sources, attributes, copy_after, returns_after
+from salessim.durations import LawTable
 from salessim.engines.machine import (
     AREA,
     BORN,
@@ -18,6 +20,7 @@ from salessim.engines.machine import (
     ENTER,
     EVERYWHERE,
     LOST_BY,
+    MARKET,
     NOW,
     NUMBER,
     ORDER,
@@ -31,8 +34,10 @@ from salessim.engines.machine import (
     SEGMENT,
     SKIPPED,
     SLOTS_FREE,
+    SPAWNS,
     STALLED,
     STARTED,
+    STEP,
     TOKEN,
     TOKENS,
     VALUE,
@@ -51,9 +56,10 @@ from salessim.engines.machine import (
     put,
 )  # fmt: skip
 from salessim.engines.outcome import ASKED, BEGUN, BUSY
+from salessim.hours import FOREVER
 from salessim.jit import compiled, spliced
 from salessim.network import Model, People, Places
-from salessim.order import FINISHED, GAVE_UP, MOST_BRANCHES, RANK_BITS
+from salessim.order import ARRIVED, FINISHED, GAVE_UP, MOST_BRANCHES, RANK_BITS, RETURNED, SPAWNED
 from salessim.stages import attributes as marks
 from salessim.stages import decide_fully, row_of
 from salessim.stages.formulas import COMMON
@@ -156,7 +162,7 @@ def fork(model: Model, state: State, slot, step, row, count):
         key = child_key(state.words[slot, 0], model.rules.steps.key[row], MOST_BRANCHES * state.visits[slot, step] + k)
         goal = rare.branch[first + k] if several else rare.branch[first]
         branch = allot(state, key, goal, case[slot, CHANNEL], case[slot, SEGMENT], case[slot, CUSTOMER], state.worth[slot, VALUE], 0.0)
-        for field in (NUMBER, BORN, RESPONDED, WON_AT, DELIVERED_AT):
+        for field in (NUMBER, BORN, RESPONDED, WON_AT, DELIVERED_AT, MARKET):
             case[branch, field] = case[slot, field]
         case[branch, TOKEN] = n[TOKENS]
         n[TOKENS] += 1
@@ -198,10 +204,72 @@ def give_places(places: Places, people: People, staff: Staff, n, held, since, te
     for limit in range(limits):
         place = held[slot, limit]
         if place >= 0 and (leaves or (regular and places.back[step * limits + limit] == 1)):
-            give(people, staff, place)
+            give(people, staff, n, place)
             start = max(since[slot, limit], warm_up)
             if n[NOW] > start:
                 team_tally[places.first_team + limit, BUSY] += float(n[NOW] - start)
             held[slot, limit] = -1
             given += 1
             n[AREA] = places.area[limit] if given == 1 else EVERYWHERE
+
+
+@spliced
+def spawn(model: Model, state: State, slot, which, delay):
+    """A new case begins its own life after a delay."""
+    n, case, spawns, rules = state.n, state.case, model.rules.spawns, model.rules
+    step = case[slot, STEP]
+    arrival = n[NOW] + delay
+    number = n[SPAWNS]
+    n[SPAWNS] = number + 1
+    if arrival >= model.horizon:
+        return
+    key = child_key(state.words[slot, 0], spawns.key[which], state.visits[slot, step])
+    fixed = spawns.segment[which]
+    segment, value = attributes(
+        model.segments, rules.laws, model.sources.mix, 0, fixed if fixed >= 0 else case[slot, SEGMENT],
+        n[SEED], n[REPLICATION], key,
+    )  # fmt: skip
+    customer = -1 if spawns.new_customer[which] != 0 else case[slot, CUSTOMER]
+    paid = 0.0
+    if spawns.channel[which] < model.sources.key.shape[0]:  # a copy of an arrival is paid for again
+        paid = model.sources.cost[spawns.channel[which]]
+    child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, paid)
+    case[child, MARKET] = case[slot, MARKET]
+    width = model.formulas.attributes
+    if width > 0:
+        marks.hand_down(
+            rules.laws, model.rare, model.formulas, rules.steps.segments, which, segment, spawns.channel[which], value,
+            (n[SEED], n[REPLICATION], key), state.facts, state.marks, 2 * width * child, state.marks, 2 * width * slot,
+        )  # fmt: skip
+    if model.rare.passes[which] >= 0:
+        limit = model.rare.passes[which]
+        state.held[child, limit], state.since[child, limit] = state.held[slot, limit], state.since[slot, limit]
+        state.held[slot, limit] = -1
+    if delay == 0 and case[slot, ENABLED] == n[NOW]:
+        case[child, STALLED] = case[slot, STALLED] + 1
+    put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)
+    if rules.spawns.channel[which] < model.sources.key.shape[0]:
+        mark = model.sources.copy_mark[spawns.channel[which]]
+        if mark >= 0:
+            state.marks[2 * width * child + mark] = 1.0
+
+
+@compiled
+def come_twice(model: Model, state: State, s, slot):
+    """An arrival that may come again, as another case of the same customer."""
+    n, sources = state.n, model.sources
+    delay = copy_after(
+        sources, model.rules.laws, model.rules.spawns, model.segments.size, s, state.case[slot, SEGMENT],
+        n[SEED], n[REPLICATION], state.words[slot, 0],
+    )  # fmt: skip
+    if delay < FOREVER:
+        spawn(model, state, slot, sources.copy[s], delay)
+
+
+@compiled
+def leave_for_a_while(sources: Sources, laws: LawTable, n, agenda, case, key, horizon, slot):
+    """A customer who was lost may be found in the market again one day."""
+    if case[slot, CUSTOMER] == case[slot, NUMBER]:
+        away = returns_after(sources, laws, case[slot, MARKET], n[SEED], n[REPLICATION], key)
+        if away < FOREVER and n[NOW] + away < horizon:
+            put(n, agenda, n[NOW] + away, (RETURNED << RANK_BITS) | case[slot, NUMBER], case[slot, MARKET])

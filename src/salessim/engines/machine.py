@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from salessim.engines.outcome import BEGUN, QUEUE_AREA, WAITED_SUM
 from salessim.hours import FOREVER
 from salessim.jit import compiled, inlined, natural, spliced
-from salessim.network import Needs, People
-from salessim.order import CLASS_BITS
+from salessim.network import Needs, People, Shifts
+from salessim.order import AWAY, CLASS_BITS, NEWCOMER
+from salessim.pace import Paces, paced
 
 # Scalars of a run, in `state.n`.
 (SEED, REPLICATION, CASES, SLOTS_FREE, AGENDA, READY_HEAD, READY_COUNT, ORDERS, SPAWNS, ROWS, CASE_ROWS, NOW,
@@ -20,7 +21,7 @@ from salessim.order import CLASS_BITS
 # Columns of a case's record, in `state.case`.
 (NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
  WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, TOKEN, PARENT, PENDING, LOST_BY, BRANCH_NUMBER, SKIPPED,
- PERSON) = range(26)  # fmt: skip
+ MARKET, PERSON) = range(27)  # fmt: skip
 """TOKEN is a number that only this case or branch has; without branches it is the case's number."""
 FIELDS = PERSON + 4
 VALUE, COST = 0, 1
@@ -56,6 +57,19 @@ class Staff(NamedTuple):
     settled: Any
     kept: Any
     pick: Any
+    out: Any
+    """1 for persons who are away, or go when their work in hand is done."""
+    dropped: Any
+    """1 for places taken out of the ring because their person is away."""
+    spare: Any
+    """Scratch: idle places of a person."""
+    joined: Any
+    jobs: Any
+    """Jobs led, of persons whose pace varies."""
+    spell: Any
+    """The spell in which a person is away."""
+    left: Any
+    """When each spell really began."""
 
 
 class State(NamedTuple):
@@ -66,6 +80,8 @@ class State(NamedTuple):
     staff: Staff
     source: Any
     """[channel, (serial, slot, member, size)]"""
+    taken: Any
+    """Customers of each market who are in process or won."""
     reached: Any
     cumulative: Any
     factor: Any
@@ -249,8 +265,10 @@ def present(people: People, staff: Staff, team):
 
 @inlined
 def take(people: People, staff: Staff, team):
-    """The person of a team who has been idle longest."""
+    """The person of a team who has been idle longest; of those who do several cases at once, who has fewest."""
     first, size = natural(people.first_person[team]), people.size[team]
+    if people.seats[team] != size:
+        least_busy_first(people, staff, team)
     at = natural(staff.head[team])
     person = staff.idle[first + at]
     staff.head[team] = at + 1 if at + 1 < size else 0
@@ -259,12 +277,125 @@ def take(people: People, staff: Staff, team):
 
 
 @inlined
-def give(people: People, staff: Staff, person):
+def give(people: People, staff: Staff, n, person):
+    """A person is idle; one who has been waiting to leave is gone."""
     team = natural(people.team_of[natural(person)])
+    if people.changing[team] != 0 and leaves(people, staff, n, person, team):
+        return
+    push(people, staff, person, team)
+
+
+@inlined
+def push(people: People, staff: Staff, person, team):
     first, size = natural(people.first_person[team]), people.size[team]
     at = natural(staff.head[team] + staff.count[team])
     staff.idle[first + natural(at - size if at >= size else at)] = person
     staff.count[team] += 1
+
+
+@inlined
+def whose(people: People, place, team):
+    """The person a place belongs to: the number of his or her first place."""
+    first = people.first_person[team]
+    return first + (place - first) % people.seats[team]
+
+
+@inlined
+def count_idle(people: People, staff: Staff, team):
+    """Fill `staff.spare` with the idle places of each person of a team."""
+    first, size, head = people.first_person[team], people.size[team], staff.head[team]
+    for person in range(first, first + people.seats[team]):
+        staff.spare[person] = 0
+    for i in range(staff.count[team]):
+        staff.spare[whose(people, staff.idle[first + (head + i) % size], team)] += 1
+
+
+@compiled
+def least_busy_first(people: People, staff: Staff, team):
+    """Bring the place to the front whose person has fewest cases, the longest idle among equals."""
+    first, size, head = people.first_person[team], people.size[team], staff.head[team]
+    count_idle(people, staff, team)
+    best, most = 0, 0
+    for i in range(staff.count[team]):
+        spare = staff.spare[whose(people, staff.idle[first + (head + i) % size], team)]
+        if spare > most:
+            best, most = i, spare
+    place = staff.idle[first + (head + best) % size]
+    for i in range(best, 0, -1):
+        staff.idle[first + (head + i) % size] = staff.idle[first + (head + i - 1) % size]
+    staff.idle[first + head] = place
+
+
+@compiled
+def leaves(people: People, staff: Staff, n, place, team):
+    """A place came free: whether its person is to leave; gone when the last case is done."""
+    person = whose(people, place, team)
+    if staff.out[person] == 0:
+        return False
+    staff.dropped[place] = 1
+    note_leaving(people, staff, n[NOW], person, team)
+    return True
+
+
+@inlined
+def note_leaving(people: People, staff: Staff, now, person, team):
+    at = person
+    while at < people.first_person[team] + people.size[team]:
+        if staff.dropped[at] == 0:
+            return
+        at += people.seats[team]
+    staff.left[staff.spell[person]] = now
+
+
+@compiled
+def turn(people: People, staff: Staff, shifts: Shifts, i, now):
+    """A person goes, unless work is in hand, or comes."""
+    person = -1 - shifts.calendar[i]
+    team = people.team_of[person]
+    first, size, seats = people.first_person[team], people.size[team], people.seats[team]
+    if shifts.opens[i] == AWAY:
+        staff.out[person] = 1
+        staff.spell[person] = shifts.spell[i]
+        head, kept = staff.head[team], 0
+        for k in range(staff.count[team]):
+            place = staff.idle[first + (head + k) % size]
+            if whose(people, place, team) == person:
+                staff.dropped[place] = 1
+            else:
+                staff.idle[first + (head + kept) % size] = place
+                kept += 1
+        staff.count[team] = kept
+        note_leaving(people, staff, now, person, team)
+        return
+    staff.out[person] = 0
+    if shifts.opens[i] == NEWCOMER:
+        staff.joined[person] = now
+        staff.jobs[person] = 0.0
+    place = person
+    while place < first + size:
+        if staff.dropped[place] != 0:
+            staff.dropped[place] = 0
+            push(people, staff, place, team)
+        place += seats
+
+
+@compiled
+def own_pace(people: People, staff: Staff, paces: Paces, queues: Queues, place, now, work):
+    """The ticks that a piece of work takes the person who leads it, who has one job more behind him or her."""
+    team = people.team_of[place]
+    person = whose(people, place, team)
+    waiting = 0
+    if paces.waiting[team] > 0.0:
+        for i in range(people.first_serves[team], people.last_serves[team]):
+            waiting += queues.waiting[people.serves[i]]
+    at_once = 1
+    if people.seats[team] != people.size[team]:
+        count_idle(people, staff, team)
+        at_once = -staff.spare[person]
+        for busy in range(person, people.first_person[team] + people.size[team], people.seats[team]):
+            at_once += 1 - staff.dropped[busy]
+    staff.jobs[person] += 1.0
+    return paced(paces, team, work, now, staff.joined[person], staff.jobs[person] - 1.0, at_once, float(waiting) / float(people.seats[team]))
 
 
 @inlined
@@ -396,7 +527,7 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
 
 @inlined
 def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, ready, tally, warm_up, person, team):
-    """A person came free in an area where every step needs one person: the best head gets him or her at once.
+    """A person who stays came free in an area where every step needs one person: the best head gets him or her at once.
 
     While somebody waits nobody else of the team is idle on duty, so the person need not pass through the idle ones.
     """
@@ -412,7 +543,7 @@ def hand_over(needs: Needs, people: People, staff: Staff, queues: Queues, n, cas
             if best < 0 or rank < best_class or (rank == best_class and order < best_order):
                 best, best_class, best_order = step, rank, order
     if best < 0:
-        give(people, staff, person)
+        push(people, staff, person, team)
         return
     best = natural(best)
     slot = head(queues, case, best)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from salessim.records import COMPLETED, LOST, NEVER, OPEN, Cases, Replication, Totals
+from salessim.staff import counted
 from salessim.stages.verbs import DONE, JOIN
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Raw(NamedTuple):
     team_tally: Any
     cases: int
     """How many cases were born."""
+    left: Any
+    """When each spell of absence really began (`staff.Roster`)."""
 
 
 def cut_off(network: Network, tally: Any, step: int, enabled: int, waiting: bool) -> None:
@@ -78,35 +81,41 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         marks=money[:, 2:],
     )
     tally, teams = raw.tally, len(network.labels.teams)
+    people, hours = network.model.people, counted(network, raw.left)
+    at_once = people.size[:teams] / np.maximum(people.seats[:teams], 1)  # a place is a part of its person's time
     whole = {"entered": ENTERED, "asked": ASKED, "begun": BEGUN, "finished": FINISHED_VISITS, "gave_up": QUIT}
     totals = Totals(
         **{f: tally[:, c].astype(np.int64) for f, c in whole.items()},
         waited=tally[:, WAITED_SUM],
         queue_area=tally[:, QUEUE_AREA],
         present_area=tally[:, PRESENT_AREA],
-        busy=raw.team_tally[:teams, BUSY],
-        overtime=raw.team_tally[:teams, OVERTIME],
-        on_duty=network.on_duty,
+        busy=raw.team_tally[:teams, BUSY] / np.maximum(at_once, 1),
+        overtime=raw.team_tally[:teams, OVERTIME] / np.maximum(at_once, 1),
+        on_duty=hours.on_duty,
+        absent=hours.absent,
+        in_meetings=hours.in_meetings,
         held=raw.team_tally[teams:, BUSY],
     )
+    channel_cost = _channel_cost(network, cases)
     return Replication(
         labels=network.labels,
         cases=cases,
         totals=totals,
-        team_cost=network.pay_on_duty + totals.overtime * network.overtime_pay,
+        team_cost=hours.pay + totals.overtime * network.overtime_pay,
         fixed_cost=network.fixed_cost,
-        flow_cost=_flow_cost(network, cases, totals),
+        flow_cost=float(np.sum(totals.finished * network.model.flow.cost) + np.sum(channel_cost)),
+        channel_cost=channel_cost,
         number=number,
         log=event_log(network, raw, cases) if log else None,
     )
 
 
-def _flow_cost(network: Network, cases: Cases, totals: Totals) -> float:
-    """What visits and arrivals of the measured window cost beside their people's time."""
-    model = network.model
-    channel = np.append(model.sources.cost, np.zeros(len(network.labels.channels) - len(model.sources.cost)))
-    arrived = channel[cases.channel[cases.born >= model.warm_up]]
-    return float(np.sum(totals.finished * model.flow.cost) + np.sum(arrived))
+def _channel_cost(network: Network, cases: Cases) -> Any:
+    """What each channel cost in the measured window: so much per case, and what was spent on it."""
+    sources = network.model.sources
+    arrived = cases.channel[cases.born >= network.model.warm_up]
+    count = np.bincount(arrived, minlength=len(sources.cost))[: len(sources.cost)]
+    return count * sources.cost + network.outlay
 
 
 def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
@@ -128,7 +137,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     for r in range(people.shape[1]):
         there = people[:, r] >= 0
         joint = " + " if r else ""
-        crew[there] = crew[there] + (joint + names[people[there, r]])
+        crew[there] = crew[there] + (joint + _successors(network, names[people[there, r]], people[there, r], time[there, 1]))
         team[there] = team[there] + (joint + teams[team_of[people[there, r]]])
         pay[there] += model.people.pay[team_of[people[there, r]]]
     steps, stages = np.array(labels.steps, dtype=object), np.array(labels.stages, dtype=object)
@@ -193,9 +202,21 @@ def _numbered(number: Any, step: Any) -> Any:
 def _named_people(network: Network) -> Any:
     people = network.model.people
     return np.array(
-        [f"{name}-{i + 1}" for name, size in zip(network.labels.teams, people.size, strict=False) for i in range(size)] + [""],
+        [f"{name}-{i % people.seats[t] + 1}" for t, name in enumerate(network.labels.teams) for i in range(people.size[t])] + [""],
         dtype=object,
     )  # the places of limits, which stand behind the people, are never asked for
+
+
+def _successors(network: Network, names: Any, places: Any, started: Any) -> Any:
+    """The names of who was in some places at some times: "sales-3 (2)" is who came when sales-3 had left."""
+    people = network.model.people
+    for person, joined in (network.roster.newcomers if network.roster else {}).items():
+        team = people.team_of[person]
+        first, seats, size = people.first_person[team], people.seats[team], people.size[team]
+        rows = np.flatnonzero((places >= first) & (places < first + size) & ((places - person) % seats == 0))
+        number = np.searchsorted(joined, started[rows], side="right")
+        names[rows] = [f"{name} ({k + 1})" if k else name for name, k in zip(names[rows], number, strict=True)]
+    return names
 
 
 def _work_of(network: Network, time: Any, what: Any, people: Any) -> Any:

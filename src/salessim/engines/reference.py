@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from salessim.demand import attributes, case_key, cumulate, next_arrival
+from salessim.demand import attributes, case_key, copy_after, cumulate, finds_customer, mix_at, next_arrival, returns_after
 from salessim.durations import ticks as whole_ticks
 from salessim.engines.outcome import (
     ASKED,
@@ -36,11 +36,12 @@ from salessim.engines.outcome import (
     still_held,
 )
 from salessim.errors import LimitReached
-from salessim.hours import finish, worked
+from salessim.hours import FOREVER, finish, worked
 from salessim.jit import interpreted
 from salessim.network import DELIVERED, RESPONSE, WON, Network
 from salessim.order import (
     ARRIVED,
+    AWAY,
     BY_FORMULA,
     CLASS_BITS,
     CLASS_MASK,
@@ -51,13 +52,17 @@ from salessim.order import (
     MOST_BRANCHES,
     MOST_OPEN,
     MOST_STALLED,
+    NEWCOMER,
     NEWEST_FIRST,
     RANK_BITS,
+    RETURNED,
     SHIFT,
     SPAWNED,
 )
+from salessim.pace import paced
 from salessim.rare import facts_size
 from salessim.records import NEVER
+from salessim.staff import drawn, experience, no_roster
 from salessim.stages import attributes as marks
 from salessim.stages import decide, decide_fully, row_of
 from salessim.stages.formulas import COMMON, evaluate, rank_of
@@ -82,8 +87,11 @@ from salessim.stages.verbs import (
 from salessim.streams import Purpose, block, child_key
 
 _decide, _finish, _worked = interpreted(decide), interpreted(finish), interpreted(worked)
+_mix_at, _finds_customer = interpreted(mix_at), interpreted(finds_customer)
+_copy_after, _returns_after = interpreted(copy_after), interpreted(returns_after)
 _next_arrival, _attributes, _case_key = interpreted(next_arrival), interpreted(attributes), interpreted(case_key)
 _cumulate = interpreted(cumulate)
+_paced = interpreted(paced)
 _decide_fully, _row_of, _evaluate = interpreted(decide_fully), interpreted(row_of), interpreted(evaluate)
 _look, _start = interpreted(marks.look), interpreted(marks.start)
 _change, _hand_down = interpreted(marks.change), interpreted(marks.hand_down)
@@ -97,7 +105,7 @@ class Case:
     """One journey through the process, or a branch of one."""
 
     __slots__ = ("before", "born", "branch", "channel", "cost", "crew", "customer", "delivered", "enabled", "held", "key", "lost_by",
-                 "marks", "number", "order", "pace", "parent", "pending", "responded", "segment", "skipped", "stalled", "started",
+                 "market", "marks", "number", "order", "pace", "parent", "pending", "responded", "segment", "skipped", "stalled", "started",
                  "step", "token", "value", "visits", "waited", "wake", "won")  # fmt: skip
 
     def __init__(self, key: int, step: int, channel: int, segment: int, customer: int, value: float, cost: float) -> None:
@@ -105,7 +113,7 @@ class Case:
         self.value, self.cost = value, cost
         self.number = self.born = self.responded = self.won = self.delivered = self.enabled = self.started = NEVER
         self.order = self.waited = self.stalled = self.pending = self.lost_by = 0
-        self.token = self.branch = NEVER
+        self.token = self.branch = self.market = NEVER
         self.skipped = False
         self.parent: Case | None = None
         self.marks: list[float] = []
@@ -121,11 +129,18 @@ class Reference:
     """One run of a network."""
 
     def __init__(self, network: Network, seed: int, replication: int, log: bool) -> None:
+        network = drawn(network, seed, replication)
         self.network, self.seed, self.replication, self.keep_log = network, seed, replication, log
         self.model = model = _as_lists(network.model)
         self.env = simpy.Environment(initial_time=0)
         people, needs = model.people, model.needs
-        self.idle = [deque(range(first, first + size)) for first, size in zip(people.first_person, people.size, strict=True)]
+        roster = network.roster or no_roster(network)
+        self.out, self.joined, self.left, self.jobs = (x.tolist() for x in (roster.out, roster.joined, roster.left, experience(network)))
+        self.spell = [NEVER] * len(self.out)
+        self.dropped = [self.out[self.person(place)] for place in range(len(self.out))]
+        self.idle = [
+            deque(p for p in range(first, first + size) if not self.dropped[p]) for first, size in zip(people.first_person, people.size, strict=True)
+        ]
         self.duty = network.duty_at_start.tolist()
         self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in needs.area]
         self.waiting = [0] * len(self.queues)
@@ -133,6 +148,7 @@ class Reference:
         self.staffed = [s for s, a in enumerate(needs.area) if a >= 0]
         self.roles = [_roles(needs, s) for s in range(len(self.queues))]
         self.open: dict[int, Case] = {}
+        self.taken = [0] * len(model.sources.market_size)
         self.orders = self.spawned = self.on_their_way = 0
         self.asking: Case | None = None
         self.tally = np.zeros((len(self.queues), STEP_TALLIES)).tolist()
@@ -172,12 +188,15 @@ class Reference:
         self.env.schedule(event, _URGENT)
 
     def shifts(self) -> Generator[simpy.Event, None, None]:
-        """Calendars turn; all of one tick before anybody is dispatched."""
-        times, calendars, opens = self.model.shifts
+        """Calendars turn, then people go and come; all of one tick before anybody is dispatched."""
+        times, calendars, opens, spells = self.model.shifts
         for i, time in enumerate(times):
             if i == 0 or time != times[i - 1]:
                 yield self.at(time, SHIFT, 0)
-            self.duty[calendars[i]] = opens[i]
+            if calendars[i] >= 0:
+                self.duty[calendars[i]] = opens[i]
+            else:
+                self.turn(-1 - calendars[i], opens[i], spells[i])
             if i + 1 == len(times) or times[i + 1] != time:
                 self.settle(self.staffed)
 
@@ -195,24 +214,47 @@ class Reference:
                 return
             for member in range(size):
                 yield self.at(time, ARRIVED, s)
-                key = _case_key(sources, s, serial, member)
-                segment, value = _attributes(
-                    model.segments, model.rules.laws, sources.mix, s * model.segments.size, -1, self.seed, self.replication, key
-                )
-                case = Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s])
-                if self.width:
-                    case.marks = [0.0] * self.width
-                    who = (self.seed, self.replication, key)
-                    _start(model.rules.laws, model.rare, model.formulas, model.segments.size, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
-                self.bear(case)
+                self.arrive(s, _case_key(sources, s, serial, member))
             serial += 1
 
-    def bear(self, case: Case, on_its_way: bool = False) -> None:
+    def arrive(self, s: int, key: int) -> None:
+        """A case of a channel comes, unless it finds nobody new in its market; it may come again as another case."""
+        model, sources, market = self.model, self.model.sources, self.model.sources.market[s]
+        if market != NEVER and not self.finds_customer(market, key):
+            return
+        first = _mix_at(sources, s, self.env._now) * model.segments.size
+        segment, value = _attributes(model.segments, model.rules.laws, sources.mix, first, -1, self.seed, self.replication, key)
+        case = Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s])
+        case.market = market
+        if self.width:
+            case.marks = [0.0] * self.width
+            who = (self.seed, self.replication, key)
+            _start(model.rules.laws, model.rare, model.formulas, model.segments.size, segment, s, value, who, self.facts, case.marks, 0, case.marks, -1)
+        self.bear(case)
+        if sources.copy[s] != NEVER:
+            rules = model.rules
+            delay = _copy_after(sources, rules.laws, rules.spawns, model.segments.size, s, segment, self.seed, self.replication, key)
+            if delay < FOREVER:
+                self.spawn(case, sources.copy[s], delay)
+
+    def finds_customer(self, market: int, key: int) -> bool:
+        """Whether somebody new is found in a market."""
+        return bool(_finds_customer(self.model.sources.market_size[market], self.taken[market], self.seed, self.replication, key))
+
+    def come_again(self, case: Case) -> None:
+        """A case that another brought sets out, unless it is to be a new customer and the market has none."""
+        self.on_their_way -= 1
+        if case.customer == NEVER and case.market != NEVER and not self.finds_customer(case.market, case.key):
+            return
+        self.bear(case)
+
+    def bear(self, case: Case) -> None:
         """A case arrives."""
-        self.on_their_way -= on_its_way
         case.number, case.born = self.born, self.env._now
         if case.customer == NEVER:
             case.customer = case.number
+            if case.market != NEVER:
+                self.taken[case.market] += 1
         self.born += 1
         self.begin(case)
 
@@ -238,7 +280,10 @@ class Reference:
             model.segments, model.rules.laws, model.sources.mix, 0, fixed, self.seed, self.replication, key
         )
         customer = NEVER if spawns.new_customer[which] else parent.customer
-        child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, 0.0)
+        copy = spawns.channel[which] < len(model.sources.key)  # a copy of an arrival is paid for again
+        paid = model.sources.cost[spawns.channel[which]] if copy else 0.0
+        child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, paid)
+        child.market = parent.market
         child.stalled = parent.stalled + 1 if delay == 0 and parent.enabled == self.env._now else 0
         if self.width:
             child.marks = [0.0] * self.width
@@ -246,8 +291,10 @@ class Reference:
             _hand_down(model.rules.laws, model.rare, model.formulas, model.segments.size, which, segment, child.channel, value, who, self.facts, child.marks, 0, parent.marks, 0)
         if model.rare.passes[which] in parent.held:
             child.held[model.rare.passes[which]] = parent.held.pop(model.rare.passes[which])
+        if copy and model.sources.copy_mark[child.channel] != NEVER:
+            child.marks[model.sources.copy_mark[child.channel]] = 1.0
         self.on_their_way += 1
-        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.bear(child, on_its_way=True))
+        self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.come_again(child))
 
     def journey(self, case: Case) -> Generator[simpy.Event, int, None]:
         """What a case lives through: visit after visit, verb after verb."""
@@ -306,6 +353,7 @@ class Reference:
                 if case.parent is not None:
                     self.end_branch(case, case.parent, number)
                 else:
+                    self.give_back_to_market(case, number)
                     self.end_case(case, number)
                 return
             case.stalled = case.stalled + 1 if case.enabled == env._now else 0
@@ -422,6 +470,19 @@ class Reference:
         if self.keep_log and not case.skipped:
             self.visit_rows.append((case.enabled, case.started, now, case.number, step, visit, goal, *case.crew))
         case.visits[step] = visit + 1
+
+    def give_back_to_market(self, case: Case, goal: int) -> None:
+        """A customer who was lost may come again one day."""
+        if case.market == NEVER or case.customer != case.number or goal >= DONE:
+            return
+        market = case.market
+        away = _returns_after(self.model.sources, self.model.rules.laws, market, self.seed, self.replication, case.key)
+        if away < FOREVER:
+
+            def back(_: Any) -> None:
+                self.taken[market] -= 1
+
+            self.at(self.env._now + away, RETURNED, case.number).callbacks.append(back)
 
     def end_case(self, case: Case, goal: int, ended: int | None = None) -> None:
         """Write down a case that left."""
@@ -548,7 +609,7 @@ class Reference:
         first, combination, people = needs.first_role[case.step], needs.first_combination[case.step], []
         for r, entry in enumerate(crew):
             team = roles[r][entry][0]
-            place = self.idle[team].popleft()
+            place = self.take(team)
             if r < needs.people[case.step]:
                 people.append(place)
                 combination += needs.stride[first + r] * entry
@@ -574,7 +635,9 @@ class Reference:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
         model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
         factor, calendar = case.pace
-        time = ticks if factor == 1.0 else whole_ticks(ticks * factor)
+        time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
+        if factor < 0.0:
+            time = whole_ticks(self.own_pace(case.crew[0], float(time)))
         end = _finish(hours, calendar, now, time)
         case.started = now
         if case.responded == NEVER and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
@@ -596,9 +659,72 @@ class Reference:
 
     def free(self, case: Case) -> None:
         """Hand the people back and dispatch at once; the case itself goes on first."""
-        for person in case.crew:
-            self.idle[self.model.people.team_of[person]].append(person)
+        for place in case.crew:
+            self.give(place)
         self.settle(self.in_area[self.model.needs.area[case.step]])
+
+    def person(self, place: int) -> int:
+        """Whose place it is: the number of the first of his or her places."""
+        people = self.model.people
+        first, seats = people.first_person[people.team_of[place]], people.seats[people.team_of[place]]
+        return int(first + (place - first) % seats)
+
+    def take(self, team: int) -> int:
+        """Who has been idle longest; of those who do several cases at once, who has fewest."""
+        idle = self.idle[team]
+        if self.model.people.size[team] == self.model.people.seats[team]:
+            return idle.popleft()
+        place = max(idle, key=lambda p: sum(other in idle for other in self.places(self.person(p))))  # the first of equals
+        idle.remove(place)
+        return place
+
+    def give(self, place: int) -> None:
+        """Somebody came free: idle, or gone if this was the last work in hand of one who is to leave."""
+        team, person = self.model.people.team_of[place], self.person(place)
+        if self.out[person]:
+            self.dropped[place] = 1
+            self.note_leaving(person)
+        else:
+            self.idle[team].append(place)
+
+    def turn(self, person: int, what: int, spell: int) -> None:
+        """A person goes, unless work is in hand, or comes."""
+        team = self.model.people.team_of[person]
+        idle = self.idle[team]
+        if what == AWAY:
+            self.out[person], self.spell[person] = 1, spell
+            for place in self.places(person):
+                if place in idle:
+                    idle.remove(place)
+                    self.dropped[place] = 1
+            self.note_leaving(person)
+            return
+        self.out[person] = 0
+        if what == NEWCOMER:
+            self.joined[person], self.jobs[person] = self.env._now, 0.0
+        for place in self.places(person):
+            if self.dropped[place]:
+                self.dropped[place] = 0
+                idle.append(place)
+
+    def places(self, person: int) -> range:
+        """One for each case that a person can have at once."""
+        people, team = self.model.people, self.model.people.team_of[person]
+        return range(person, people.first_person[team] + people.size[team], people.seats[team])
+
+    def note_leaving(self, person: int) -> None:
+        """Write down when a spell really began: with the last work in hand done."""
+        if all(self.dropped[place] for place in self.places(person)):
+            self.left[self.spell[person]] = self.env._now
+
+    def own_pace(self, place: int, work: float) -> float:
+        """The ticks that a piece of work takes the person who leads it, who has one job more behind him or her."""
+        people, person = self.model.people, self.person(place)
+        team = people.team_of[place]
+        waiting = sum(self.waiting[s] for s in people.serves[people.first_serves[team] : people.last_serves[team]])
+        at_once = sum(p not in self.idle[team] and not self.dropped[p] for p in self.places(person))
+        self.jobs[person] += 1.0
+        return _paced(self.model.paces, team, work, self.env._now, self.joined[person], self.jobs[person] - 1.0, at_once, waiting / people.seats[team])
 
     # --- the end ----------------------------------------------------------------------------------------------
 
@@ -621,6 +747,7 @@ class Reference:
         return Raw(
             rows[:, :3], rows[:, 3:].astype(np.int32), np.array(self.case_rows, dtype=np.int64).reshape(-1, 11),
             np.array(self.money_rows, dtype=np.float64).reshape(-1, 2 + self.width), tally, team_tally, self.born,
+            np.array(self.left, np.int64),
         )  # fmt: skip
 
 

@@ -96,8 +96,8 @@ def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
     moments = grid.as_unit("us").asi8
     rows = []
     busiest = sorted(scenario.teams, key=lambda t: (-busy_hours(runs, t), t))[:MOST_MAPS]
-    for team in sorted(t for t in busiest if scenario.teams[t].size):
-        size = scenario.teams[team].size
+    for team in sorted(t for t in busiest if scenario.teams[t].people):
+        size = scenario.teams[team].people * scenario.teams[team].concurrency
         calendar = network.model.people.calendar[labels.teams.index(team)]
         duty = np.ones(len(grid), bool)
         if calendar:

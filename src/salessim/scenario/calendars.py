@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from salessim.durations import Law
 from salessim.hours import Intervals, merged
 from salessim.units import SECOND
 
@@ -123,13 +124,30 @@ class OpenDay(_Part):
         return self
 
 
+class Outages(_Part):
+    """Random down times of a system: the time from a repair to the next failure (MTBF), and that of a repair (MTTR)."""
+
+    between: Law
+    repair: Law
+    source: str | None = None
+    assumption: str | bool | None = None
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        for what in ("between", "repair"):
+            if getattr(self, what).mean <= 0:
+                raise ValueError(f"'{what}' takes no time; give for example '{'30 days' if what == 'between' else '4 h'}'")
+        return self
+
+
 class Calendar(_Part):
-    """When people work: weekly shifts less holidays and closed days, plus single open days."""
+    """When people or systems work: weekly shifts less holidays and closed days, plus single open days, less outages."""
 
     shifts: tuple[Shift, ...] = ()
     holidays: str | Holidays | None = None
     closed: tuple[str, ...] = ()
     open: tuple[OpenDay, ...] = ()
+    outages: Outages | None = None
     time_zone: str | None = None
     source: str | None = None
     assumption: str | bool | None = None
@@ -156,7 +174,7 @@ class Calendar(_Part):
     def intervals(self, start: dt.date, time_zone: str, horizon: int) -> Intervals:
         """The working intervals in [0, horizon) in ticks since midnight of `start` in `time_zone`.
 
-        An overnight shift belongs to the day on which it starts; a holiday is a day on which no shift starts.
+        Outages are not in it: they differ from run to run (`staff`). An overnight shift belongs to the day on which it starts; a holiday is a day on which no shift starts.
 
         Args:
             start: first day of the scenario.

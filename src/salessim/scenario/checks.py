@@ -15,6 +15,7 @@ from salessim.scenario.formulas import NAMES, RESERVED, Formula
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
 if TYPE_CHECKING:
+    from salessim.scenario.channels import Channel
     from salessim.scenario.model import Lever, Route, Scenario, Step
 
 Path = tuple[str | int, ...]
@@ -105,6 +106,15 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
         yield from known(("channels", name, "enters"), channel.enters, steps, "step")
         for segment in channel.segments:
             yield from known(("channels", name, "segments", segment), segment, segments, "segment")
+        for i, mix in enumerate(channel.mixes):
+            for segment in mix.segments:
+                yield from known(("channels", name, "mixes", i, "segments", segment), segment, segments, "segment")
+        if channel.junk is not None:
+            yield from known(("channels", name, "junk", "segment"), channel.junk.segment, segments, "segment")
+        if channel.duplicates is not None:
+            yield from known(("channels", name, "duplicates", "segment"), channel.duplicates.segment, segments, "segment")
+            yield from known(("channels", name, "duplicates", "mark"), channel.duplicates.mark, scenario.attributes, "attribute")
+        yield from known(("channels", name, "market"), channel.market, scenario.markets, "market")
         if channel.arrivals is not None:
             yield from known(("channels", name, "arrivals", "calendar"), channel.arrivals.calendar, calendars, "calendar")
             yield from _hours(("channels", name, "arrivals", "hours"), channel.arrivals.hours or {})
@@ -217,10 +227,19 @@ def next_steps(step: Step, segment: str) -> set[str]:
     return found
 
 
+def segments_of(channel: Channel) -> list[str]:
+    """Segments in which cases of a channel may come, at whatever time."""
+    mixes = [channel.segments, *(m.segments for m in channel.mixes)]
+    found = {g for mix in mixes for g, share in mix.items() if share > 0}
+    found |= {channel.junk.segment} if channel.junk is not None and channel.junk.share > 0 else set()
+    found |= {channel.duplicates.segment} if channel.duplicates is not None and channel.duplicates.segment is not None else set()
+    return sorted(found)
+
+
 def reachable(scenario: Scenario, without: str | None = None) -> set[tuple[str, str]]:
     """(step, segment) that some case can come to, or its parent's customer; or those it can come to without a step."""
     steps = scenario.steps
-    todo = [(c.enters, g) for c in scenario.channels.values() for g, share in c.segments.items() if share > 0]
+    todo = [(c.enters, g) for c in scenario.channels.values() for g in segments_of(c)]
     found: set[tuple[str, str]] = set()
     while todo:
         name, segment = here = todo.pop()
@@ -281,8 +300,15 @@ def _people(scenario: Scenario) -> Iterator[Problem]:
             continue
         for role in roles_of_step(step):
             able = role.by or tuple(t for t, team in scenario.teams.items() if role.skill in team.skills)
-            if able and all(t in scenario.teams and scenario.teams[t].size == 0 for t in able):
+            if able and all(t in scenario.teams and scenario.teams[t].people == 0 for t in able):
                 yield Problem(_at(scenario, name), f"nobody is in {' or '.join(able)}", "give the team a size above 0")
+            several = [t for t in able if step.together_with and t in scenario.teams and scenario.teams[t].concurrency > 1]
+            if several:
+                yield Problem(
+                    (*_at(scenario, name), "together_with"), f"people of {several[0]!r} do several cases at once, so a step cannot need them together with others",
+                    "set the team's concurrency to 1, or let another team do this step",
+                )  # fmt: skip
+                break
 
 
 def _formulas(scenario: Scenario) -> Iterator[Problem]:
@@ -453,8 +479,23 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
 
     for name, team in scenario.teams.items():
         yield from same(("teams", name, "cost"), team.cost)
+        if team.absence is not None:
+            yield from kind(("teams", name, "absence", "spell"), team.absence.spell, "time", "3 days")
+        if team.attrition is not None:
+            yield from kind(("teams", name, "attrition", "tenure"), team.attrition.tenure, "time", "3 years")
+            yield from kind(("teams", name, "attrition", "hiring"), team.attrition.hiring, "time", "3 months")
+    for name, calendar in scenario.calendars.items():
+        if calendar.outages is not None:
+            yield from kind(("calendars", name, "outages", "between"), calendar.outages.between, "time", "30 days")
+            yield from kind(("calendars", name, "outages", "repair"), calendar.outages.repair, "time", "4 h")
     for name, channel in scenario.channels.items():
         yield from same(("channels", name, "cost"), channel.cost)
+        if channel.duplicates is not None:
+            yield from kind(("channels", name, "duplicates", "after"), channel.duplicates.after, "time", "3 days")
+        for where, amount in _outlays(channel):
+            yield from same(("channels", name, "arrivals", *where), amount)
+    for name, market in scenario.markets.items():
+        yield from kind(("markets", name, "returns"), market.returns, "time", "1 year")
     for name, segment in scenario.segments.items():
         yield from kind(("segments", name, "value"), segment.value, "money", f"800 {currency}")
         yield from kind(("segments", name, "patience"), segment.patience, "time", "3 days")
@@ -479,6 +520,25 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
     for name, lever in scenario.levers.items():
         yield from same(("levers", name, "running_cost"), lever.running_cost)
         yield from same(("levers", name, "one_off_cost"), lever.one_off_cost)
+
+
+def _outlays(channel: Channel) -> Iterator[tuple[Path, object]]:
+    """The money in what a channel does to bring cases, with its place below `arrivals`."""
+    arrivals = channel.arrivals
+    if arrivals is None:
+        return
+    for i, campaign in enumerate(arrivals.campaigns):
+        yield ("campaigns", i, "cost"), campaign.cost
+        yield ("campaigns", i, "spend"), campaign.spend
+        yield ("campaigns", i, "lift", "half_at"), campaign.lift.half_at if campaign.lift else None
+    if (spend := arrivals.spend) is not None:
+        yield ("spend", "per_week"), spend.per_week
+        yield ("spend", "half_at"), spend.half_at
+        yield ("spend", "before"), spend.before
+        for i, change in enumerate(spend.changes):
+            yield ("spend", "changes", i, "per_week"), change.per_week
+    if arrivals.content is not None:
+        yield ("content", "cost_per_piece"), arrivals.content.cost_per_piece
 
 
 def _levers(scenario: Scenario) -> Iterator[Problem]:

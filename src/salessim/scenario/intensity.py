@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.hours import Intervals
 from salessim.scenario.calendars import DAYS, midnight, spans, zone
+from salessim.scenario.response import added, factors
 from salessim.units import DAY, HOUR, SECOND, YEAR
 
 if TYPE_CHECKING:
     from salessim.scenario.calendars import Calendar
-    from salessim.scenario.model import Arrivals, Clock, ReplayFile, Scenario
+    from salessim.scenario.channels import Arrivals, Channel, ReplayFile
+    from salessim.scenario.model import Clock, Scenario
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -38,8 +40,8 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day).
 
     The weekly profile has mean 1 over an ordinary week, hours in which the channel's calendar is closed counted as 0,
-    so that `rate` is what a planner counts; holidays, season, growth and campaigns change it. Hours and weekdays are
-    local wall-clock time.
+    so that `rate` is what a planner counts; holidays, season, growth and campaigns change it, and what spend, content and
+    campaigns add comes on top in the same profile. Hours and weekdays are local wall-clock time.
     """
     clock = scenario.clock
     origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
@@ -56,11 +58,16 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     if mean <= 0:
         return [(0, 0.0, 0)]
     level = arrivals.rate.per_tick / mean
+    most_days = clock.horizon // DAY + 2
+    more = added(arrivals, clock.start, most_days)
+    if not more.any():  # nothing spent is the organic baseline, to the last bit
+        more = None
     flat = len(set(hourly)) == 1
     plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
-    if plain and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
+    if plain and more is None and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
         return [(0, arrivals.rate.per_tick, 0)]
     growth = math.log1p(arrivals.yearly_growth) / YEAR
+    times = factors(arrivals, clock.start, most_days)
     result: list[tuple[int, float, int]] = []
     day = 0
     while True:
@@ -68,19 +75,31 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
         midnight_ticks = _wall_ticks(origin, date, 0, here)
         if midnight_ticks >= clock.horizon:
             break
-        of_day = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
-        for campaign in arrivals.campaigns:
-            if campaign.start <= date <= campaign.end:
-                of_day *= campaign.factor
+        season = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
+        of_day = season * float(times[day])
         of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
+        of_day *= level
+        if more is not None:
+            of_day += season * float(more[day]) / mean
         for hour in range(0, 24, 24 if flat else 1):
-            result.append((_wall_ticks(origin, date, hour, here), level * of_day * hourly[hour], day))
+            result.append((_wall_ticks(origin, date, hour, here), of_day * hourly[hour], day))
         day += 1
     result.sort(key=lambda s: s[0])
     if calendar is not None:
         result = _within(result, calendar.intervals(clock.start, clock.time_zone, clock.horizon), clock.horizon)
     keep_days = arrivals.daily_cv > 0
     return [s for i, s in enumerate(result) if i == 0 or s[1] != result[i - 1][1] or (keep_days and s[2] != result[i - 1][2])]
+
+
+def mixes(scenario: Scenario, channel: Channel) -> list[tuple[int, dict[str, float]]]:
+    """Shares of the segments, junk included, and the tick from which each mix holds; the first from the beginning."""
+    clock = scenario.clock
+    origin, here = midnight(clock.start, clock.time_zone), zone(clock.time_zone)
+    by_tick = {0: channel.segments} | {max(0, _wall_ticks(origin, m.since, 0, here)): m.segments for m in channel.mixes}
+    junk = channel.junk
+    if junk is not None:
+        by_tick = {t: {g: s * (1 - junk.share) for g, s in mix.items()} | {junk.segment: junk.share} for t, mix in by_tick.items()}
+    return sorted(by_tick.items(), key=lambda pair: pair[0])
 
 
 def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | None, clock: Clock) -> float:

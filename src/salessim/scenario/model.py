@@ -14,50 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from salessim.durations import Law, constant
 from salessim.scenario.calendars import Calendar, minutes_of_day, weekdays, zone
+from salessim.scenario.channels import Channel, Market
 from salessim.scenario.formulas import FormulaText
-from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Rate, Share
-
-ALWAYS = "always"
-"""The calendar that is open day and night; it need not be declared."""
-REST = "default"
-"""The key that stands for every segment not named beside it."""
-
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
-]
-"""A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
-
-Mark = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,39}$")]
-"""A name that formulas can use: letters of any script, digits and _."""
-
-WeekdayFactors = dict[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], Annotated[float, Field(ge=0, le=1e6)]]
-Factor = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])]
-"""One name or a list of names."""
-
-
-class Part(BaseModel):
-    """A frozen paragraph of the language; unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Documented(Part):
-    """A part that a reader may want a title and a provenance for."""
-
-    title: str | None = None
-    source: str | None = None
-    assumption: str | bool | None = None
+from salessim.scenario.parts import ALWAYS as ALWAYS
+from salessim.scenario.parts import REST as REST
+from salessim.scenario.parts import Documented, Mark, Name, Names, Part
+from salessim.scenario.people import Absence, Attrition, Course, Joining, Learning, Leaving, Meeting, PaceChange, Ramp, UnderLoad
+from salessim.units import SECOND, YEAR, CostRate, Duration, Money, Share
 
 
 class Clock(Part):
@@ -83,7 +50,10 @@ class Clock(Part):
 
 
 class Team(Documented):
-    """A group of people who are alike: same calendar, same pay, same skills."""
+    """A group of people who are alike: same calendar, same pay, same skills.
+
+    `size` is the number of places at the start. Who of them is there, and how fast, may change: see `scenario.people`.
+    """
 
     size: Annotated[int, Field(ge=0, le=100_000)]
     calendar: Name = ALWAYS
@@ -91,82 +61,48 @@ class Team(Documented):
     skills: dict[Name, Annotated[float, Field(ge=0.01, le=100)]] = {}
     at_shift_end: Literal["suspend", "overtime"] = "suspend"
     overtime_pay: Annotated[float, Field(ge=0, le=10)] = 1.5
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 1
+    """Cases a person works on at once (live chat); hours and pay count once."""
+    slowdown: Share = 0.0
+    """With n cases at once, a new one takes 1 + slowdown * (n - 1) times as long."""
+    absence: Absence | None = None
+    joining: tuple[Joining, ...] = Field(default=(), max_length=1000)
+    leaving: tuple[Leaving, ...] = Field(default=(), max_length=1000)
+    attrition: Attrition | None = None
+    ramp: Ramp | None = None
+    learning: Learning | None = None
+    meetings: tuple[Meeting, ...] = Field(default=(), max_length=100)
+    courses: tuple[Course, ...] = Field(default=(), max_length=1000)
+    pace: tuple[PaceChange, ...] = Field(default=(), max_length=1000)
+    under_load: UnderLoad | None = None
 
-
-class Campaign(Documented):
-    """Days on which a channel brings more, or fewer, cases than usual (both dates included)."""
-
-    start: dt.date
-    end: dt.date
-    factor: Factor
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.end < self.start:
-            raise ValueError(f"the campaign ends on {self.end}, before it starts on {self.start}; swap the dates")
-        return self
-
-
-class Arrivals(Documented):
-    """Cases that come by themselves: an inhomogeneous Poisson process, over-dispersed if days differ by more than chance.
-
-    `rate` is the mean over a whole ordinary week, before holidays, season, growth and campaigns; the profiles are
-    relative, so they need no particular scale, and hours in which `calendar` is closed simply get nothing.
-    """
-
-    rate: Rate
-    weekdays: WeekdayFactors | None = None
-    hours: dict[str, Factor] | None = None
-    calendar: Name = ALWAYS
-    months: dict[
-        Literal["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], Factor
-    ] = {}
-    yearly_growth: Annotated[float, Field(gt=-1, le=100)] = 0.0
-    campaigns: tuple[Campaign, ...] = ()
-    daily_cv: Annotated[float, Field(ge=0, le=10)] = 0.0
-    batch: dict[Annotated[int, Field(ge=1, le=10_000)], Share] | None = None
+    @property
+    def people(self) -> int:
+        """All places the team ever has, later joiners included."""
+        return self.size + sum(j.count for j in self.joining)
 
     @model_validator(mode="after")
-    def _sane(self) -> Self:
-        if 0 < self.daily_cv < 0.001:
-            raise ValueError(f"daily_cv is {self.daily_cv:g}, too little to matter; give 0 or at least 0.001")
-        if self.batch is not None:
-            _check_total(self.batch.values(), "the shares of the batch sizes")
-        return self
-
-
-class ReplayFile(Part):
-    """Where recorded arrivals stand: a CSV beside the scenario, read when the scenario is loaded (`scenario.replays`)."""
-
-    file: str
-    time: str
-    """Column of ISO dates."""
-    case: str | None = None
-    """Column of the case: of each case only the earliest date counts."""
-
-
-class Channel(Documented):
-    """Where cases come from: generated by `arrivals`, or replayed from the dates in `replay` or in a file."""
-
-    enters: Name
-    segments: dict[Name, Share]
-    arrivals: Arrivals | None = None
-    replay: tuple[dt.datetime, ...] | ReplayFile | None = None
-    cost: Money | None = None
-    attributes: dict[Mark, Law] = {}
-    """What cases of this channel start with, where it differs."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.arrivals is None) == (self.replay is None):
-            raise ValueError("a channel has either 'arrivals' or 'replay'; give exactly one of them")
-        _check_total(self.segments.values(), "the shares of the segments")
+    def _life_is_possible(self) -> Self:
+        if self.ramp is not None and not self.joining and self.attrition is None:
+            raise ValueError("a ramp is for newcomers, but nobody joins; add 'joining' or 'attrition', or remove it")
+        if self.slowdown and self.concurrency == 1:
+            raise ValueError("'slowdown' is for several cases at once, but concurrency is 1; raise it or remove the slowdown")
+        for leaving in self.leaving:
+            there = self.size + sum(j.count for j in self.joining if j.date < leaving.date)
+            gone = sum(a.count for a in self.leaving if a.date <= leaving.date)
+            if gone > there:
+                raise ValueError(f"until {leaving.date} {gone} people leave, but only {there} were there; let fewer leave, or more join before")
         return self
 
 
 class Segment(Documented):
-    """A kind of customer: what a deal is worth, how urgent it is, how long it waits."""
+    """A kind of customer: what a deal is worth, how urgent it is, how long it waits.
 
+    Cases of a segment with `customer: false` are no customers at all, such as spam: they take work, and are neither won
+    nor lost.
+    """
+
+    customer: bool = True
     value: Law | None = None
     priority: Annotated[int, Field(ge=1, le=9)] = 5
     patience: Law | None = None
@@ -669,6 +605,7 @@ class Scenario(Part):
     segments: dict[Name, Segment] = Field(min_length=1)
     attributes: dict[Mark, Attribute] = {}
     limits: dict[Name, Limit] = {}
+    markets: dict[Name, Market] = {}
     channels: dict[Name, Channel] = Field(min_length=1)
     stages: dict[Name, Stage] = Field(min_length=1)
     costs: dict[Name, StandingCost] = {}
@@ -737,9 +674,3 @@ class Scenario(Part):
         from salessim.scenario import loader
 
         return loader.scenario_hash(self)
-
-
-def _check_total(shares: Any, what: str) -> None:
-    total = sum(shares)
-    if abs(total - 1.0) > 1e-6:
-        raise ValueError(f"{what} sum to {100 * total:.4g} %; make them sum to 100 %")

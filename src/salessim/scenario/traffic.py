@@ -16,7 +16,8 @@ import numpy as np
 
 from salessim.errors import ScenarioError
 from salessim.hours import Intervals, intersection
-from salessim.scenario.intensity import replay_ticks, slots
+from salessim.scenario.inflow import arrival_rates
+from salessim.staff import at_start, mean_presence, quickest, team_hours
 from salessim.units import HOUR, WEEK
 
 if TYPE_CHECKING:
@@ -125,25 +126,6 @@ def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str
     return onward + [(branch, 1.0) for branch in step.parallel or ()]
 
 
-def arrival_rates(scenario: Scenario) -> dict[tuple[str, str], float]:
-    """Mean arrivals per tick over the horizon for each (step entered, segment), from channels alone."""
-    result: dict[tuple[str, str], float] = {}
-    horizon = scenario.clock.horizon
-    for channel in scenario.channels.values():
-        if channel.arrivals is not None:
-            stretches = slots(scenario, channel.arrivals)
-            ends = [s[0] for s in stretches[1:]] + [horizon]
-            count = sum(rate * (end - start) for (start, rate, _), end in zip(stretches, ends, strict=True))
-            batch = channel.arrivals.batch or {1: 1.0}
-            count *= sum(size * share for size, share in batch.items())
-        else:
-            count = float(len(replay_ticks(scenario, channel.replay)))
-        for segment, share in channel.segments.items():
-            key = (channel.enters, segment)
-            result[key] = result.get(key, 0.0) + share * count / horizon
-    return result
-
-
 def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     """Mean visits per tick for each (step, segment), spawned cases included.
 
@@ -229,7 +211,8 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
     clock = scenario.clock
     flow = throughput(scenario)
     teams = sorted(scenario.teams)
-    available = {t: scenario.teams[t].size * _length(_intervals(scenario, t)) / clock.horizon for t in teams}
+    available = {t: mean_presence(scenario, t) * _length(team_hours(scenario, t)) / clock.horizon for t in teams}
+    speed = {t: quickest(scenario.teams[t]) if sure else at_start(scenario.teams[t]) for t in teams}
     fixed = dict.fromkeys(teams, 0.0)
     shared: list[list[tuple[str, float]]] = []
     for name, step in scenario.steps.items():
@@ -240,7 +223,8 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
         roles = roles_of(scenario, step)
         for r, role in enumerate(roles):
             # The pace is the first person's; with a choice of first persons, that of the one who is asked.
-            pace = [1 / e for _, e in role] if r == 0 else [1 / roles[0][0][1]] * len(role)
+            lead, efficiency = roles[0][0]
+            pace = [1 / (e * speed[t]) for t, e in role] if r == 0 else [1 / (efficiency * speed[lead])] * len(role)
             if len(role) == 1:
                 fixed[role[0][0]] += work * pace[0]
             elif work > 0:
@@ -290,22 +274,15 @@ def _meetings(scenario: Scenario, flow: dict[tuple[str, str], float]) -> list[Te
             continue
         roles = roles_of(scenario, step)
         firsts = [role[0][0] for role in roles]
-        hours = [_intervals(scenario, t) for t in firsts]
+        hours = [team_hours(scenario, t) for t in firsts]
         shared = reduce(intersection, hours)
         if all(h == shared for h in hours) or any(len(role) > 1 for role in roles):
             continue
-        at_once = min(scenario.teams[t].size // firsts.count(t) for t in firsts)
+        at_once = min(scenario.teams[t].people // firsts.count(t) * mean_presence(scenario, t) / scenario.teams[t].people for t in firsts)
         by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
         work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments) * by_hand / roles[0][0][1]
         rows.append(_row(f"{name} ({' with '.join(firsts)})", work, at_once * _length(shared) / clock.horizon))
     return rows
-
-
-def _intervals(scenario: Scenario, team: str) -> Intervals:
-    clock, calendar = scenario.clock, scenario.teams[team].calendar
-    if calendar == "always":
-        return [(0, clock.horizon)]
-    return scenario.calendars[calendar].intervals(clock.start, clock.time_zone, clock.horizon)
 
 
 def _length(intervals: Intervals) -> int:

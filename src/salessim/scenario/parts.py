@@ -1,0 +1,42 @@
+"""What every paragraph of the language is made of: names, and records that are frozen and know their fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+ALWAYS = "always"
+"""The calendar that is open day and night; it need not be declared."""
+REST = "default"
+"""The key that stands for every segment not named beside it."""
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
+]
+"""A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
+
+Mark = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,39}$")]
+"""A name that formulas can use: letters of any script, digits and _."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])]
+"""One name or a list of names."""
+
+
+class Part(BaseModel):
+    """A frozen paragraph of the language; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Documented(Part):
+    """A part that a reader may want a title and a provenance for."""
+
+    title: str | None = None
+    source: str | None = None
+    assumption: str | bool | None = None
