@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -236,8 +237,13 @@ class _Process:
     # --- the drawing ------------------------------------------------------------------------------------------------
 
     def _drawn(self) -> tuple[Layout, list[_Flow]]:
-        """The layout, lanes below each other. Flows of edge events leave from their task; ends stand last in their lane."""
-        free = sorted((e for e in self.elements.values() if e.host is None), key=lambda e: e.tag == "endEvent")
+        """The layout, lanes below each other. Flows of edge events leave from their task.
+
+        Ends stand last in their lane, out of the way; in a lane that is broken into several rows, beside their gateway.
+        """
+        free = [e for e in self.elements.values() if e.host is None]
+        crowd = Counter(e.lane for e in free)
+        free.sort(key=lambda e: e.tag == "endEvent" and crowd[e.lane] <= _SPACE.most_rows)
         nodes = [Node(e.name, e.lane, e.size[1], e.size[0], centre=e.size != _TASK) for e in free]
         edges = [Edge(self._from(f), f.target, 16.0 if f.title else 0.0, aside=self.elements[f.source].host is not None) for f in self.flows]
         return lay_out(nodes, edges, len(self.scenario.stages), _SPACE).turned(), self.flows
@@ -436,8 +442,10 @@ def _edge(f: _Flow, line: Line, shift: float, from_edge: bool) -> str:
 
 
 def _label(points: list[tuple[float, float]], wide: float) -> Place:
-    """Where the title of a flow stands: above its first level stretch, which it has for itself."""
+    """Where the title of a flow stands: above its first level stretch, or where it rises, beside its beginning."""
     if len(points) == 2 and points[0][0] == points[1][0]:
         return Place(points[0][0] + 4, (points[0][1] + points[1][1]) / 2 - 7, wide, 14)
+    if points[1][1] < points[0][1]:
+        return Place(points[0][0] + 4, points[0][1] - 18, wide, 14)
     (x, y), (x1, _) = points[0:2] if points[0][1] == points[1][1] else points[1:3]
     return Place(x + 4 if x1 >= x else x - 4 - wide, y - 16, wide, 14)
