@@ -205,6 +205,45 @@ def _table(head: list[str], rows: list[list[str]], right: int = 1) -> None:
 
 
 @main.command()
+@click.option("--template", "name", help="A process of the gallery; `--list` names them.")
+@click.option("--list", "listed", is_flag=True, help="Print the gallery.")
+@click.option("--language", type=click.Choice(["en", "zh"]), help="In English or Chinese [English where there is].")
+@click.option("--out", type=click.Path(dir_okay=False), help="The file to write [NAME.yaml].")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@json_option
+def init(name: str | None, listed: bool, language: Any, out: str | None, force: bool, as_json: bool) -> int:
+    """Begin with a process of the gallery: write it to a file that is yours to change.
+
+    Without --template it prints the gallery.
+    """
+    from salessim.errors import InputError
+    from salessim.library import template, templates
+    from salessim.scenario.loader import write_whole
+
+    if listed or name is None:
+        if out:
+            raise InputError("--out", f"it says where to write {out}, but not what", "add --template NAME")
+        found = [t for t in templates() if language in (None, t.language)]
+        if as_json:
+            _print_json([{"name": t.name, "language": t.language, "title": t.title, "description": t.description} for t in found])
+            return EXIT_FINE
+        _table(["name", "language", "what it is"], [[t.name, t.language, t.description or t.title] for t in found], right=3)
+        click.echo("Take one: salessim init --template NAME")
+        return EXIT_FINE
+    chosen = template(name, language)
+    target = out or f"{name}.yaml"
+    if os.path.exists(target) and not force:
+        raise InputError(target, "the file is there already", "give another with --out, or --force to write over it")
+    write_whole(target, chosen.text)
+    if as_json:
+        _print_json({"name": chosen.name, "language": chosen.language, "title": chosen.title, "file": target})
+    else:
+        click.echo(f"{target}: {chosen.title}")
+        click.echo(f"Look it over, then: salessim validate {target}; salessim run {target}")
+    return EXIT_FINE
+
+
+@main.command()
 @click.argument("scenario")
 @json_option
 def validate(scenario: str, as_json: bool) -> int:
