@@ -700,6 +700,7 @@ def test_what_is_written_is_read_back() -> None:
                     channel={"market": "home", "mixes": [{"from": "2026-02-01", "segments": {"all": 1}}]}, markets={"home": {"size": 9, "returns": "1 year"}})  # fmt: skip
     from salessim.scenario.loader import to_yaml
 
+    scenario = scenario.change({"attributes": {"quality": {"starts": {"law": "uniform", "low": 0, "high": 0.5}}}, "channels.web.attributes": {"quality": 0.25}})
     again = Scenario.parse(to_yaml(scenario))
     assert again == scenario
     assert again.hash == scenario.hash

@@ -37,6 +37,7 @@ def test_python_blocks_run_in_order(page: Path, monkeypatch: pytest.MonkeyPatch)
 def test_console_blocks_run_in_order(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(TRUTH, "scenario.yaml")
+    shutil.copytree(ROOT / "scenarios" / "imports", ".", dirs_exist_ok=True)
     simulate(Scenario.load(TRUTH), seed=3).to_csv("crm.csv")
     for block in blocks(page, "console"):
         for line in block.splitlines():

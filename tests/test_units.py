@@ -114,3 +114,25 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         file.truncate(2 << 30)  # sparse
     with pytest.raises(InputError, match="larger than 8192 KiB"):
         read_text(big)
+
+
+def test_plain_numbers_of_laws_are_written_as_numbers() -> None:
+    from pydantic import TypeAdapter
+
+    from salessim.durations import Law
+
+    laws: TypeAdapter[Any] = TypeAdapter(Law)
+    for data in ({"law": "uniform", "low": 0.0, "high": 1.0}, {"law": "quantiles", "points": {"0 %": 0.0, "100 %": 2.5}}, {"law": "lognormal", "mean": 3.0, "cv": 1.0}, {"law": "uniform", "low": "1 min", "high": "2 h"}):
+        written = laws.dump_python(laws.validate_python(data), mode="json")
+        assert {k: v for k, v in written.items() if k in data} == data
+        assert laws.validate_python(written) == laws.validate_python(data)
+
+
+def test_the_values_of_a_mixture_of_constants_are_exact() -> None:
+    import numpy as np
+    from pydantic import TypeAdapter
+
+    from salessim.durations import Law
+
+    law = TypeAdapter(Law).validate_python({"law": "mixture", "parts": [{"share": 0.25, "of": 0}, {"share": 0.5, "of": 0.1}, {"share": 0.25, "of": 7}]})
+    assert list(law.quantile(np.array([1e-9, 0.2, 0.26, 0.5, 0.74, 0.76, 1 - 1e-9]))) == [0, 0, 0.1, 0.1, 0.1, 7, 7]

@@ -205,6 +205,45 @@ def _table(head: list[str], rows: list[list[str]], right: int = 1) -> None:
 
 
 @main.command()
+@click.option("--template", "name", help="A process of the gallery; `--list` names them.")
+@click.option("--list", "listed", is_flag=True, help="Print the gallery.")
+@click.option("--language", type=click.Choice(["en", "zh"]), help="In English or Chinese [English where there is].")
+@click.option("--out", type=click.Path(dir_okay=False), help="The file to write [NAME.yaml].")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@json_option
+def init(name: str | None, listed: bool, language: Any, out: str | None, force: bool, as_json: bool) -> int:
+    """Begin with a process of the gallery: write it to a file that is yours to change.
+
+    Without --template it prints the gallery.
+    """
+    from salessim.errors import InputError
+    from salessim.library import template, templates
+    from salessim.scenario.loader import write_whole
+
+    if listed or name is None:
+        if out:
+            raise InputError("--out", f"it says where to write {out}, but not what", "add --template NAME")
+        found = [t for t in templates() if language in (None, t.language)]
+        if as_json:
+            _print_json([{"name": t.name, "language": t.language, "title": t.title, "description": t.description} for t in found])
+            return EXIT_FINE
+        _table(["name", "language", "what it is"], [[t.name, t.language, t.description or t.title] for t in found], right=3)
+        click.echo("Take one: salessim init --template NAME")
+        return EXIT_FINE
+    chosen = template(name, language)
+    target = out or f"{name}.yaml"
+    if os.path.exists(target) and not force:
+        raise InputError(target, "the file is there already", "give another with --out, or --force to write over it")
+    write_whole(target, chosen.text)
+    if as_json:
+        _print_json({"name": chosen.name, "language": chosen.language, "title": chosen.title, "file": target})
+    else:
+        click.echo(f"{target}: {chosen.title}")
+        click.echo(f"Look it over, then: salessim validate {target}; salessim run {target}")
+    return EXIT_FINE
+
+
+@main.command()
 @click.argument("scenario")
 @json_option
 def validate(scenario: str, as_json: bool) -> int:
@@ -219,7 +258,7 @@ def validate(scenario: str, as_json: bool) -> int:
     from salessim.scenario.yaml import load_yaml, read_text
 
     data, positions = load_yaml(read_text(scenario, "scenario"), scenario)
-    found = examine(data)
+    found = examine(data, Path(scenario).parent)
     wrong = found if isinstance(found, list) else list(misfits(found))
     if isinstance(found, list) or wrong:
         for problem in wrong:
@@ -256,6 +295,32 @@ def validate(scenario: str, as_json: bool) -> int:
 
 
 @main.command()
+@click.argument("scenario")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the words that are not the scenario's own.")
+@click.option("--format", "form", type=click.Choice(["markdown", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def describe(scenario: str, language: Any, form: str, out: str | None, force: bool) -> int:
+    """Write a process down: as a procedure to read, as a flow chart, or as BPMN 2.0 with its diagram.
+
+    The procedure (Markdown) says who does what, how long it takes and costs, what happens if it takes too long, and
+    where every number comes from.
+    """
+    from salessim.describing import describe as write
+    from salessim.describing import save_description
+    from salessim.exchange.bpmn_write import bpmn
+
+    loaded = _load(scenario)
+    text = bpmn(loaded, language) if form == "bpmn" else write(loaded, form, language)
+    if out:
+        _not_over(out, scenario)
+        save_description(text, out, force=force)
+    else:
+        click.echo(text.encode(), nl=False)  # always UTF-8: Chinese must survive a pipe, whatever the terminal
+    return EXIT_FINE
+
+
+@main.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 def schema(out: str | None) -> None:
     """Print the JSON Schema of the scenario language, for editors."""
@@ -268,6 +333,101 @@ def schema(out: str | None) -> None:
         write_whole(out, text)
     else:
         click.echo(text, nl=False)
+
+
+@main.group()
+def module() -> None:
+    """Building blocks of processes: list, show, check them, begin a new one."""
+
+
+@module.command("list")
+@json_option
+def module_list(as_json: bool) -> int:
+    """List the modules that come with the program."""
+    from salessim.modulebench import described
+    from salessim.scenario.module_types import library
+
+    kinds = library()
+    if as_json:
+        _print_json({name: {"title": kind.title, "description": kind.description, **described(kind)} for name, kind in kinds.items()})
+        return EXIT_FINE
+    _table(["module", "takes", "gives", ""], [
+        [name, ", ".join(" or ".join(p.carries) for p in kind.ports.in_.values()), ", ".join(dict.fromkeys(p.carries for p in kind.ports.out.values())), kind.description or ""]
+        for name, kind in kinds.items()
+    ], right=4)  # fmt: skip
+    return EXIT_FINE
+
+
+@module.command("show")
+@click.argument("use", metavar="MODULE")
+@json_option
+def module_show(use: str, as_json: bool) -> int:
+    """Print ports, parameters and steps of a module of the library or in a file."""
+    from salessim.modulebench import described
+    from salessim.scenario.module_types import find_type
+
+    name, kind = find_type(use)
+    about = described(kind)
+    if as_json:
+        _print_json({"module": name, "title": kind.title, "description": kind.description, **about})
+        return EXIT_FINE
+    click.echo(f"{name}: {kind.title or name}. {kind.description or ''}")
+    click.echo("comes in: " + ", ".join(f"{p} ({carries})" for p, carries in about["in"].items()))
+    click.echo("goes out: " + (", ".join(f"{p} ({carries})" for p, carries in about["out"].items()) or "nowhere"))
+    click.echo("teams:    " + (", ".join(f"{role} ({what})" for role, what in about["teams"].items()) or "none"))
+    click.echo("steps:    " + ", ".join(about["steps"]))
+    if about["parameters"]:
+        _table(["parameter", "", "default", "from"], [
+            [n, p["title"], "required" if p["required"] else "none" if p["default"] is None else str(p["default"]), p["origin"]] for n, p in about["parameters"].items()
+        ], right=4)  # fmt: skip
+    return EXIT_FINE
+
+
+@module.command("check")
+@click.argument("use", metavar="MODULE")
+@seed_option
+@json_option
+def module_check(use: str, seed: int, as_json: bool) -> int:
+    """Run a module on its own and compare where cases leave it with what its routes say."""
+    from salessim.modulebench import check
+
+    found = check(use, seed=seed)
+    if as_json:
+        _print_json({"module": found.name, "port": found.port, "sound": found.sound, "open": found.open,
+                     "ways_out": {w.port: {"exact": w.exact, "simulated": w.simulated, "half_width": w.half_width, "agrees": w.agrees} for w in found.ways_out}})  # fmt: skip
+    else:
+        _table(["way out", "by the routes", "simulated", "± (99.9 %)", ""], [
+            [w.port, "–" if w.exact is None else f"{100 * w.exact:.3f} %", f"{100 * w.simulated:.3f} %", f"{100 * w.half_width:.3f} %", "" if w.agrees else "does not agree"]
+            for w in found.ways_out
+        ])  # fmt: skip
+        if found.open:
+            click.echo(f"{found.open} cases had not left after ten years")
+    return EXIT_FINE if found.sound else EXIT_REGRESSION
+
+
+@module.command("new")
+@click.argument("name")
+@click.option("--out", type=click.Path(file_okay=False), default=".", show_default=True, help="Folder to write to.")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def module_new(name: str, out: str, force: bool) -> int:
+    """Begin a module: NAME.yaml and a test for it that passes as it is."""
+    import re
+
+    from salessim.errors import InputError
+    from salessim.modulebench import scaffold
+    from salessim.scenario.loader import write_whole
+
+    if not re.fullmatch(r"[^\W\d_][\w-]{0,39}", name):
+        raise InputError(f"module {name!r}", "this is not a name for a module", "use letters, digits, - and _, at most 40, a letter first")
+    files = {Path(out) / file: text for file, text in scaffold(name).items()}
+    for path in files:
+        if path.exists() and not force:
+            raise InputError(str(path), "it is there already", "choose another name, or write over it with --force")
+    for path, text in files.items():
+        write_whole(path, text)
+        click.echo(str(path))
+    click.echo(f"next: edit {Path(out) / f'{name}.yaml'}, then run 'salessim module check {Path(out) / f'{name}.yaml'}'")
+    return EXIT_FINE
 
 
 def _headline(scenario: Scenario, names: list[str]) -> list[str]:
@@ -635,7 +795,7 @@ def _not_over(out: str, *inputs: str) -> None:
 
 @main.group("import")
 def import_() -> None:
-    """Read event logs of real systems."""
+    """Read event logs of real systems, and process models of others."""
 
 
 @import_.command()
@@ -656,6 +816,53 @@ def inspect(log: str, out: str, as_json: bool) -> int:
         for line in proposal.lines():
             click.echo(line)
         click.echo(f"Mapping: {out} -- look it over, then: salessim calibrate {log} --mapping {out} --out scenario.yaml")
+    return EXIT_FINE
+
+
+approximate_option = click.option("--approximate", is_flag=True, help="Accept that named elements are left out or replaced.")
+
+
+@import_.command()
+@click.argument("diagram")
+@click.option("--parameters", help="YAML or JSON: parts of a scenario, and elements, flows and ends of the diagram by name.")
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
+@approximate_option
+@json_option
+def bpmn(diagram: str, parameters: str | None, out: str, approximate: bool, as_json: bool) -> int:
+    """Turn a BPMN 2.0 diagram into a scenario.
+
+    What nobody gave is assumed and marked; what cannot be expressed is named.
+    """
+    from salessim.exchange import import_bpmn
+
+    _not_over(out, diagram, *([parameters] if parameters else []))
+    return _imported(import_bpmn(diagram, parameters, approximate=approximate), out, as_json)
+
+
+@import_.command()
+@click.argument("diagram")
+@click.argument("parameters")
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
+@click.option("--horizon", default="26 weeks", show_default=True, help="How long a run lasts.")
+@approximate_option
+@json_option
+def prosimos(diagram: str, parameters: str, out: str, horizon: str, approximate: bool, as_json: bool) -> int:
+    """Turn a Prosimos simulation scenario (BPMN and JSON) into one of ours."""
+    from salessim.exchange import import_prosimos
+
+    _not_over(out, diagram, parameters)
+    return _imported(import_prosimos(diagram, parameters, horizon=horizon, approximate=approximate), out, as_json)
+
+
+def _imported(found: Any, out: str, as_json: bool) -> int:
+    """Write an imported scenario and say what is not quite as it was."""
+    found.scenario.save(out)
+    for remark in found.remarks:
+        _say(str(remark))
+    if as_json:
+        _print_json({"scenario": out, "hash": found.scenario.hash, "steps": len(found.scenario.steps), "remarks": [r.to_json() for r in found.remarks]})
+    else:
+        click.echo(f"Scenario: {out}: {len(found.scenario.steps)} steps, {len(found.scenario.teams)} teams; {len(found.remarks)} remarks")
     return EXIT_FINE
 
 

@@ -283,6 +283,7 @@ def build(scenario: Scenario) -> Network:
     Raises:
         ScenarioError: where the paragraphs do not fit together (calendars without time, people who never meet).
     """
+    scenario = scenario.in_force
     clock = scenario.clock
     steps, teams, limits = sorted(scenario.steps), sorted(scenario.teams), sorted(scenario.limits)
     segments, channels = sorted(scenario.segments), sorted(scenario.channels)
@@ -423,7 +424,7 @@ def build(scenario: Scenario) -> Network:
         has_won=WON in milestone,
         has_delivered=DELIVERED in milestone,
         queues=tuple(scenario.steps[s].asks or scenario.steps[s].gather is not None for s in steps),
-        sells=(True,) * len(channels) + tuple(_sells(scenario, k) for k in kinds),
+        sells=tuple(_sells(scenario, {scenario.channels[c].enters}) for c in channels) + tuple(_sells(scenario, _entries(scenario, k)) for k in kinds),
         sources=len(channels),
         customers=tuple(scenario.segments[g].customer for g in segments),
         limits=tuple(limits),
@@ -457,14 +458,18 @@ def _reasons(step: Step) -> set[str]:
     return {reason for reason in found if reason is not None}
 
 
-def _sells(scenario: Scenario, kind: str) -> bool:
-    """Whether a spawned case of a kind can be won: it can come to a step that marks winning.
+def _entries(scenario: Scenario, kind: str) -> set[str]:
+    """The steps at which spawned cases of a kind enter."""
+    return {spawn.to for step in scenario.steps.values() for spawn in step.spawns if spawn.kind == kind}
+
+
+def _sells(scenario: Scenario, entries: set[str]) -> bool:
+    """Whether a case that enters at one of these steps can be won: it can come to a step that marks winning.
 
     Without such a milestone every case that is done counts as won; then only those sell that enter where cases of a
     channel may come on their own way.
     """
     steps = scenario.steps
-    entries = {spawn.to for step in steps.values() for spawn in step.spawns if spawn.kind == kind}
     if any(step.milestone == "won" for step in steps.values()):
         return any(steps[s].milestone == "won" for s in _onward(scenario, entries))
     return bool(entries & _onward(scenario, {c.enters for c in scenario.channels.values()}))

@@ -574,6 +574,8 @@ class Mixture(_Law):
             middle = (low + high) / 2
             below = self.cdf(middle) < u
             low, high = np.where(below, middle, low), np.where(below, high, middle)
+        for atom in self.atoms:  # exactly, for formulas compare attributes with them
+            high = np.where(np.abs(high - atom) <= 1e-15 * np.maximum(np.abs(atom), parts.max(axis=0)), atom, high)
         return high
 
     def scaled(self, factor: float) -> Mixture:

@@ -554,6 +554,8 @@ def advance(model: Model, state: State):
                 put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
             n[CURRENT] = -1
         elif verb == SPAWN:
+            if n[SLOTS_FREE] == 0:  # a skipped visit of a case that has just come takes no look before
+                return SLOTS_FULL
             look = True
             case[slot, PHASE] = after
             if number == 0 and case[slot, STALLED] >= MOST_STALLED and case[slot, ENABLED] == n[NOW]:

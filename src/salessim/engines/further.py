@@ -101,7 +101,7 @@ def decide_and_do(model: Model, state: State, slot, step, phase):
             case[slot, SKIPPED] = 1
         else:
             break
-        phase = after
+        case[slot, PHASE] = phase = after  # kept, because the loop may have to come back for more room
     if verb == PAUSE:
         if now + number < model.horizon:
             put(n, state.agenda, now + number, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)

@@ -81,6 +81,10 @@ def _known(scenario: Scenario, where: Path, lever: Base, what: str, value: Any) 
         yield from _field(scenario, where, lever, value if isinstance(value, str) else value.field)
         return
     others: dict[str, Any] = {"team": scenario.teams, "channel": scenario.channels, "cost": scenario.costs, "calendar": {*scenario.calendars, ALWAYS}}
+    if what == "module":
+        if value.module not in scenario.modules:
+            yield Problem((*where, "module"), f"there is no module {value.module!r}", nearest(value.module, scenario.modules))
+        return
     if what in others:
         if value not in others[what]:
             yield Problem(where, f"there is no {what} {value!r}", nearest(value, others[what]))

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from salessim.errors import ScenarioError
+from salessim.scenario import standard
 from salessim.scenario.checks import Misfit, Problem, nearest
+from salessim.scenario.modules import BETWEEN
 from salessim.scenario.paths import find, put, split
 from salessim.scenario.replays import with_dates
 from salessim.scenario.yaml import Positions, dump_yaml, load_yaml, read_text
@@ -71,6 +73,7 @@ def parse(data: Any, positions: Positions | None = None, base: Path | None = Non
 
 def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
+    from salessim.scenario import handoffs, invariants, modules
     from salessim.scenario.checks import problems
     from salessim.scenario.lever_checks import problems as of_levers
     from salessim.scenario.model import Scenario
@@ -79,10 +82,13 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     if not isinstance(data, dict):
         return [Problem((), "this is not a scenario", "begin with 'name:', 'clock:', 'stages:' as in the examples")]
     try:
+        data = handoffs.expand(modules.expand(data, base))
         scenario = Scenario.model_validate(with_dates(data, base))
     except ValidationError as wrong:
         return _told(wrong, data)
-    found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario)]
+    except Misfit as wrong:
+        return [wrong.found]
+    found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario), *standard.problems(scenario), *invariants.problems(scenario)]
     return found or scenario
 
 
@@ -112,6 +118,9 @@ def _place(path: tuple[str | int, ...], positions: Positions | None) -> str:
     dotted = ".".join(map(str, path))
     if positions is None:
         return dotted or "scenario"
+    inside = next((str(k).partition(BETWEEN)[0] for k in path if BETWEEN in str(k)), None)
+    if inside is not None and positions.line(path) == positions.line(path[:1]):
+        path = ("modules", inside)  # a step that stands in no line of the file, but its module does
     return f"{positions.place(path)}: {dotted}" if dotted else positions.place(path)
 
 
@@ -217,6 +226,11 @@ def _record(annotation: Any) -> Any:
     return annotation
 
 
+def in_force(scenario: Scenario) -> Scenario:
+    """See `Scenario.in_force`."""
+    return parse(standard.standardised(scenario, to_data(scenario))) if standard.levels(scenario) else scenario
+
+
 def to_data(scenario: Scenario) -> dict[str, Any]:
     """Plain data that `parse` reads back to the same scenario; what was left to its default is left out."""
     data: dict[str, Any] = scenario.model_dump(mode="json", exclude_unset=True, exclude_none=True)
@@ -288,6 +302,8 @@ def scenario_hash(scenario: Scenario) -> str:
     data = bare(scenario.model_dump(mode="json", exclude_defaults=True))
     data.pop("levers", None)
     data.pop("provenance", None)
+    for said_twice in ("invariants", "modules", "module_types"):
+        data.pop(said_twice, None)  # what runs is in the steps
     for stage in data["stages"].values():
         for step in stage["steps"].values():
             for listed in ("then", "spawns", "unless", "versions"):

@@ -197,6 +197,73 @@ class Fade(Part):
         return self
 
 
+class Posted(Part):
+    """The times at which a system runs: every so often from the start on, or at hours of the day."""
+
+    every: Duration | None = None
+    at: tuple[str, ...] | None = None
+    days: str = "Mon-Sun"
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> Self:
+        if (self.every is None) == (self.at is None):
+            raise ValueError("'posted' has either 'every' or 'at'; give exactly one of them")
+        if self.every is not None and self.every < SECOND:
+            raise ValueError("'every' is under a second; give a time such as '4 h'")
+        if self.at is not None and not self.at:
+            raise ValueError("'at' names no time; write for example at: ['12:00', '18:00']")
+        for text in self.at or ():
+            minutes_of_day(text)
+        weekdays(self.days)
+        return self
+
+
+class Rekey(Part):
+    """Typing in again what another system holds."""
+
+    work: Law
+    by: Names = ()
+    skill: Name | None = None
+
+
+class Duplicated(Part):
+    """The share of cases that arrive twice, and what it takes to find that out; without it, the work of the next step."""
+
+    share: Share = 0.0
+    work: Law | None = None
+    by: Names = ()
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.work is None) != (not self.by):
+            raise ValueError("a duplicate is found by somebody in some time; give both 'work' and 'by', or neither")
+        return self
+
+
+def _as_duplicated(value: Any) -> Any:
+    return value if isinstance(value, dict | Duplicated) else {"share": value}
+
+
+class Handoff(Documented):
+    """What happens on the way from one system or department to another (see `scenario.handoffs`)."""
+
+    latency: Law | None = None
+    """Until it arrives, on the `calendar`."""
+    calendar: Name | None = None
+    posted: Posted | None = None
+    """It leaves only at these times: a synchronisation, a meeting."""
+    rekey: Rekey | None = None
+    lost: Share = 0.0
+    duplicated: Annotated[Duplicated, BeforeValidator(_as_duplicated, json_schema_input_type=Share | Duplicated)] = Duplicated()
+    name: Name | None = None
+    """Instead of "FROM → TO"."""
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether anything waits on the way."""
+        return self.latency is not None and not (self.latency.law == "constant" and self.latency.mean == 0)
+
+
 class Route(Part):
     """One way on from a step. Exactly one of `to`, `lost`, `done`, `join`; the route without a share takes the rest.
 
@@ -217,6 +284,8 @@ class Route(Part):
     factor: FormulaText | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
     fades: Fade | None = None
+    handoff: Handoff | None = None
+    """What happens on the way; becomes a step of its own when the scenario is read."""
     source: str | None = None
     assumption: str | bool | None = None
 
@@ -229,6 +298,8 @@ class Route(Part):
     def _one_end(self) -> Self:
         if sum(x is not None for x in (self.to, self.lost, self.done, self.join)) != 1:
             raise ValueError("a route has exactly one of 'to', 'lost', 'done' and 'join'; keep one")
+        if self.handoff is not None and self.to is None:
+            raise ValueError("a hand-off leads to somebody, but this route leads to no step; give 'to', or take the hand-off out")
         if self.rest and self.factor is not None:
             raise ValueError("the route that takes the rest cannot have a factor; give it a share and leave the rest to another")
         if self.share is None and self.fades is not None:
@@ -280,27 +351,6 @@ class Reminders(Part):
     def _some_time(self) -> Self:
         if self.every <= 0:
             raise ValueError("reminders come every 0 s; give a time such as '5 days'")
-        return self
-
-
-class Posted(Part):
-    """The times at which a system runs: every so often from the start on, or at hours of the day."""
-
-    every: Duration | None = None
-    at: tuple[str, ...] | None = None
-    days: str = "Mon-Sun"
-
-    @model_validator(mode="after")
-    def _one_rhythm(self) -> Self:
-        if (self.every is None) == (self.at is None):
-            raise ValueError("'posted' has either 'every' or 'at'; give exactly one of them")
-        if self.every is not None and self.every < SECOND:
-            raise ValueError("'every' is under a second; give a time such as '4 h'")
-        if self.at is not None and not self.at:
-            raise ValueError("'at' names no time; write for example at: ['12:00', '18:00']")
-        for text in self.at or ():
-            minutes_of_day(text)
-        weekdays(self.days)
         return self
 
 
@@ -416,6 +466,11 @@ class Step(Documented):
     calendar: Name | None = None
     cost: Money | None = None
     core: bool = False
+    """Never skipped, never touched by a lever, never led around."""
+    optional: bool = False
+    """May be left out, so that no rule can rest on it."""
+    standardisation: Share | None = None
+    """Level for this step."""
     milestone: Literal["response", "won", "delivered"] | None = None
     spawns: Annotated[tuple[Spawn, ...], Field(max_length=16)] = ()
     then: tuple[Route, ...] = Field(min_length=1, max_length=64)
@@ -498,8 +553,8 @@ class Step(Documented):
             raise ValueError("a step that gathers a batch cannot take a place or be posted; make it two steps")
         if self.posted is not None and self.takes:
             raise ValueError("a step that is posted cannot take a place; make it two steps")
-        if self.core and (self.adherence != 1.0):
-            raise ValueError("a core step is never skipped; remove 'adherence' or 'core'")
+        if self.core and (self.adherence != 1.0 or self.optional):
+            raise ValueError(f"a core step is never skipped; remove {'optional' if self.optional else 'adherence'!r} or 'core'")
         for version in self.versions:
             other = version.step
             same = ("by", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
@@ -533,10 +588,128 @@ def share_in(share: float | dict[str, float], segment: str) -> float:
     return share
 
 
+class Decision(Part):
+    """Where a customer decides, and the step to which those go on who say yes."""
+
+    at: Name
+    to: Name
+
+
+class Standardisation(Documented):
+    """To which degree the work follows one standard, and what that changes (see `scenario.standard`).
+
+    No published figure says how much: whoever sets a level says whose estimate it is.
+    """
+
+    level: Share = 0.0
+    """0 is the process as observed, 1 one way for all; steps and stages may have a level of their own."""
+    spread: Share = 0.5
+    """So much of the spread of work times is gone at level 1."""
+    detours: Share = 1.0
+    """So much of the side ways between our own steps is gone at level 1."""
+    skips: Share = 1.0
+    """So much of the skipping of steps is gone at level 1."""
+    unusual: dict[Name, Share] = {}
+    """How unusual the cases of a segment are."""
+    loss: Share = 0.0
+    """So much of the decisions for us is gone at level 1 where all cases are unusual."""
+    decided: Decision | None = None
+
+    @model_validator(mode="after")
+    def _honest(self) -> Self:
+        if self.source is None and self.assumption in (None, False):
+            raise ValueError("nobody knows in general what a standard changes; add 'source' or 'assumption' to say whose estimate this is")
+        if self.loss and (not self.unusual or self.decided is None):
+            raise ValueError("'loss' is felt by unusual segments where they decide; give 'unusual' and 'decided: {at: STEP, to: STEP}'")
+        return self
+
+
 class Stage(Documented):
     """A phase of the process as people name it; it orders the funnel and holds steps."""
 
+    standardisation: Share | None = None
+    """Level for the steps of this stage."""
+
     steps: dict[Name, Step] = Field(min_length=1)
+
+
+class InPort(Documented):
+    """Where cases come into a module: the step they begin at (or a port of a module inside), and what they are."""
+
+    at: str
+    carries: Names
+    optional: bool = False
+    """Nobody need come this way."""
+
+
+class OutPort(Documented):
+    """Where cases leave a module, and what they are; `otherwise` says where they go if nobody connects the port."""
+
+    carries: Name
+    otherwise: dict[Literal["lost", "done", "join"], Any] | None = None
+
+
+class Ports(Part):
+    """The ways into a module and out of it."""
+
+    in_: Annotated[dict[Name, InPort], Field(alias="in", min_length=1)]
+    out: dict[Name, OutPort] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
+class Parameter(Documented):
+    """A figure or a name that a module leaves open; without a default it must be given, `null` leaves its field out."""
+
+    default: Any = None
+    kind: Literal["any", "time", "money", "share", "number", "count", "law", "text", "yes or no", "team", "teams", "calendar"] = "any"
+
+
+class Needs(Part):
+    """What a module expects of the scenario: teams for its roles, and attributes."""
+
+    teams: dict[Mark, str] = {}
+    """role -> what it does; the team is given under `with`."""
+    attributes: dict[Mark, str] = {}
+
+
+class InnerModule(Documented):
+    """A module inside a module type."""
+
+    use: str
+    with_: Annotated[dict[Mark, Any], Field(alias="with")] = {}
+    connect: dict[Name, str | dict[Literal["to", "handoff", "lost", "done", "join", "out"], Any]] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
+class ModuleType(Documented):
+    """A sub-process as data: ports, parameters, steps. In steps "$name" stands for a parameter, {out: PORT} for a way out."""
+
+    description: str | None = None
+    ports: Ports
+    parameters: dict[Mark, Parameter] = {}
+    needs: Needs = Needs()
+    attributes: dict[Mark, Any] = {}
+    """Brought along, unless the scenario declares them itself."""
+    limits: dict[Name, Any] = {}
+    steps: dict[Name, dict[str, Any]] = {}
+    modules: dict[Name, InnerModule] = {}
+    invariants: tuple[str, ...] = ()
+
+
+class Expanded(Part):
+    """What a module was expanded from, and where its ports then led; written by `scenario.modules`."""
+
+    of: str
+    into: dict[Name, Name]
+
+
+class Module(InnerModule):
+    """A use of a module type: its steps stand in a stage and are called "MODULE › STEP"."""
+
+    stage: Name
+    expanded: Expanded | None = None
 
 
 class StandingCost(Documented):
@@ -608,6 +781,13 @@ class Scenario(Part):
     markets: dict[Name, Market] = {}
     channels: dict[Name, Channel] = Field(min_length=1)
     stages: dict[Name, Stage] = Field(min_length=1)
+    standardisation: Standardisation | None = None
+    modules: dict[Name, Module] = {}
+    """Sub-processes that stand in the stages as steps (see `scenario.modules`)."""
+    module_types: dict[Name, dict[str, Any]] = {}
+    """Module types that the scenario brings itself."""
+    invariants: Annotated[tuple[Annotated[str, StringConstraints(max_length=400)], ...], Field(max_length=200)] = ()
+    """Rules that no way of any case may break, such as "approve before sign" (see `scenario.invariants`)."""
     costs: dict[Name, StandingCost] = {}
     measures: dict[Name, OwnMeasure] = {}
     levers: dict[Name, Lever] = {}
@@ -670,6 +850,13 @@ class Scenario(Part):
         from salessim.scenario import loader
 
         return loader.change(self, changes, name)
+
+    @cached_property
+    def in_force(self) -> Scenario:
+        """The scenario as it runs: with its level of standardisation worked into the steps; itself if there is none."""
+        from salessim.scenario import loader
+
+        return loader.in_force(self)
 
     @property
     def hash(self) -> str:

@@ -53,6 +53,7 @@ def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
     Raises:
         ScenarioError: a case never leaves (refused when a scenario is loaded, as far as limits can be followed).
     """
+    scenario = scenario.in_force
     limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
     most = {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
     return _visits(scenario, entry, segment, most) or _visits(scenario, entry, segment, {}) or {}
@@ -122,16 +123,43 @@ def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str
     if any(route.rest for route, _ in open_):
         open_ = [(r, s + closed if r.rest else s) for r, s in open_]
     total = sum(share for _, share in open_)
-    onward = [(r.to, share / total) for r, share in open_ if r.to is not None and share > 0] if total > 0 else []
+    own, ends = first_to_end(step, segment)
+    onward = [(r.to, own * share / total) for r, share in open_ if r.to is not None and share > 0] if total > 0 else []
+    onward += [(end.to, share) for end, share in zip(step.unless, ends, strict=True) if end.to is not None and share > 0]
     return onward + [(branch, 1.0) for branch in step.parallel or ()]
+
+
+POINTS = 400
+"""Quantiles at which a law is looked at, to see which of several times is over first."""
+
+
+def first_to_end(step: Step, segment: str) -> tuple[float, list[float]]:
+    """The chance that a step's own time is over before any of its competing ends, and that of each of them.
+
+    Reminders and factors are left out: they change it for each case by itself.
+    """
+    laws = [step.time_in(segment), *(end.after for end in step.unless)]
+    if len(laws) == 1:
+        return 1.0, []
+    grid = (np.arange(POINTS) + 0.5) / POINTS
+    when = [law.quantile(grid) for law in laws]
+    # Among equal times the step's own comes first, then the ends in their order; that is why the earlier ones count "<=".
+    chances = [
+        float(np.mean(np.prod([1.0 - other.cdf(at if j < i else np.nextafter(at, -1.0)) for j, other in enumerate(laws) if j != i], axis=0)))
+        for i, at in enumerate(when)
+    ]  # fmt: skip
+    whole = sum(chances)
+    return chances[0] / whole, [c / whole for c in chances[1:]]
 
 
 def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     """Mean visits per tick for each (step, segment), spawned cases included.
 
     Spawned cases that would come after the horizon are counted too: the long-run rate. Where cases bring as many
-    further cases as themselves, or more, there is no such rate; then those are counted that come before the horizon.
+    further cases as themselves, or more, there is no such rate, and where it takes longer than the horizon to build up
+    (yearly renewals), it says nothing about the run; then those are counted that come before the horizon.
     """
+    scenario = scenario.in_force
     from salessim.scenario.model import share_in
 
     entries = arrival_rates(scenario)
@@ -163,12 +191,14 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     external = np.zeros(len(keys))
     for key, rate in entries.items():
         external[index[key]] = rate
+    horizon = scenario.clock.horizon
     try:
         entering = np.linalg.solve(np.eye(len(keys)) - brings, external)
+        late = np.linalg.solve(np.eye(len(keys)) - brings, later @ entering)
     except np.linalg.LinAlgError:
-        entering = np.full(len(keys), -1.0)
-    if not np.isfinite(entering).all() or (entering < -1e-12).any():
-        entering = _before(scenario.clock.horizon, external, brings, later)
+        entering = late = np.full(len(keys), -1.0)
+    if not np.isfinite(entering).all() or (entering < -1e-12).any() or (late > horizon * entering + 1e-9).any():
+        entering = _before(horizon, external, brings, later)
     result = dict.fromkeys(keys, 0.0)
     for key in relevant:
         for name, mean in journey(key).items():
@@ -207,7 +237,9 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
         >>> {row.team: round(row.load, 2) for row in ss.loads(ss.Scenario.load("scenarios/b2b.yaml"))}  # doctest: +SKIP
     """
     from salessim.network import roles_of
+    from salessim.scenario.model import share_in
 
+    scenario = scenario.in_force
     clock = scenario.clock
     flow = throughput(scenario)
     teams = sorted(scenario.teams)
@@ -219,7 +251,7 @@ def loads(scenario: Scenario, *, sure: bool = False) -> list[TeamLoad]:
         if step.kind != "work":
             continue
         by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
-        work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments if not (sure and _settles(scenario, step, g))) * by_hand
+        work = sum(flow[name, g] * share_in(step.adherence, g) * step.time_in(g).mean for g in scenario.segments if not (sure and _settles(scenario, step, g))) * by_hand
         roles = roles_of(scenario, step)
         for r, role in enumerate(roles):
             # The pace is the first person's; with a choice of first persons, that of the one who is asked.
@@ -267,6 +299,7 @@ def _overflowing(scenario: Scenario) -> set[str]:
 def _meetings(scenario: Scenario, flow: dict[tuple[str, str], float]) -> list[TeamLoad]:
     """Steps for several people whose calendars differ: what they ask of the time in which all are there."""
     from salessim.network import roles_of
+    from salessim.scenario.model import share_in
 
     clock, rows = scenario.clock, []
     for name, step in scenario.steps.items():
@@ -280,7 +313,7 @@ def _meetings(scenario: Scenario, flow: dict[tuple[str, str], float]) -> list[Te
             continue
         at_once = min(scenario.teams[t].people // firsts.count(t) * mean_presence(scenario, t) / scenario.teams[t].people for t in firsts)
         by_hand = 1.0 - (step.automation.share if step.automation else 0.0)
-        work = sum(flow[name, g] * step.time_in(g).mean for g in scenario.segments) * by_hand / roles[0][0][1]
+        work = sum(flow[name, g] * share_in(step.adherence, g) * step.time_in(g).mean for g in scenario.segments) * by_hand / roles[0][0][1]
         rows.append(_row(f"{name} ({' with '.join(firsts)})", work, at_once * _length(shared) / clock.horizon))
     return rows
 

@@ -50,11 +50,11 @@ class Positions:
         return self.name if line is None else f"{self.name}:{line}"
 
 
-def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> str:
-    """The text of a regular UTF-8 file of bounded size.
+def read_bytes(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> bytes:
+    """What a regular file of bounded size holds.
 
     Raises:
-        InputError: missing, a folder, a device, unreadable, too large, empty, binary or not UTF-8.
+        InputError: missing, a folder, a device, unreadable, too large or empty.
     """
     file, name = Path(path), str(path)
     try:
@@ -78,6 +78,16 @@ def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> s
         raise InputError(name, f"the {what} cannot be read ({problem.strerror})", "check its permissions") from None
     if not data.strip():
         raise InputError(name, f"the {what} is empty", "check that it was saved")
+    return data
+
+
+def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> str:
+    """The text of a regular UTF-8 file of bounded size.
+
+    Raises:
+        InputError: missing, a folder, a device, unreadable, too large, empty, binary or not UTF-8.
+    """
+    data, name = read_bytes(path, what, most), str(path)
     if b"\x00" in data:
         raise InputError(name, "this is a binary file or UTF-16", "save it as UTF-8 text")
     try:

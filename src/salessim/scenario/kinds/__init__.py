@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from salessim.scenario.kinds.automation import AnswerAtOnce, ApproveByRule, Automate, SignElectronically
 from salessim.scenario.kinds.base import Base, Change, Plus, Put, Reshape, Rollout, Setting, Times, certain
 from salessim.scenario.kinds.customers import Budget, Cadence, Discount, Personalise, SelfService
+from salessim.scenario.kinds.modules import SwapModule
 from salessim.scenario.kinds.numbers import AddStaff, Effects, SetField, Shifts
 from salessim.scenario.kinds.people import CrossTrain, Prioritise, Train
 from salessim.scenario.kinds.priors import PRIORS
@@ -19,7 +20,7 @@ KINDS: dict[str, type[Base]] = {
     kind.KEY: kind
     for kind in (
         SetField, AddStaff, Shifts, Effects, Prioritise, Automate, AnswerAtOnce, ApproveByRule, SignElectronically, Remove, Merge,
-        InParallel, Train, CrossTrain, Cadence, Personalise, Discount, SelfService, Budget, Standardise, Integrate,
+        InParallel, Train, CrossTrain, Cadence, Personalise, Discount, SelfService, Budget, Standardise, Integrate, SwapModule,
     )
 }  # fmt: skip
 """THE list of kinds, by the field that tells them apart."""
@@ -63,7 +64,8 @@ Lever = Annotated[
         | Annotated[SelfService, Tag("self_service")]
         | Annotated[Budget, Tag("budget")]
         | Annotated[Standardise, Tag("standardise")]
-        | Annotated[Integrate, Tag("integrate")],
+        | Annotated[Integrate, Tag("integrate")]
+        | Annotated[SwapModule, Tag("swap")],
         Discriminator(_which),
     ],
     BeforeValidator(_one_kind),

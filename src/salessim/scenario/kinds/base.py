@@ -58,7 +58,7 @@ class Plus:
 class Reshape:
     """An operation of `scenario.surgery`, by name."""
 
-    what: Literal["add_step", "with_fallback", "answer_first", "in_parallel", "merge", "remove", "course"]
+    what: Literal["with_fallback", "answer_first", "in_parallel", "merge", "remove", "swap"]
     steps: tuple[str, ...]
     how: dict[str, Any] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class Base(Documented):
     KEEPS_CORE: ClassVar[bool] = False
     """Whether it may act on core steps: every visit still takes place, by the same way."""
     ON: ClassVar[dict[str, str]] = {}
-    """Fields that name a "step", "staffed", "team", "calendar", "skill", "channel", "cost" or "path"."""
+    """Fields that name a "step", "staffed", "team", "calendar", "skill", "channel", "cost", "module" or "path"."""
 
     running_cost: CostRate | None = None
     one_off_cost: Money | None = None

@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from salessim.errors import ScenarioError
-from salessim.scenario import surgery
+from salessim.scenario import modules, surgery
 from salessim.scenario.checks import Problem, nearest, reachable, roles_of_step
-from salessim.scenario.kinds import Base, Change, Plus, Put, Reshape, Setting, Times, certain
+from salessim.scenario.kinds import Base, Change, Lever, Plus, Put, Reshape, Setting, Times, certain
 from salessim.scenario.lever_checks import problems as of_levers
 from salessim.scenario.levers.settings import check, check_together, domain, is_today, scale_of, today
 from salessim.scenario.loader import parse, to_data
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
 _ORDER = (Put, Plus, Times)
-_SHAPES = ("add_step", "with_fallback", "answer_first", "in_parallel", "merge", "remove", "course")
+_LEVERS: TypeAdapter[Any] = TypeAdapter(dict[str, Lever])
+_SHAPES = ("with_fallback", "answer_first", "in_parallel", "merge", "remove", "swap")
 _TIMES_OF_CORE = frozenset({"work", "customer", "automatic", "time_by_segment", "automation", "factor", "versions", "unless", "reminders", "adherence"})
 """What a lever that keeps every visit may change at a core step."""
 
@@ -92,14 +95,14 @@ def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str
     done = {n for n, lever in pulled.items() if lever.KEY != "field"}
     gone = done | {n for n, other in scenario.levers.items() if n not in pulled and (set(other.excludes) & set(pulled) or any(n in p.excludes for p in pulled.values()))}
     left = {n: lever for n, lever in data.pop("levers", {}).items() if n not in gone}
-    parse(data)  # what is wrong with the design itself is said first
+    design = parse(data)  # what is wrong with the design itself is said first
     while left:
         for lever in left.values():
             for field in ("needs", "excludes"):
                 if field in lever:
                     lever[field] = [n for n in lever[field] if n not in (done if field == "needs" else gone)]
         data["levers"] = left
-        bad = {p.path[1] for p in of_levers(type(scenario).model_validate(data))}
+        bad = {p.path[1] for p in of_levers(design.model_copy(update={"levers": _LEVERS.validate_python(left)}))}
         if not bad:
             return
         left = {n: lever for n, lever in left.items() if n not in bad}
@@ -326,6 +329,9 @@ def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, versio
         surgery.in_parallel(data, *shape.steps)
     elif shape.what == "answer_first":
         surgery.answer_first(data, shape.steps[0], shape.how["time"])
+    elif shape.what == "swap":
+        swap = shape.how["swap"]
+        modules.swap(data, swap.module, swap.for_, swap.with_, swap.connect)
     elif shape.what == "with_fallback":
         step, law = shape.steps[0], shape.how["failure"]
         mark = _free_mark(data, f"fails_{re.sub(r'[^0-9A-Za-z_]', '_', step)[:24]}")

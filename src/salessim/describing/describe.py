@@ -1,0 +1,51 @@
+"""The forms in which a process can be described, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from salessim.describing.dot import dot
+from salessim.describing.mermaid import mermaid
+from salessim.describing.procedure import procedure
+from salessim.describing.svg import svg
+from salessim.describing.words import WORDS, Language
+from salessim.errors import InputError
+from salessim.scenario.loader import write_whole
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+Writer = Callable[["Scenario", Language], str]
+FORMATS: dict[str, Writer] = {"markdown": procedure, "svg": svg, "mermaid": mermaid, "dot": dot}
+"""THE list of forms; `salessim describe` adds BPMN, which `salessim.exchange.bpmn_write` writes."""
+
+
+def describe(scenario: Scenario, form: str = "markdown", language: Language = "en") -> str:
+    """A scenario as a document or a picture.
+
+    Args:
+        scenario: what is described.
+        form: "markdown", "svg", "mermaid" or "dot".
+        language: "en" or "zh", of the words that are not the scenario's own.
+
+    Raises:
+        InputError: a form or language that does not exist.
+    """
+    if form not in FORMATS:
+        raise InputError("describe", f"there is no form {form!r}", f"use one of {', '.join(FORMATS)}")
+    if language not in WORDS:
+        raise InputError("describe", f"there is no language {language!r}", f"use one of {', '.join(WORDS)}")
+    return FORMATS[form](scenario, language)
+
+
+def save_description(text: str, out: str | Path, *, force: bool = False) -> None:
+    """Write a description to a file, whole or not at all.
+
+    Raises:
+        InputError: the file exists and `force` is not given, or it cannot be written.
+    """
+    if not force and Path(out).exists():
+        raise InputError(f"--out {out}", "the file exists", "give another file, or --force to write over it")
+    write_whole(out, text)

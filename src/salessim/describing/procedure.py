@@ -1,0 +1,201 @@
+"""The procedure as Markdown: what the process is for, who does what in which order, how long it takes, and what if not.
+
+It is a document for people, in sections that a standard operating procedure has; what is said about each field stands
+in `lines`, and where the numbers come from in `register`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from salessim import __version__
+from salessim.describing import lines
+from salessim.describing.register import Prior, priors
+from salessim.describing.telling import Teller, teams_of
+from salessim.describing.words import Language
+from salessim.scenario.checks import roles_of_step
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|&~$])")
+
+
+def escape(text: str) -> str:
+    r"""Text that Markdown shows as it is: one line, no markup, no HTML, no cell borders.
+
+    Example:
+        >>> escape("a|b <script> *x*")
+        'a\\|b \\<script\\> \\*x\\*'
+    """
+    text = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return re.sub(r"^(\d*)([#+.)-])(?=\s|$)", r"\1\\\2", text)
+
+
+def code(text: str) -> str:
+    """A formula as a code span, whatever backticks and borders it has."""
+    text = " ".join(text.split()).replace("|", "\\|")
+    fence = "`" * (max((len(m) for m in re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
+def procedure(scenario: Scenario, language: Language = "en") -> str:
+    """The whole document.
+
+    Args:
+        scenario: a scenario that was loaded.
+        language: "en" or "zh".
+    """
+    t = Teller(scenario, language, own=escape, code=code)
+    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _steps(t), _exceptions(t), _measures(t), _costs(t), _register(t)]
+    return "\n\n".join(p for p in ("\n".join(part) for part in parts) if p) + "\n"
+
+
+def _head(t: Teller) -> Iterator[str]:
+    s = t.scenario
+    yield f"# {t.own(s.name)}"
+    if s.description:
+        yield f"\n{t.own(s.description)}"
+    yield f"\n{t('period', start=s.clock.start, zone=t.own(s.clock.time_zone), currency=s.currency)} {t('about_ranges')}"
+    yield f"\n{t('about_duty')}"
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+    yield f"\n| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(cell or '–' for cell in row)} |"
+
+
+def _cells(t: Teller, table: tuple[lines.Line, ...], name: str, part: Any) -> tuple[dict[str, str], str]:
+    """What the lines say, by label, and the rest, which has no label of its own."""
+    said: dict[str, str] = {}
+    rest = []
+    for label, sentences in lines.told(t, table, name, part):
+        text = t("semicolon").join(sentences)
+        if label and label != t("title_further"):
+            said[label] = t.clauses([said.get(label), text]) or ""
+        else:
+            rest.append(text)
+    return said, t("semicolon").join(rest)
+
+
+def _records(t: Teller, section: str, first: str, table: tuple[lines.Line, ...], parts: dict[str, Any], extra: dict[str, dict[str, str]] | None = None) -> Iterator[str]:
+    """A section with a row for each record; columns that nothing is said in are left out."""
+    if not parts:
+        return
+    yield f"## {t(section)}"
+    rows = {n: _cells(t, table, n, p) for n, p in parts.items()}
+    columns = [c for c in dict.fromkeys(t(line.label) for line in table if line.label) if any(c in said for said, _ in rows.values())]
+    further = any(rest for _, rest in rows.values())
+    added = dict.fromkeys(c for cells in (extra or {}).values() for c in cells)
+    head = [t(first), *columns, *added, *([t("title_further")] if further else [])]
+    yield from _table(
+        head,
+        ([f"**{t.title(parts[n], n)}**", *(said.get(c, "") for c in columns), *((extra or {}).get(n, {}).get(c, "") for c in added), *([rest] if further else [])]
+         for n, (said, rest) in rows.items()),
+    )  # fmt: skip
+
+
+def _overview(t: Teller) -> Iterator[str]:
+    yield f"## {t('overview')}"
+    rows = []
+    for i, (name, stage) in enumerate(t.scenario.stages.items(), 1):
+        teams: dict[str, None] = {}
+        for step in stage.steps.values():
+            for role in roles_of_step(step):
+                teams |= dict.fromkeys(map(t.team, teams_of(t.scenario, role.by, role.skill)))
+        rows.append([f"**{i} {t.title(stage, name)}**", "<br>".join(map(t.step, stage.steps)), t.listed(teams)])
+    yield from _table([t("stage"), t("steps"), t("team")], rows)
+
+
+def _demand(t: Teller) -> Iterator[str]:
+    return _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+
+
+def _customers(t: Teller) -> Iterator[str]:
+    return _records(t, "customers", "segment", lines.SEGMENT_LINES, t.scenario.segments)
+
+
+def _attributes(t: Teller) -> Iterator[str]:
+    yield from _records(t, "attributes", "attribute", lines.ATTRIBUTE_LINES, t.scenario.attributes)
+    if t.scenario.limits:
+        yield ""
+        yield from _records(t, "limits", "limit", lines.LIMIT_LINES, t.scenario.limits)
+
+
+def _people(t: Teller) -> Iterator[str]:
+    does: dict[str, dict[str, None]] = {n: {} for n in t.scenario.teams}
+    for name, step in t.scenario.steps.items():
+        for role in roles_of_step(step):
+            for team in teams_of(t.scenario, role.by, role.skill):
+                does.get(team, {})[t.numbers[name]] = None
+    extra = {n: {t("does"): t.listed(numbers)} for n, numbers in does.items()}
+    return _records(t, "people", "team", lines.TEAM_LINES, t.scenario.teams, extra)
+
+
+def _steps(t: Teller) -> Iterator[str]:
+    yield f"## {t('procedure')}"
+    for i, (name, stage) in enumerate(t.scenario.stages.items(), 1):
+        yield f"\n### {i} {t.title(stage, name)}"
+        for step_name, step in stage.steps.items():
+            yield f"\n#### {t.step(step_name)}\n"
+            for label, sentences in lines.told(t, lines.STEP_LINES, step_name, step):
+                if len(sentences) == 1:
+                    yield f"- **{label}**{t('colon')}{sentences[0]}"
+                else:
+                    yield f"- **{label}**{t('colon').rstrip()}"
+                    yield from (f"  - {s}" for s in sentences)
+
+
+def _exceptions(t: Teller) -> Iterator[str]:
+    """Loops back and losses in one place: what a manager asks about first."""
+    yield f"## {t('exceptions')}"
+    order = {n: i for i, n in enumerate(t.scenario.steps)}
+    loops, losses = [], []
+    for name, step in t.scenario.steps.items():
+        for way in step.then:
+            share = lines.share_of(t, step, way) + lines.remarks(t, lines.ROUTE_LINES, way)
+            if way.to is not None and order[way.to] <= order[name]:
+                loops.append(f"- {t('loop', step=t.step(name), to=t.step(way.to), share=share)}")
+            if way.lost is not None:
+                losses.append([t.step(name), t.own(way.lost), share])
+        if step.kind == "work" or step.gives_up:
+            late = next((said for label, said in lines.told(t, lines.STEP_LINES, name, step) if label == t("title_late")), None)
+            if late and late != [t("late_never")] and not (step.gives_up and step.gives_up.to):
+                losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), t("legend_late")])
+        for u in step.unless:
+            if u.lost is not None:
+                losses.append([t.step(name), t.own(u.lost), t.law(u.after)])
+    yield f"\n### {t('loops')}\n"
+    yield from loops or [t("no_loops")]
+    yield f"\n### {t('losses')}"
+    yield from _table([t("step_word"), t("reason"), t("share_word")], losses) if losses else ["", t("no_losses")]
+
+
+def _measures(t: Teller) -> Iterator[str]:
+    return _records(t, "measures", "measure", lines.MEASURE_LINES, t.scenario.measures)
+
+
+def _costs(t: Teller) -> Iterator[str]:
+    return _records(t, "costs", "cost_item", lines.COST_LINES, t.scenario.costs)
+
+
+def _register(t: Teller) -> Iterator[str]:
+    found = priors(t.scenario)
+    yield f"## {t('register')}\n"
+    if not found:
+        yield t("register_empty")
+    else:
+        yield t("register_intro", assumed=sum(bool(p.assumption) for p in found), sourced=sum(bool(p.source) for p in found))
+        yield from _table([t("place"), t("figures"), t("basis")], ([code(p.place), t.own(p.figures), _basis(t, p)] for p in found))
+    for key, text in t.scenario.provenance.items():
+        yield f"\n- **{t.own(key)}**{t('colon')}{t.own(text)}"
+    yield f"\n{t('made_by', version=__version__, hash=t.scenario.hash[:12])}"
+
+
+def _basis(t: Teller, p: Prior) -> str:
+    assumed = t("assumption_bare") if p.assumption is True else t("assumption", text=t.own(p.assumption)) if p.assumption else None
+    return t.clauses([t("source", text=t.own(p.source)) if p.source else None, assumed]) or ""

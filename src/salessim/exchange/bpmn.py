@@ -1,0 +1,160 @@
+"""A BPMN 2.0 diagram, with or without a parameter file, as a scenario.
+
+The drawing gives the steps and the ways between them, the parameters what a drawing does not say. What is missing is
+assumed and marked; what the scenario language cannot say is refused by name, or left out by name with `approximate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from salessim.errors import ScenarioError
+from salessim.exchange.diagram import Diagram, read_diagram
+from salessim.exchange.journey import OWN, Journey
+from salessim.exchange.names import apart, clean
+from salessim.exchange.parameters import Parameters
+from salessim.exchange.remarks import Remark, Remarks
+from salessim.exchange.settings import GIVEN, Settings
+from salessim.exchange.xml import read_xml
+from salessim.scenario import loader
+from salessim.scenario.model import Scenario
+
+CLOCK = {"start": "2026-01-05", "time_zone": "UTC", "horizon": "52 weeks", "warm_up": "8 weeks"}
+OFFICE = {"shifts": [{"days": "Mon-Fri", "hours": "09:00-17:00"}], "assumption": GIVEN}
+ARRIVALS = {"rate": "10 per week", "calendar": "office", "assumption": GIVEN}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A scenario that was a foreign model, and what could not be taken over as it stood."""
+
+    scenario: Scenario
+    remarks: tuple[Remark, ...]
+
+
+def import_bpmn(path: str | Path, parameters: str | Path | Mapping[str, Any] | None = None, *, approximate: bool = False) -> Imported:
+    """The scenario of a BPMN file.
+
+    Args:
+        path: BPMN 2.0 XML.
+        parameters: a YAML or JSON file, or its data: parts of a scenario, and `elements`, `flows` and `ends` of the
+            diagram by identifier or name.
+        approximate: accept that some elements are left out or replaced; the remarks name them.
+
+    Raises:
+        ScenarioError: in one line, with place and remedy.
+    """
+    remarks = Remarks()
+    given = Parameters(parameters) if parameters is None or isinstance(parameters, Mapping) else Parameters.load(parameters)
+    diagram = read_diagram(read_xml(path), str(path), remarks, given.process)
+    return finish(diagram, given.settings(diagram), given.scenario, remarks, str(path), approximate)
+
+
+def finish(diagram: Diagram, settings: Settings, known: Mapping[str, Any], remarks: Remarks, file: str, approximate: bool) -> Imported:
+    """Put steps and the rest of a scenario together.
+
+    Args:
+        diagram: the drawing.
+        settings: what is known of its elements.
+        known: parts of the scenario that are known.
+        remarks: takes what is assumed.
+        file: what messages call the model.
+        approximate: see `import_bpmn`.
+    """
+    if diagram.untouched and not settings.flows and not settings.ends:
+        data = _as_written(diagram, settings, known)
+    else:
+        data = _scenario(diagram, Journey(diagram, settings, remarks), known, remarks)
+    changed = [str(r).removeprefix("changed: ") for r in remarks.all() if r.level == "changed"]
+    if changed and not approximate:
+        more = f" (and {len(changed) - 5} more)" if len(changed) > 5 else ""
+        raise ScenarioError(
+            file, f"what this cannot express would change the process: {' | '.join(changed[:5])}{more}",
+            "change the diagram or its parameters, or accept it with --approximate",
+        )  # fmt: skip
+    try:
+        return Imported(loader.parse(data), remarks.all())
+    except ScenarioError as wrong:
+        raise ScenarioError(f"{file}: {wrong.place}", wrong.problem, wrong.remedy) from None
+
+
+def _as_written(diagram: Diagram, settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The scenario that we wrote into a drawing which nobody has changed, with what the parameters say of its steps."""
+    data = {**(diagram.scenario or {}), **known}
+    stages = {name: {**stage, "steps": {}} for name, stage in (diagram.scenario or {}).get("stages", {}).items() if isinstance(stage, dict)}
+    for node in diagram.nodes.values():
+        if node.step is not None:
+            extra = {k: v for k, v in settings.elements.get(node.id, {}).items() if k not in OWN}
+            stages.setdefault(node.stage or "process", {"steps": {}})["steps"][node.step_name or node.id] = {**node.step, **extra}
+    data["stages"] = stages
+    return data
+
+
+def _scenario(diagram: Diagram, journey: Journey, known: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
+    """All data of the scenario: what is known, what the diagram says, and assumptions for the rest."""
+    written = diagram.scenario or {}
+    data: dict[str, Any] = {"salessim": 1, "name": clean(diagram.name, "process"), **{k: v for k, v in written.items() if k != "stages"}, **known}
+    data.setdefault("clock", CLOCK)
+    data.setdefault("segments", {"all": {}})
+    data["attributes"] = {**journey.attributes, **data.get("attributes", {})}
+    if not data["attributes"]:
+        del data["attributes"]
+    teams = dict(data.get("teams", {}))
+    office = False
+    for team, words in sorted(journey.teams.items()):
+        if team not in teams:
+            teams[team] = {"title": words, "size": 1, "calendar": "office", "assumption": f"size and hours {GIVEN}"}
+            office = True
+            remarks.add("assumed", team, words, "team", "one person in office hours, for nothing says how many there are")
+    data["teams"] = teams
+    data["channels"] = _channels(diagram, journey, data, remarks)
+    if office or any(c.get("arrivals") is ARRIVALS for c in data["channels"].values()):
+        data["calendars"] = {"office": OFFICE, **data.get("calendars", {})}
+    data["stages"] = _stages(journey, written.get("stages", {}))
+    return data
+
+
+def _channels(diagram: Diagram, journey: Journey, data: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
+    """The channels that are known, with their start events as the steps these lead to; else one for each start event."""
+    starts = {i: diagram.nodes[i].name if i in diagram.nodes else "" for i in journey.entries}
+    enters = {**{name: i for i, name in starts.items() if name}, **{i: i for i in starts}}
+    channels = dict(data.get("channels", {}))
+    if diagram.scenario is not None and channels:
+        for i, step in journey.entries.items():
+            node = diagram.nodes.get(i)
+            if node is None or node.channel is None:
+                remarks.add("differs", i, starts[i], "startEvent", "nobody comes in here, for no channel of the scenario does")
+            elif node.channel in channels:
+                channels[node.channel] = {**channels[node.channel], "enters": step}
+        return channels
+    for name, channel in channels.items():
+        if not isinstance(channel, dict):
+            continue
+        start = channel.get("enters")
+        if start is None and len(starts) == 1:
+            start = next(iter(starts))
+        if start in enters:
+            channel = {**channel, "enters": journey.entries[enters[start]]}
+        if "segments" not in channel and len(data["segments"]) == 1:
+            channel = {**channel, "segments": {next(iter(data["segments"])): 1}}
+        channels[name] = channel
+    if not channels:
+        names = apart({i: clean(name, "start") for i, name in starts.items()})
+        share = 1 / len(data["segments"])
+        for i, name in sorted(names.items()):
+            channels[name] = {"enters": journey.entries[i], "segments": dict.fromkeys(data["segments"], share), "arrivals": ARRIVALS}
+            remarks.add("assumed", i, starts[i], "startEvent", f"{ARRIVALS['rate']} in office hours, for nothing says how many cases come")
+    return channels
+
+
+def _stages(journey: Journey, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The steps by stage, stages and steps in the order in which cases come to them."""
+    stages: dict[str, Any] = {name: {**stage, "steps": {}} for name, stage in written.items()}
+    here = "process"
+    for step, stage in journey.stages.items():
+        here = stage or here  # a step that nothing says the stage of belongs to the one before it
+        stages.setdefault(here, {"steps": {}})["steps"][step] = journey.steps[step]
+    return {name: stage for name, stage in stages.items() if stage["steps"]}
