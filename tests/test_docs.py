@@ -62,3 +62,14 @@ def test_links_lead_somewhere() -> None:
 def test_every_measure_is_in_the_reference() -> None:
     text = (ROOT / "docs/reference/measures.md").read_text()
     assert [m for m in MEASURES if f"`{m}`" not in text] == []
+
+
+def test_the_way_from_the_mission_to_the_code_leads_somewhere() -> None:
+    page = (ROOT / "docs" / "reference" / "mission-map.md").read_text()
+    tests = "\n".join(f.read_text() for f in sorted((ROOT / "tests").glob("test_*.py")))
+    named = re.findall(r"`(test_\w+)`", page)
+    assert len(named) > 60
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| item", "|---"))]
+    files = {f for row in rows for f in re.findall(r"`([\w*/.-]+(?:\.py|\.yaml|/\*))`", row.split("|")[2])}
+    assert [f for f in sorted(files) if not list((ROOT / "src" / "salessim").glob(f))] == []

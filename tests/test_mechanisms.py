@@ -330,6 +330,16 @@ def test_money_in_the_log_is_money_in_the_measures() -> None:
     assert found.values("discount given")[0] == pytest.approx(float(won["discount"].mean()))
 
 
+def test_o20_a_perfect_order_is_the_product_of_its_parts() -> None:
+    parts = {"on_time": 0.98, "complete": 0.97, "undamaged": 0.99, "documents": 0.82}
+    steps = {"ship": {"automatic": "1 h", "sets": {name: f"uniform < {p}" for name, p in parts.items()}, "then": [{"done": True}]}}
+    s = process(steps, rate="400 per day", attributes={name: {"starts": 0} for name in parts},
+                measures={"perfect orders": {"share": "on_time and complete and undamaged and documents", "over": "ended"}})  # fmt: skip
+    e = replicate(s, 10, engine="compiled").estimate("perfect orders")
+    assert e.low <= 77.169708 <= e.high
+    assert e.half_width < 0.3
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
