@@ -350,11 +350,9 @@ def test_a_rule_that_is_proved_is_never_broken_in_a_run(chunk: int) -> None:
     for seed in range(14 * chunk, 14 * chunk + 14):
         try:
             scenario = random_scenario(seed)
+            log = simulate(scenario, seed=seed, engine="reference").frame
         except ScenarioError:
-            continue
-        if scenario.limits:
-            continue
-        log = simulate(scenario, seed=seed, engine="reference").frame
+            continue  # the models are random: some cannot be put together
         steps = sorted(scenario.steps)
         for a in steps:
             for b in steps:
