@@ -42,15 +42,15 @@ def agree(network: Network, seed: int, **small: int) -> bool:
     return same(expected, arrays.run(network, seed, 3, log=True, cases=True, **small))
 
 
-@pytest.mark.parametrize("chunk", range(16))
-def test_both_engines_write_the_same_log_on_2000_models(chunk: int) -> None:
+@pytest.mark.parametrize("chunk", range(8))
+def test_both_engines_write_the_same_log_on_1000_models(chunk: int) -> None:
     assert unequal(range(CHUNK * chunk, CHUNK * (chunk + 1))) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chunk", range(144))
+@pytest.mark.parametrize("chunk", range(8, 160))
 def test_both_engines_write_the_same_log_on_20000_models(chunk: int) -> None:
-    assert unequal(range(2000 + CHUNK * chunk, 2000 + CHUNK * (chunk + 1))) == []
+    assert unequal(range(CHUNK * chunk, CHUNK * (chunk + 1))) == []
 
 
 def test_growing_arrays_change_nothing() -> None:
