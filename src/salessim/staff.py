@@ -311,10 +311,6 @@ def drawn(network: Network, seed: int, replication: int) -> Network:
     if life is None:
         return network
     horizon, laws = model.horizon, model.rules.laws
-    downs = [_outage(laws, o, seed, replication, horizon) for o in life.outages]
-    lists = [
-        without(intervals, merged([x for d in down for x in downs[d]])) for intervals, down in zip(life.calendars, life.downs, strict=True)
-    ]
     spells: list[tuple[int, int, int, int]] = []
     newcomers: dict[int, list[int]] = {}
     joined = np.full(len(model.people.team_of), LONG_AGO, np.int64)
@@ -329,24 +325,29 @@ def drawn(network: Network, seed: int, replication: int) -> Network:
     out = np.zeros(len(joined), np.int64)
     left = np.full(len(spells), NEVER, np.int64)
     changes: list[tuple[int, int, int, int, int]] = []
-    for number, (person, start, end, kind) in enumerate(spells):
+    for n, (person, start, end, kind) in enumerate(spells):
         if start <= 0:
-            out[person], left[number] = 1, 0
+            out[person], left[n] = 1, 0
         else:
-            changes.append((start, person, 1, AWAY, number))
+            changes.append((start, person, 1, AWAY, n))
         if end < horizon:
-            changes.append((end, person, 0, NEWCOMER if kind == GONE else BACK, number))
-    shifts, duty = calendar_turns(lists, life.used, horizon)
-    shifts = shifts + [(t, -1 - person, what, number) for t, person, _, what, number in changes]
+            changes.append((end, person, 0, NEWCOMER if kind == GONE else BACK, n))
+    hours, turns, duty, on_duty = model.hours, np.stack(model.shifts, axis=1), network.duty_at_start, network.on_duty
+    if life.outages:
+        downs = [_outage(laws, o, seed, replication, horizon) for o in life.outages]
+        lists = [without(intervals, merged([x for d in down for x in downs[d]])) for intervals, down in zip(life.calendars, life.downs, strict=True)]
+        edges, duty = calendar_turns(lists, life.used, horizon)
+        hours, turns = build_hours(lists), np.array(edges, np.int64).reshape(-1, 4)
+        on_duty = np.array([
+            sum(max(0, min(b, horizon) - max(a, model.warm_up)) for a, b in (lists[c - 1] if c else [(0, horizon)])) * n
+            for c, n in list(zip(model.people.calendar.tolist(), model.people.seats.tolist(), strict=True))[: len(network.labels.teams)]
+        ], np.float64)  # fmt: skip
+    people = np.array([(t, -1 - person, what, number) for t, person, _, what, number in changes], np.int64).reshape(-1, 4)
+    table = np.concatenate([turns, people])
+    time, who, what, number = table.T
     # Calendars of one tick turn before people do, people in the order of their numbers; one who is back goes after.
-    order = sorted(range(len(shifts)), key=lambda i: (shifts[i][0], shifts[i][1] < 0, abs(shifts[i][1]), shifts[i][2] == AWAY, shifts[i][3]))
-    table = np.array([shifts[i] for i in order], np.int64).reshape(-1, 4)
-    hours = build_hours(lists)
+    table = table[np.lexsort((number, what == AWAY, np.abs(who), who < 0, time))]
     new = model._replace(hours=hours, shifts=type(model.shifts)(*(table[:, i].copy() for i in range(4))))
-    on_duty = np.array([
-        sum(max(0, min(b, horizon) - max(a, model.warm_up)) for a, b in (lists[c - 1] if c else [(0, horizon)])) * n
-        for c, n in list(zip(model.people.calendar.tolist(), model.people.seats.tolist(), strict=True))[: len(network.labels.teams)]
-    ], np.float64)  # fmt: skip
     roster = Roster(out, joined, left, np.array(spells, np.int64).reshape(-1, 4), newcomers)
     return dataclasses.replace(network, model=new, life=None, roster=roster, duty_at_start=duty, on_duty=on_duty)
 

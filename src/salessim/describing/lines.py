@@ -44,7 +44,18 @@ def told(t: Teller, lines: tuple[Line, ...], name: str, part: BaseModel) -> Iter
     known = DESCRIBED.get(record, frozenset()) | LEFT_OUT.get(record, {}).keys()
     for field in type(part).model_fields:
         if field not in known and field in part.model_fields_set and getattr(part, field) is not None:
-            yield t("title_further"), [t.code(f"{field}: {part.model_dump(mode='json', include={field})[field]}")]
+            value = part.model_dump(mode="json", include={field}, exclude_none=True, exclude_defaults=True).get(field)
+            if value not in (None, {}, []):
+                yield t("title_further"), [t.code(f"{field}: {as_written(value)}")]
+
+
+def as_written(value: Any) -> str:
+    """A value in the form of the file, without what was left to its default."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {as_written(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(as_written, value))
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 # --- ways on ---------------------------------------------------------------------------------------------------
@@ -367,7 +378,8 @@ _CAMPAIGN_ITSELF = ("start", "end", "factor")
 def campaign(t: Teller, c: Any) -> str:
     """A campaign with its days."""
     title = t.own(c.title) if c.title else t("campaign_untitled")
-    return t("campaign", title=title, start=c.start, end=c.end, factor=f"{c.factor:g}") + remarks(t, CAMPAIGN_LINES, c)
+    times = f"{c.factor:g}" if c.factor is not None else "1"  # a campaign that adds cases leaves the usual ones as they are
+    return t("campaign", title=title, start=c.start, end=c.end, factor=times) + remarks(t, CAMPAIGN_LINES, c)
 
 
 def _coming(t: Teller, _: str, c: Any) -> Told:
@@ -438,7 +450,7 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "Clock": frozenset({"start", "time_zone"}),
     "Scenario": frozenset({
         "name", "description", "currency", "clock", "calendars", "teams", "segments", "channels", "stages", "costs",
-        "attributes", "limits", "measures", "provenance",
+        "attributes", "limits", "measures", "invariants", "provenance",
     }),
 }  # fmt: skip
 """For each record of the language the fields that its description speaks of."""
@@ -449,7 +461,22 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "Clock": {"horizon": "a matter of the study, not of the process", "warm_up": "a matter of the study, not of the process"},
     "ReplayFile": {"time": "the column of a file", "case": "the column of a file"},
     "OwnMeasure": {**_REGISTER, "direction": "it says how a figure is judged, not what it is"},
-    "Scenario": {"salessim": "the version of the language", "levers": "changes under study are not yet part of the process"},
+    "Scenario": {
+        "salessim": "the version of the language", "levers": "changes under study are not yet part of the process",
+        "modules": "they have become plain steps", "module_types": "they have become plain steps",
+    },
 }
 """Fields that a description leaves out, each with the reason."""
-
+AS_WRITTEN: dict[str, frozenset[str]] = {
+    "Calendar": frozenset({"outages"}),
+    "Route": frozenset({"handoff"}),
+    "Scenario": frozenset({"markets", "standardisation", "uncertain"}),
+    "Segment": frozenset({"customer"}),
+    "Stage": frozenset({"standardisation"}),
+    "StandingCost": frozenset({"since"}),
+    "Step": frozenset({"standardisation"}),
+    "Team": frozenset({
+        "absence", "attrition", "concurrency", "courses", "joining", "learning", "leaving", "meetings", "pace", "ramp", "slowdown", "under_load",
+    }),
+}  # fmt: skip
+"""Fields that a description shows in the form of the file, as it does with every field that it does not know."""

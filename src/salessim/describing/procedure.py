@@ -49,7 +49,7 @@ def procedure(scenario: Scenario, language: Language = "en") -> str:
         language: "en" or "zh".
     """
     t = Teller(scenario, language, own=escape, code=code)
-    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _steps(t), _exceptions(t), _measures(t), _costs(t), _register(t)]
+    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), _register(t)]
     return "\n\n".join(p for p in ("\n".join(part) for part in parts) if p) + "\n"
 
 
@@ -124,6 +124,17 @@ def _attributes(t: Teller) -> Iterator[str]:
     if t.scenario.limits:
         yield ""
         yield from _records(t, "limits", "limit", lines.LIMIT_LINES, t.scenario.limits)
+
+
+def _rules(t: Teller) -> Iterator[str]:
+    """What no case may break, and what the scenario sets as a whole."""
+    if t.scenario.invariants:
+        yield from (f"## {t('rules')}", "")
+        yield from (f"- {t.own(rule)}" for rule in t.scenario.invariants)
+    further = [said for _, sentences in lines.told(t, (), "", t.scenario) for said in sentences]
+    if further:
+        yield from (*([""] if t.scenario.invariants else []), f"## {t('rules_further')}", "")
+        yield from (f"- {said}" for said in further)
 
 
 def _people(t: Teller) -> Iterator[str]:

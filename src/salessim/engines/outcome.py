@@ -150,6 +150,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     left = (goal < DONE) & (goal > JOIN)
     branch = np.array([s in network.branch_steps for s in labels.steps], dtype=object)[step]
     outcome[left] = np.where(branch[left], "branch lost: ", "lost: ") + np.array(labels.reasons, dtype=object)[-2 - goal[left]]
+    _end_at_the_last_row(outcome, number, (goal == DONE) | (left & ~branch.astype(bool)), cases, labels.reasons)
     cost = np.where((time[:, 1] == NEVER) | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
     cost = cost + pay * _work_of(network, time, what, people)
     zone = network.time_zone
@@ -190,6 +191,16 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
         source=f"simulation of {network.name}",
     )
     return EventLog(frame, about)
+
+
+def _end_at_the_last_row(outcome: Any, number: Any, final: Any, cases: Cases, reasons: Any) -> None:
+    """A case whose last step was skipped ends with the last row it has, since the skipped step leaves none."""
+    told = np.zeros(len(cases.born), bool)
+    told[number[final]] = True
+    last = np.full(len(cases.born), -1)
+    last[number] = np.arange(len(number))
+    for case in np.flatnonzero((cases.outcome != OPEN) & ~told & (last >= 0)):
+        outcome[last[case]] = "completed" if cases.outcome[case] == COMPLETED else f"lost: {reasons[cases.reason[case]]}"
 
 
 def _numbered(number: Any, step: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from salessim.durations import LawTable, sample
 from salessim.durations.table import normal_quantile
 from salessim.hours import Hours, worked
-from salessim.jit import called
+from salessim.jit import called, spliced
 from salessim.stages.formulas import (
     AGE,
     AUTOMATED,
@@ -35,7 +35,7 @@ from salessim.streams import Purpose, block, uniform
 _START, _EFFECT = int(Purpose.START), int(Purpose.EFFECT)
 
 
-@called
+@spliced
 def look(steps: Steps, formulas: Formulas, hours: Hours, row, segment, channel, visit, waited, age, spent, value, cost, queue, branch, lost, word,
          now, marks, base, facts):  # fmt: skip
     """Write down the facts of a case as they are now. The places taken of limits are the engine's to write."""
@@ -52,7 +52,7 @@ def look(steps: Steps, formulas: Formulas, hours: Hours, row, segment, channel, 
         facts[formulas.first_attribute + a] = marks[base + a]
 
 
-@called
+@spliced
 def change(rare: Rare, formulas: Formulas, row, visit, who, facts, marks, base):
     """The step changes attributes; all its formulas see the values before."""
     first, results = rare.first_effect[row], formulas.stack + DEPTH

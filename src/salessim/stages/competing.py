@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from salessim.durations import LawTable, sample, ticks
-from salessim.jit import called, compiled_as
+from salessim.jit import called, compiled_as, spliced
 from salessim.stages.formulas import Formulas, evaluate
 from salessim.stages.tables import Rare
 from salessim.streams import Purpose, block
@@ -38,7 +38,7 @@ def reminded(every: int, factor: float, most: int, time: int) -> int:
     return passed + left
 
 
-@called
+@spliced
 def first_end(laws: LawTable, rare: Rare, row: int, visit: int, who, time: int):
     """(ticks, which end): the first of the competing ends if it comes before a time, else that time and -1."""
     first, which = rare.first_end[row], -1

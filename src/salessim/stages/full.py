@@ -44,7 +44,7 @@ from salessim.streams import Purpose, block, uniform
 _SPAWN, _ADHERENCE, _VERSION = int(Purpose.SPAWN), int(Purpose.ADHERENCE), int(Purpose.VERSION)
 
 
-@called
+@spliced
 def row_of(rare: Rare, step: int, enabled: int, who) -> int:
     """The version of a step that a case meets whose visit began at a time: the last one that applies, or the step itself."""
     row = step
@@ -56,7 +56,7 @@ def row_of(rare: Rare, step: int, enabled: int, who) -> int:
     return row
 
 
-@called
+@spliced
 def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segment, visit, waited, age, now, who, words, facts):
     """As `stages.decide`, for any row; formulas look at `facts`, which the engine has brought up to date."""
     steps = rules.steps
@@ -145,7 +145,7 @@ def leave_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segmen
     return (MOVE if goal >= 0 else EXIT), goal, START
 
 
-@called
+@spliced
 def conditional_route(routes: Routes, steps: Steps, rare: Rare, formulas: Formulas, row, segment, visit, waited, age, u, facts) -> int:
     """The goal that the uniform picks; what closed, fading and conditional routes do not take falls to the rest.
 
