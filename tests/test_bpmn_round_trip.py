@@ -49,7 +49,7 @@ def test_generated_scenarios_come_back(tmp_path: Path, scenario: Scenario) -> No
 def test_the_large_example_comes_back(tmp_path: Path, b2b: Path, language: str) -> None:
     scenario = Scenario.load(b2b)
     path = tmp_path / "b2b.bpmn"
-    text = bpmn(scenario, language)  # type: ignore[arg-type]
+    text = bpmn(scenario, language)
     for version in (text, redrawn(text)):
         path.write_text(version, encoding="utf-8")
         found = import_bpmn(path)
@@ -72,9 +72,9 @@ def test_without_our_words_the_drawing_says_who_follows_whom_and_how_often(tmp_p
 
             def shares(of: Scenario, step: object, segment: str = segment) -> dict[object, float]:
                 result: dict[object, float] = {}
-                for route in step.then:  # type: ignore[attr-defined]
+                for route in step.then:
                     goal = (of.steps[route.to].title or route.to) if route.to else ("lost", route.lost) if route.lost else "done"
-                    result[goal] = result.get(goal, 0) + step.share_of(route, segment)  # type: ignore[attr-defined]
+                    result[goal] = result.get(goal, 0) + step.share_of(route, segment)
                 return {goal: share for goal, share in result.items() if share > 0}
 
             assert shares(found, other) == pytest.approx(shares(scenario, step))

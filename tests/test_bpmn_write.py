@@ -89,7 +89,7 @@ def test_every_reference_leads_somewhere_and_everything_is_drawn(scenario: Scena
     drawn = {"pool", *read.nodes, *(e.get("id") for e in read.root.iter(f"{B}lane"))}
     assert set(read.shapes) == drawn
     assert set(read.edges) == set(read.flows)
-    kinds = [c.tag.removeprefix(B) for c in read.process if c.tag.startswith(B)]  # type: ignore[union-attr]
+    kinds = [c.tag.removeprefix(B) for c in read.process if c.tag.startswith(B)]
     first = {k: kinds.index(k) for k in ("extensionElements", "laneSet", "sequenceFlow") if k in kinds}
     assert list(first) == sorted(first, key=lambda k: first[k])
 
@@ -218,9 +218,9 @@ def test_kinds_events_and_times_of_b2b(b2b: Path) -> None:
     assert tags["exclusiveGateway"] == sum(len(s.then) > 1 for s in scenario.steps.values())
     patient = [n for n, s in scenario.steps.items() if s.kind == "work" and s.patience != "none"]
     assert tags["boundaryEvent"] == len(patient)
-    events = {e.find(f"{B}timerEventDefinition/{B}timeDuration").text for e in read.nodes.values() if e.tag == f"{B}boundaryEvent"}  # type: ignore[union-attr]
+    events = {e.find(f"{B}timerEventDefinition/{B}timeDuration").text for e in read.nodes.values() if e.tag == f"{B}boundaryEvent"}
     assert events == {"P14DT8H"}  # (6 + 12 + 25) / 3 days
-    names = {read.ours(e, "end").text: e.get("name") for e in read.nodes.values() if e.tag == f"{B}endEvent"}  # type: ignore[union-attr]
+    names = {read.ours(e, "end").text: e.get("name") for e in read.nodes.values() if e.tag == f"{B}endEvent"}
     assert names['{"lost": "to a rival"}'] == "to a rival"
     assert [lane.get("name") for lane in read.root.iter(f"{B}lane")] == [s.title for s in scenario.stages.values()]
     documentation = [e.findtext(f"{B}documentation") or "" for e in read.nodes.values() if e.get("name") == "Answer a new lead"]

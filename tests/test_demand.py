@@ -155,7 +155,7 @@ def test_content_builds_up_after_its_lag_and_ages() -> None:
     holds(counts(scenario, 21, 49), built(49))
     holds(counts(scenario, 49, 105), built(105) - built(49))
     holds(counts(scenario, 400, 420), 20 * full)
-    lagged = stock(scenario.channels["web"].arrivals.content, scenario.clock.start, 420)  # type: ignore[union-attr,arg-type]
+    lagged = stock(scenario.channels["web"].arrivals.content, scenario.clock.start, 420)
     assert lagged[:21].max() == 0
     assert lagged[-1] == pytest.approx(full, rel=1e-3)
 
@@ -166,7 +166,7 @@ def test_what_was_published_before_the_start_counts() -> None:
 
     def stock_of(**content: Any) -> np.ndarray:
         scenario = desk({"content": {**common, "pieces": "0 per week", **content}})
-        return np.asarray(stock(scenario.channels["web"].arrivals.content, scenario.clock.start, 100))  # type: ignore[union-attr,arg-type]
+        return np.asarray(stock(scenario.channels["web"].arrivals.content, scenario.clock.start, 100))
 
     steady = stock_of(pieces="2 per week", before="2 per week")
     assert steady == pytest.approx(2 / 7 * 30 / math.log(2))
@@ -228,7 +228,7 @@ def test_nothing_spent_is_the_organic_baseline_bit_for_bit(profile: dict[str, An
 
 @pytest.mark.parametrize("shape", [0.5, 1, 1.5, 3])
 def test_the_curve_rises_and_is_concave_beyond_its_knee(shape: float) -> None:
-    spend = desk({"spend": {**SPEND, "shape": shape}}).channels["web"].arrivals.spend  # type: ignore[union-attr]
+    spend = desk({"spend": {**SPEND, "shape": shape}}).channels["web"].arrivals.spend
     assert spend is not None
     money = np.linspace(0, 8000, 8001)
     cases = hill(spend, money) * WEEK
@@ -248,7 +248,7 @@ def test_adstock_is_the_mean_of_the_past() -> None:
 
     def at_work(**more: Any) -> np.ndarray:
         scenario = desk({"spend": {**spend, **more}})
-        return np.asarray(working_money(scenario.channels["web"].arrivals.spend, scenario.clock.start, 60))  # type: ignore[union-attr,arg-type]
+        return np.asarray(working_money(scenario.channels["web"].arrivals.spend, scenario.clock.start, 60))
 
     mean_left = (1 - 2 ** (-1 / 7)) * 7 / math.log(2)
     assert at_work() == pytest.approx(1000 * (1 - 2 ** (-np.arange(60) / 7) * mean_left))
@@ -319,7 +319,7 @@ def test_copies_and_junk_take_work_and_are_no_customers() -> None:
 def test_a_copy_is_the_same_customer_with_a_mark() -> None:
     scenario = screening(1.0, duplicates={"share": 0.3, "after": "2 days", "mark": "copy"})
     for engine in ("compiled", "reference"):
-        frame = simulate(scenario, seed=4, engine=engine).frame  # type: ignore[arg-type]
+        frame = simulate(scenario, seed=4, engine=engine).frame
         cases = frame.drop_duplicates("case")
         copies = cases[cases["customer"] != cases["case"]]
         first = cases.set_index("case").loc[copies["customer"]]

@@ -274,7 +274,7 @@ def test_random_models_are_described_in_every_form(seed: int) -> None:
         pytest.skip("this seed makes no valid scenario")
     for language in WORDS:
         for form in ("markdown", "svg", "mermaid", "dot"):
-            text = describe(scenario, form, language)  # type: ignore[arg-type]
+            text = describe(scenario, form, language)
             assert "None" not in text
             assert "{" not in text or form != "markdown"
             for name in scenario.steps:
@@ -316,7 +316,7 @@ def test_forms_and_languages_that_do_not_exist(b2b: Path, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="there is no form 'pdf'; use one of markdown"):
         describe(scenario, "pdf")
     with pytest.raises(InputError, match="there is no language 'fr'; use one of en, zh"):
-        describe(scenario, language="fr")  # type: ignore[arg-type]
+        describe(scenario, language="fr")
     save_description("x", tmp_path / "x")
     with pytest.raises(InputError, match="the file exists"):
         save_description("y", tmp_path / "x")

@@ -360,7 +360,7 @@ def test_a_rule_that_is_proved_is_never_broken_in_a_run(chunk: int) -> None:
                     for kind in ("before", "never after", "leads to"):
                         if kind == "leads to" and scenario.steps[a].unless:
                             continue  # a log does not tell which of the ends came first
-                        rule = Invariant(kind, a, b)  # type: ignore[arg-type]
+                        rule = Invariant(kind, a, b)
                         proved = broken(scenario, rule) is None
                         answers[kind, proved] += 1
                         assert not proved or kept_in(log, rule), (seed, str(rule))
@@ -401,7 +401,7 @@ def agree_on(seeds: range) -> None:
             "before every": two in reached(edges, {"a"}, without=one) or (two in there and two in reached(edges, edges[two], without=one)),
         }
         for kind, breaks in wanted.items():
-            found = broken(scenario, Invariant(kind, one, two))  # type: ignore[arg-type]
+            found = broken(scenario, Invariant(kind, one, two))
             assert (found is not None) == breaks, (seed, kind, one, two)
             if found is not None:  # the way exists
                 assert found.steps[0] == "a"

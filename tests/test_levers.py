@@ -240,7 +240,7 @@ def test_signing_electronically_mixes_the_times() -> None:
     assert law.mean == pytest.approx((0.4 * 6 + 0.6 * 120) * HOUR)
     _, unsure = pulled({"sign_electronically": "sign"})
     for r in range(5):
-        parts = drawn(unsure, 0, r).steps["sign"].time.parts  # type: ignore[union-attr]
+        parts = drawn(unsure, 0, r).steps["sign"].time.parts
         assert parts[0].share + parts[1].share == pytest.approx(1)
         assert 0.3 <= parts[0].share <= 0.8
     assert base.steps["sign"].core
@@ -282,7 +282,7 @@ def test_the_budget_follows_hills_curve_through_today() -> None:
     base = selling({"l": lever})
 
     def weekly(spend: float) -> float:
-        return apply(base, {"l": spend}).channels["web"].arrivals.rate.count  # type: ignore[union-attr]
+        return apply(base, {"l": spend}).channels["web"].arrivals.rate.count
 
     most = 60 * 2  # today 1000 = half: 60 of 80 are paid for, so 120 can be had at most
     assert weekly(0) == pytest.approx(20)
@@ -298,7 +298,7 @@ def test_the_budget_follows_hills_curve_through_today() -> None:
 def test_standardising_halfway_has_half_of_the_effect() -> None:
     base = selling({"l": {"standardise": "quote", "spread_factor": 0.6, "unusual_factor": 0.8, "unusual": "steps.wait.then.to quote.share"}})
     design = apply(base, {"l": 0.5})
-    assert design.steps["quote"].time.cv == pytest.approx(0.5 * 0.8)  # type: ignore[union-attr]
+    assert design.steps["quote"].time.cv == pytest.approx(0.5 * 0.8)
     assert design.steps["wait"].then[0].share == pytest.approx(0.4 * 0.9)
     assert apply(base, {"l": 0.0}) is base
 
@@ -315,7 +315,7 @@ def test_other_figures() -> None:
     assert cadence.steps["wait"].then[2].limit == 5
     _, discount = pulled(EVERY["discount"])
     assert discount.steps["wait"].then[0].share == pytest.approx(0.44)
-    assert {g: s.value.mean for g, s in discount.segments.items()} == pytest.approx({"small": 900, "large": 8100})  # type: ignore[union-attr]
+    assert {g: s.value.mean for g, s in discount.segments.items()} == pytest.approx({"small": 900, "large": 8100})
     _, deflected = pulled({"self_service": "steps.check.then.to quote.share", "deflection": 0.25})
     assert deflected.steps["check"].then[0].share == pytest.approx(0.075)
     _, ranked = pulled({"prioritise": ["quote", "check"], "serve_first": "value / 1 EUR"})
@@ -331,7 +331,7 @@ def test_other_figures() -> None:
 
 def test_a_law_turned_round() -> None:
     law = line(PRIORS["self_service"]["deflection"].law, 1.0, -1.0)
-    assert [q.value for q in (law.low, law.mode, law.high)] == pytest.approx([0.6, 0.8, 0.9])  # type: ignore[union-attr]
+    assert [q.value for q in (law.low, law.mode, law.high)] == pytest.approx([0.6, 0.8, 0.9])
     assert line(number(0.2), 1.0, -1.0).mean == pytest.approx(0.8)
     with pytest.raises(ScenarioError, match="cannot be turned round"):
         pulled({"train": "field", "time_factor": {"law": "lognormal", "mean": 0.9, "cv": 0.1}, "half_life": "1 year"})

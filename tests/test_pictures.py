@@ -34,7 +34,7 @@ def random_graph(seed: int) -> tuple[list[Node], list[Edge], int]:
 
 
 def inside(x: float, y: float, place: object) -> bool:
-    return place.x < x < place.x + place.width and place.y < y < place.y + place.height  # type: ignore[attr-defined]
+    return place.x < x < place.x + place.width and place.y < y < place.y + place.height
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -73,7 +73,7 @@ def test_lines_share_a_stretch_only_on_the_way_to_one_target(seed: int) -> None:
     plan = lay_out(nodes, edges, lanes)
 
     def stretches(i: int) -> list[tuple[bool, float, float, float]]:
-        return [(ax == bx, ax if ax == bx else ay, *sorted((ay, by) if ax == bx else (ax, bx))) for (ax, ay), (bx, by) in pairwise(plan.lines[i].points)]  # type: ignore[misc]
+        return [(ax == bx, ax if ax == bx else ay, *sorted((ay, by) if ax == bx else (ax, bx))) for (ax, ay), (bx, by) in pairwise(plan.lines[i].points)]
 
     for i, j in combinations(range(len(edges)), 2):
         if edges[i].target != edges[j].target:
@@ -171,12 +171,12 @@ _HARMLESS = {"svg", "title", "desc", "defs", "marker", "path", "rect", "text", "
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_picture_is_closed_in_itself(b2b: Path, language: str) -> None:
     for scenario in (Scenario.load(b2b), Scenario.parse(CHINESE), evil_scenario()):
-        root = ET.fromstring(describe(scenario, "svg", language))  # type: ignore[arg-type]
+        root = ET.fromstring(describe(scenario, "svg", language))
         assert {e.tag.removeprefix(SVG) for e in root.iter()} <= _HARMLESS
         for e in root.iter():
             assert not any(k.startswith("on") or "href" in k or k == "style" for k in e.attrib)
             assert all("url(" not in v or re.fullmatch(r"url\(#head-\w+\)", v) for v in e.attrib.values())
-        assert root.find(f"{SVG}title").text  # type: ignore[union-attr]
+        assert root.find(f"{SVG}title").text
         numbers = [float(root.get(k) or "nan") for k in ("width", "height")]
         assert root.get("viewBox") == f"0 0 {numbers[0]:.1f} {numbers[1]:.1f}".replace(".0", "")
 
@@ -204,7 +204,7 @@ def test_in_a_browser_all_text_lies_in_its_box(b2b: Path, tmp_path: Path, langua
         pytest.skip("Chromium is not installed")
     scenario = Scenario.load(b2b) if language == "en" else Scenario.parse(CHINESE.replace("报价:", "编制报价单（含配置与技术附件）:").replace("报价,", "编制报价单（含配置与技术附件）,"))
     page = tmp_path / "page.html"
-    page.write_text(f"<!doctype html><meta charset=utf-8>{describe(scenario, 'svg', language)}{_MEASURE}", encoding="utf-8")  # type: ignore[arg-type]
+    page.write_text(f"<!doctype html><meta charset=utf-8>{describe(scenario, 'svg', language)}{_MEASURE}", encoding="utf-8")
     result = subprocess.run(
         [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120
     )

@@ -66,11 +66,11 @@ def test_a_value_is_what_its_law_gives_at_the_chance_that_its_name_draws() -> No
         share = u["steps.send.then.to decide.share"]  # the triangular law's quantile, by hand
         assert found.steps["send"].then[0].share == pytest.approx(0.5 + 0.2 * (math.sqrt(share / 2) if share < 0.5 else 1 - math.sqrt((1 - share) / 2)))
         assert found.steps["decide"].time.mean == round((1 + 2 * u["steps.decide.customer.mean"]) * day)
-        assert found.channels["web"].arrivals.rate.count == pytest.approx(80 + 40 * u["channels.web.arrivals.rate"])  # type: ignore[union-attr]
+        assert found.channels["web"].arrivals.rate.count == pytest.approx(80 + 40 * u["channels.web.arrivals.rate"])
         assert found.teams["desk"].size == math.floor(1 + 4 * u["teams.desk.size"] + 0.5)
-        assert found.teams["desk"].cost.amount == pytest.approx(50 * (0.5 + u["teams.desk.cost"]))  # type: ignore[union-attr]
-        assert found.segments["all"].value.mean == pytest.approx(100 * (0.5 + u["segments.all.value"]))  # type: ignore[union-attr]
-        assert found.costs["rent"].running.amount == pytest.approx(600 + 200 * u["costs.rent.running"])  # type: ignore[union-attr]
+        assert found.teams["desk"].cost.amount == pytest.approx(50 * (0.5 + u["teams.desk.cost"]))
+        assert found.segments["all"].value.mean == pytest.approx(100 * (0.5 + u["segments.all.value"]))
+        assert found.costs["rent"].running.amount == pytest.approx(600 + 200 * u["costs.rent.running"])
         assert not found.uncertain
     assert len({tuple(chances(scenario, 3, n).values()) for n in range(50)}) == 50
 

@@ -358,8 +358,8 @@ def _first_breach(walk: Walk, watch: Any, starts: list[tuple[str, str]], people:
     def way(state: Any, step: str, move: Move | None, begins: bool = True, end: str = "") -> tuple[Breach, list[tuple[str, Move | None]]]:
         taken = [(step, move, begins)]
         while not isinstance(link := before[state], str):
-            state, *visit = link
-            taken.append(tuple(visit))  # type: ignore[arg-type]
+            state, at, by, first = link
+            taken.append((at, by, first))
         taken.reverse()
         # A split is there twice, when it begins and when its branches have joined; once is enough for a reader.
         visits = tuple((s, m.said if m else "") for s, m, first in taken if first)

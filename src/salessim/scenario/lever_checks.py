@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from salessim.scenario import ranges
 from salessim.scenario.checks import Path, Problem, nearest
 from salessim.scenario.kinds import Base, SetField
+from salessim.scenario.kinds.automation import Automate
+from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.model import ALWAYS
 from salessim.scenario.paths import find, plain, split
 from salessim.scenario.unknowns import HIGHEST, draw
@@ -145,10 +147,10 @@ def _range(path: Path, field: str, now: object, bounds: tuple[object, object]) -
 
 def _sets(lever: Base) -> str | None:
     """The field that a lever sets, if it sets just one."""
-    if lever.KEY == "add_staff":
-        return f"teams.{lever.add_staff}.size"  # type: ignore[attr-defined]
-    if lever.KEY == "automate":
-        return f"steps.{lever.automate}.automation"  # type: ignore[attr-defined]
+    if isinstance(lever, AddStaff):
+        return f"teams.{lever.add_staff}.size"
+    if isinstance(lever, Automate):
+        return f"steps.{lever.automate}.automation"
     if not isinstance(lever, SetField):
         return None
     long = lever.field.startswith("stages.") and ".steps." in lever.field

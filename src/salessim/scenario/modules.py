@@ -54,7 +54,8 @@ def expand(data: Data, base: Path | None) -> Data:
         other = mapping(mapping(lever).get("swap")).get("for")
         if isinstance(other, str):
             types.find(other, ("levers", name, "swap", "for"))
-    fresh = [name for name in sorted(declared) if declared[name].expanded is None or declared[name].expanded.of != _digest(data, name)]  # type: ignore[union-attr]
+    made = {name: module.expanded.of if module.expanded is not None else None for name, module in declared.items()}
+    fresh = [name for name in sorted(declared) if made[name] is None or made[name] != _digest(data, name)]
     if not fresh:
         return data
     for name in fresh:

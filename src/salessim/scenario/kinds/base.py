@@ -7,6 +7,7 @@ What an effect is may be uncertain: it is then drawn once per replication (`scen
 from __future__ import annotations
 
 import datetime as dt
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -144,13 +145,13 @@ class Base(Documented):
         """The settings to choose from; the first leaves the process as it is."""
         return False, True
 
+    @abstractmethod
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """What a setting does to a scenario."""
-        raise NotImplementedError
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
-        """What a setting means, for people."""
-        raise NotImplementedError
+        """What a setting means, for people; the name of the kind where it has no words of its own."""
+        return self.KEY.replace("_", " ")
 
     def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """(path below the lever, problem, remedy) of what names and steps alone do not tell."""
@@ -182,7 +183,8 @@ def line(law: Any, at_zero: float, slope: float) -> Law:
         return Quantity(at_zero + slope * q.value, "number", repr(at_zero + slope * q.value))
 
     if (at_zero, slope) == (0.0, 1.0):
-        return law  # type: ignore[no-any-return]
+        unchanged: Law = law
+        return unchanged
     provenance = {"source": law.source, "assumption": law.assumption}
     if isinstance(law, Constant):
         return Constant(value=moved(law.value), **provenance)
