@@ -18,10 +18,11 @@ MECHANISMS = (
     "arrival calendar", "replay outside the horizon", "mixture with a constant", "zero time", "tabled law", "warm-up", "step priority", "waiting room",
     "attribute", "attribute by segment", "attribute formula", "attribute of a channel", "inherited", "sets", "time factor", "condition", "share factor",
     "serve first", "adherence", "silent", "unless", "unless to a step", "reminders", "posted every", "posted at", "gather", "gather without end",
-    "parallel", "parallel count", "branch lost", "branch inside a branch", "limit of places", "place held over steps", "automatic takes a place", "place passed on",
+    "parallel", "parallel count", "branch takes a place", "branch brings a case", "branch lost", "branch inside a branch", "limit of places", "place held over steps", "automatic takes a place", "place passed on",
     "version", "version of a share", "spawn condition", "gift", "clock in a formula", "places in a formula",
     "absence", "paid absence", "joining", "leaving", "attrition", "ramp", "ramp table", "learning", "meeting", "course", "change of pace", "under load",
     "several at once", "slowdown", "outages",
+    "owner", "owner's load in a formula", "owner who may be away", "customer hours",
     "duplicates", "duplicates with a mark", "duplicates with a segment", "junk", "mix from a day on", "market", "market they return to", "market and referral",
     "campaign that fades", "campaign by spend", "spend", "content",
 )  # fmt: skip
@@ -142,6 +143,9 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         if attributes and maybe(0.3, "attribute of a channel"):
             channel["attributes"] = {"q": {"law": "uniform", "low": 0.4, "high": 0.9}}
         channels[f"c{i}"] = channel
+    if rich:
+        _in_branches(random.Random(f"branches {seed}"), used, steps, names, limits)
+        _owned(random.Random(f"owners {seed}"), used, teams, calendars, steps, limits, channels)
     markets = _demand(random.Random(f"demand {seed}"), used, channels, segments, attributes, steps) if rich else {}
     clock: dict[str, Any] = {"start": "2026-03-02", "horizon": "2 days", "time_zone": rng.choice(["UTC", "Europe/Berlin"])}
     if maybe(0.3, "warm-up"):
@@ -155,9 +159,59 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
     try:
         return Scenario.parse(data)
     except ScenarioError as refused:
-        if "to take another" not in refused.problem:
+        if not any(words in refused.problem for words in ("to take another", "never come together", "wait for")):
             raise
-        return random_scenario(seed + 1_000_003, seen)  # one that would take a place twice
+        return random_scenario(seed + 1_000_003, seen)  # one that would take a place twice, or wait for ever
+
+
+def _in_branches(rng: random.Random, used: Counter[str], steps: dict[str, Any], names: list[str], limits: dict[str, Any]) -> None:
+    """Branches that take places and bring cases; draws of its own."""
+    for name in ("b0", "b3"):
+        if name not in steps:
+            continue
+        if rng.random() < 0.5:
+            used["branch takes a place"] += 1
+            limits["desk"] = {"size": rng.randint(1, 2)}
+            steps[name]["takes"] = ["desk"]
+            if rng.random() < 0.5:
+                steps[name]["gives_back"] = ["desk"]
+        if rng.random() < 0.5:
+            used["branch brings a case"] += 1
+            steps[name]["spawns"] = [{"kind": f"child {name}", "to": names[0], "probability": 0.2, "after": "30 min", "new_customer": rng.random() < 0.7}]
+
+
+def _owned(
+    rng: random.Random, used: Counter[str], teams: dict[str, Any], calendars: dict[str, Any], steps: dict[str, Any], limits: dict[str, Any],
+    channels: dict[str, Any],
+) -> None:  # fmt: skip
+    """Persons who own cases, and customers who are met in their hours; draws of its own."""
+
+    def everywhere(step: dict[str, Any], **fields: Any) -> None:
+        for form in (step, *(v["step"] for v in step.get("versions", []))):
+            form.update(fields)
+
+    for step in steps.values():
+        if "work" in step and calendars and rng.random() < 0.15:
+            used["customer hours"] += 1
+            everywhere(step, customer_hours=rng.choice(sorted(calendars)))
+    mine = [step for step in steps.values() if "work" in step and len(step.get("by", [])) == 1]
+    if not mine or rng.random() < 0.3:
+        return
+    team = rng.choice(mine)["by"][0]
+    limits["deals"] = {"size": rng.randint(1, 3), "each": team}
+    for name, channel in channels.items():
+        steps[f"given {name}"] = {"automatic": "0 min", "takes": ["deals"], "then": [{"to": channel["enters"]}]}
+        if rng.random() < 0.4:
+            steps[f"given {name}"]["patience"] = {"law": "exponential", "mean": "3 h"}
+        channel["enters"] = f"given {name}"
+    used["owner who may be away"] += any(field in teams[team] for field in ("absence", "joining", "leaving", "attrition"))
+    for step in mine:
+        if step["by"] == [team] and rng.random() < 0.8:
+            used["owner"] += 1
+            everywhere(step, owner="deals")
+            if "factor" not in step and rng.random() < 0.4:
+                used["owner's load in a formula"] += 1
+                everywhere(step, factor="0.5 + 0.5 * owned('deals')")
 
 
 def _demand(
@@ -237,7 +291,7 @@ def _more(
             step |= {"silent": 0.5, "attempt": minutes(0, 2)}
         if maybe(0.2, "serve first"):
             step.pop("queue", None)
-            step["serve_first"] = rng.choice(["q", "waited / 1 h - q", "-(age / 1 h)", "value / 1 EUR"])
+            step["serve_first"] = rng.choice(["q", "0.5 * n - q", "-(age / 1 h)", "value / 1 EUR"])
     else:
         if maybe(0.4, "unless"):
             ends: list[dict[str, Any]] = [{"after": minutes(1, 9), "lost": "expired"}, {"after": {"law": "exponential", "mean": "2 h"}, "lost": "rival"}]
@@ -287,7 +341,7 @@ def _split(rng: random.Random, steps: dict[str, Any], names: list[str], maybe: A
     branches = ["b0"] if count else ["b0", "b1"]
     if not any(r.get("to") == last for r in steps[last]["then"]) and len(names) > 2:
         then.append({"to": names[1], "share": 0.2, "limit": 2})
-    steps[last] = {"parallel": branches, "then": then, "milestone": "delivered", **({"count": "1 + floor(3 * (age / 8 h))" } if count else {})}
+    steps[last] = {"parallel": branches, "then": then, "milestone": "delivered", **({"count": "floor(4 * (age / 8 h))"} if count else {})}
     steps["b0"] = {"work": time_law(), "by": sorted(teams), "then": [{"join": True}], "milestone": "won", **({"sets": {"n": "n + 1 + branch"}})}
     if maybe(0.5, "branch lost"):
         steps["b0"]["then"].append({"lost": "in a branch", "share": 0.2})

@@ -66,6 +66,8 @@ class Segments(NamedTuple):
     size: int
     value: Any
     """Law of the deal value, or -1."""
+    customer: Any
+    """0 where they are no customers: junk, copies."""
 
 
 @inlined

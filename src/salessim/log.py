@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 from salessim.errors import LogError
+from salessim.records import COLUMNS, FILE_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("case", "customer", "stage", "step", "visit", "team", "person", "enabled", "started", "ended", "outcome",
-           "channel", "segment", "value", "cost")  # fmt: skip
 DATES = ("enabled", "started", "ended")
-FILE_NAMES = {"case": "case_id", "step": "activity", "person": "resource", "enabled": "enabled_time",
-              "started": "start_time", "ended": "end_time"}  # fmt: skip
-"""What columns are called in files."""
 OUTCOMES = ("next", "gave up", "joined", "completed", "open")
 """What a case did after the visit; beside these, "lost: REASON". "open": it was still open when the log ended;
 "joined" and "branch lost: REASON": a branch of the case came to its end."""

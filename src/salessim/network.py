@@ -87,7 +87,16 @@ class Needs(NamedTuple):
     area: Any
     """Steps that share people have the same area; -1 for steps that need nobody."""
     linked: Any
-    """1 for areas in which some step needs several people at once."""
+    """1 for areas in which some step needs several people at once, places or a certain person."""
+    owner: Any
+    """The limit whose place says who does the step, or -1."""
+    desk: Any
+    """The first of the queues behind the owners of cases, or -1."""
+    last_desk: Any
+    step_of: Any
+    """[queue] The queues of the steps come first, then those behind owners."""
+    owner_of: Any
+    """[queue] the person it waits for, or -1."""
 
 
 class People(NamedTuple):
@@ -98,6 +107,8 @@ class People(NamedTuple):
     seats: Any
     changing: Any
     """1 where persons come and go or do several cases at once."""
+    chosen: Any
+    """1 where not simply the one takes a case who has been idle longest."""
     first_person: Any
     team_of: Any
     calendar: Any
@@ -116,6 +127,8 @@ class Places(NamedTuple):
     area: Any
     back: Any
     """[step, limit] 1 where the place is given back."""
+    counted: Any
+    """1 where formulas look at how many cases the owner has."""
 
 
 class Flow(NamedTuple):
@@ -190,6 +203,46 @@ class Network:
     """What differs from run to run; engines run what `staff.drawn` makes of it."""
     roster: Roster | None = None
     """Who is there when, in the network of one run."""
+
+
+class Pool(NamedTuple):
+    """Places that cases hold: a limit of the scenario, or the hours of customers, which are places like others."""
+
+    name: str
+    seats: int
+    each: int
+    """Places per seat."""
+    team: str | None = None
+    """The team whose persons the seats belong to."""
+    calendar: str | None = None
+
+
+def pools(scenario: Scenario) -> list[Pool]:
+    """The limits by name, then the hours of customers whom steps meet: as many customers as there are people to meet them."""
+    found = []
+    for name, limit in sorted(scenario.limits.items()):
+        if limit.each is None:
+            found.append(Pool(name, limit.size, 1))
+        else:
+            found.append(Pool(name, scenario.teams[limit.each].people, limit.size, limit.each))
+    met = sorted({step.customer_hours for step in scenario.steps.values() if step.customer_hours})
+    everybody = sum(team.people * team.concurrency for team in scenario.teams.values())
+    return found + [Pool(hours_of_customers(name), everybody, 1, None, name) for name in met]
+
+
+def hours_of_customers(calendar: str) -> str:
+    """A name that no limit can have."""
+    return f"customers\n{calendar}"
+
+
+def takes(step: Step) -> list[str]:
+    """The pools of which a step takes a place."""
+    return sorted(step.takes) + ([hours_of_customers(step.customer_hours)] if step.customer_hours else [])
+
+
+def gives_back(step: Step) -> list[str]:
+    """The pools whose place a step gives back; a customer is met for one visit."""
+    return sorted(step.gives_back) + ([hours_of_customers(step.customer_hours)] if step.customer_hours else [])
 
 
 class _LawBook:
@@ -285,7 +338,7 @@ def build(scenario: Scenario) -> Network:
     """
     scenario = scenario.in_force
     clock = scenario.clock
-    steps, teams, limits = sorted(scenario.steps), sorted(scenario.teams), sorted(scenario.limits)
+    steps, teams, limits = sorted(scenario.steps), sorted(scenario.teams), pools(scenario)
     segments, channels = sorted(scenario.segments), sorted(scenario.channels)
     rows = forms(scenario)
     kinds = sorted({spawn.kind for _, step in rows for spawn in step.spawns})
@@ -304,7 +357,7 @@ def build(scenario: Scenario) -> Network:
     columns: dict[str, list[Any]] = {f: [] for f in Steps._fields if f != "segments"}
     routes: dict[str, list[Any]] = {f: [] for f in Routes._fields}
     spawns: dict[str, list[Any]] = {f: [] for f in Spawns._fields}
-    rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], goal)
+    rare = RareTables(scenario, book, calendars, at, [*channels, *kinds], [p.name for p in limits], goal)
 
     def add_spawn(key: str, spawn: Spawn, channel: int) -> None:
         spawns["key"].append(name_key(key))
@@ -343,21 +396,24 @@ def build(scenario: Scenario) -> Network:
             add_spawn(f"channel {name}/again", copy, i)
 
     # --- people
-    needs = _needs(scenario, steps, segments, team_at, calendars, hours_of)
+    places = [p.seats for p in limits]
+    seats = [*(scenario.teams[t].people for t in teams), *places]
+    at_once = [*(scenario.teams[t].concurrency for t in teams), *(p.each for p in limits)]
+    sizes = [n * k for n, k in zip(seats, at_once, strict=True)]
+    first_person = [sum(sizes[:i]) for i in range(len(sizes))]
+    needs = _needs(scenario, steps, segments, team_at, first_person, calendars, hours_of)
     sources = _sources(scenario, channels, segments, at, book, copies)
     formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
-    used = sorted({hours_of[t].duty for t in teams} - {0})
+    met = [calendars.number(p.calendar) for p in limits]
+    used = sorted({*(hours_of[t].duty for t in teams), *met} - {0})
     edges, duty = calendar_turns(calendars.lists, used, clock.horizon)
-    places = [scenario.limits[name].size for name in limits]
-    seats = [*(scenario.teams[t].people for t in teams), *places]
-    at_once = [*(scenario.teams[t].concurrency for t in teams), *(1 for _ in limits)]
-    sizes = [n * k for n, k in zip(seats, at_once, strict=True)]
-    first_person = [sum(sizes[:i]) for i in range(len(sizes))]
-    life = [seat for i, t in enumerate(teams) for seat in seats_of(scenario, t, first_person[i], book.number)]
+    persons = [*teams, *(p.team for p in limits)]
+    life = [seat for i, t in enumerate(persons) if t is not None for seat in seats_of(scenario, t, first_person[i], book.number)]
     lives = {int(np.searchsorted(first_person, seat.person, side="right")) - 1 for seat in life}
-    serves = [[i for i, s in enumerate(steps) if t in _teams_of(scenario, scenario.steps[s])] for t in teams]
-    serves += [[i for i, s in enumerate(steps) if name in scenario.steps[s].takes] for name in limits]
+    served = [{i for i, s in enumerate(steps) if t in _teams_of(scenario, scenario.steps[s])} for t in teams]
+    served += [{i for i, s in enumerate(steps) if p.name in takes(scenario.steps[s])} for p in limits]
+    serves = [[q for q, step in enumerate(needs.step_of.tolist()) if step in mine] for mine in served]
     paid, on_duty = (
         [_overlap(calendars.intervals(hours_of[t][which]), clock.warm_up, clock.horizon) for t in teams] for which in (0, 1)
     )
@@ -367,9 +423,10 @@ def build(scenario: Scenario) -> Network:
         _ints(sizes),
         _ints(seats),
         _ints([int(i in lives or k > 1) for i, k in enumerate(at_once)]),
+        _ints([int(k > 1 or name in {p.team for p in limits}) for name, k in zip(persons, at_once, strict=True)]),
         _ints(first_person),
         _ints([i for i, n in enumerate(sizes) for _ in range(n)]),
-        _ints([hours_of[t].duty for t in teams] + [0] * len(limits)),
+        _ints([hours_of[t].duty for t in teams] + met),
         _ints([int(scenario.teams[t].at_shift_end == "overtime") for t in teams] + [0] * len(limits)),
         _floats([p / k for p, k in zip([*pay, *(0.0 for _ in limits)], at_once, strict=True)]),
         _ints(np.cumsum([0, *map(len, serves)])[:-1]),
@@ -378,7 +435,9 @@ def build(scenario: Scenario) -> Network:
     )
     milestone = [MILESTONES[scenario.steps[s].milestone] for s in steps]
     segment_values = [scenario.segments[g].value for g in segments]
-    worth = Segments(len(segments), _ints([book.number(v) if v is not None else -1 for v in segment_values]))
+    worth = Segments(
+        len(segments), _ints([book.number(v) if v is not None else -1 for v in segment_values]), _ints([int(scenario.segments[g].customer) for g in segments])
+    )
     rules = Rules(
         Steps(
             segments=len(segments),
@@ -394,12 +453,13 @@ def build(scenario: Scenario) -> Network:
         ),
         build_table(book.laws),
     )
-    first_step = [next((i for i, s in enumerate(steps) if name in scenario.steps[s].takes), -1) for name in limits]
+    first_step = [next((i for i, s in enumerate(steps) if p.name in takes(scenario.steps[s])), -1) for p in limits]
     model = Model(
         rules, extras, formulas, sources, worth, needs, people, paces_of(scenario, teams),
         Places(
             len(teams), _ints([needs.area[i] if i >= 0 else -1 for i in first_step]),
-            _ints([int(name in scenario.steps[s].gives_back) for s in steps for name in limits]),
+            _ints([int(p.name in gives_back(scenario.steps[s])) for s in steps for p in limits]),
+            _ints([int(p.name in rare.owned) for p in limits]),
         ),
         Flow(
             _ints([calendars.number(scenario.steps[s].calendar) for s in steps]), _ints(milestone),
@@ -427,7 +487,7 @@ def build(scenario: Scenario) -> Network:
         sells=tuple(_sells(scenario, {scenario.channels[c].enters}) for c in channels) + tuple(_sells(scenario, _entries(scenario, k)) for k in kinds),
         sources=len(channels),
         customers=tuple(scenario.segments[g].customer for g in segments),
-        limits=tuple(limits),
+        limits=tuple(sorted(scenario.limits)),
         attributes=tuple(sorted(scenario.attributes)),
         measures=tuple((name, scenario.measures[name]) for name in sorted(scenario.measures)),
     )
@@ -460,7 +520,7 @@ def _reasons(step: Step) -> set[str]:
 
 def _entries(scenario: Scenario, kind: str) -> set[str]:
     """The steps at which spawned cases of a kind enter."""
-    return {spawn.to for step in scenario.steps.values() for spawn in step.spawns if spawn.kind == kind}
+    return {spawn.to for _, step in forms(scenario) for spawn in step.spawns if spawn.kind == kind}
 
 
 def _sells(scenario: Scenario, entries: set[str]) -> bool:
@@ -570,15 +630,17 @@ def _teams_of(scenario: Scenario, step: Step) -> set[str]:
 
 
 def _asked_of(scenario: Scenario, step: Step) -> set[str]:
-    """The teams and limits a step asks; a limit is told from a team of the same name."""
+    """The teams and limits a step asks; a limit is told from a team of the same name. Customers are never short."""
     return _teams_of(scenario, step) | {f"{name} (limit)\n" for name in step.takes}
 
 
 def _needs(
-    scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], calendars: _Calendars, hours_of: dict[str, _Hours]
+    scenario: Scenario, steps: list[str], segments: list[str], team_at: dict[str, int], first_person: list[int], calendars: _Calendars,
+    hours_of: dict[str, _Hours],
 ) -> Needs:
     column: dict[str, list[Any]] = {f: [] for f in Needs._fields}
-    limits = sorted(scenario.limits)
+    column["step_of"], column["owner_of"] = list(range(len(steps))), [-1] * len(steps)
+    limits = [p.name for p in pools(scenario)]
     groups: list[set[str]] = []
     for name in steps:
         step = scenario.steps[name]
@@ -593,7 +655,7 @@ def _needs(
             column["stride"].append(stride)
             stride *= len(role)
         column["people"].append(len(roles))
-        for name_ in sorted(step.takes):
+        for name_ in takes(step):
             column["first_entry"].append(len(column["team"]))
             column["team"].append(len(team_at) + limits.index(name_))
             column["factor"].append(1.0)
@@ -606,7 +668,7 @@ def _needs(
             for reverse in itertools.product(*[range(len(role)) for role in reversed(roles)]):
                 entries = reverse[::-1]
                 crew = [roles[r][e][0] for r, e in enumerate(entries)]
-                column["calendar"].append(calendars.shared([hours_of[t].work for t in crew]))
+                column["calendar"].append(calendars.shared([*(hours_of[t].work for t in crew), calendars.number(step.customer_hours)]))
             _check_they_meet(scenario, name, roles, calendars, hours_of)
         elif step.takes:
             column["calendar"].append(0)
@@ -615,6 +677,13 @@ def _needs(
         column["hold"].append(step.hold if step.hold is not None else usual_hold)
         column["room"].append(step.waiting_room if step.waiting_room is not None else -1)
         column["discipline"].append(BY_FORMULA if step.serve_first is not None else DISCIPLINES.index(step.queue))
+        column["owner"].append(limits.index(step.owner) if step.owner else -1)
+        column["desk"].append(len(column["step_of"]) if step.owner else -1)
+        if step.owner:
+            team = step.by[0]
+            column["step_of"] += [len(column["owner"]) - 1] * scenario.teams[team].people
+            column["owner_of"] += range(first_person[team_at[team]], first_person[team_at[team]] + scenario.teams[team].people)
+        column["last_desk"].append(len(column["step_of"]))
         usual = step.priority or DEFAULT_PRIORITY
         column["rank"] += [
             (step.priority or scenario.segments[g].priority) if step.queue == "priority" else usual for g in segments
@@ -627,7 +696,7 @@ def _needs(
     area = [next((i for i, g in enumerate(groups) if g & _asked_of(scenario, scenario.steps[s])), -1) for s in steps]
     linked = [0] * len(groups)
     for i, s in enumerate(steps):
-        if area[i] >= 0 and (scenario.steps[s].together_with or scenario.steps[s].takes):
+        if area[i] >= 0 and (scenario.steps[s].together_with or takes(scenario.steps[s]) or scenario.steps[s].owner):
             linked[area[i]] = 1
     column["area"], column["linked"] = area, linked
     return Needs(**{f: (_floats if f == "factor" else _ints)(column[f]) for f in Needs._fields})
@@ -636,16 +705,16 @@ def _needs(
 def _check_they_meet(
     scenario: Scenario, name: str, roles: list[list[tuple[str, float]]], calendars: _Calendars, hours_of: dict[str, _Hours]
 ) -> None:
+    customers = scenario.steps[name].customer_hours
     for crew in itertools.product(*roles):
         names = [t for t, _ in crew]
         enough = all(scenario.teams[t].people >= names.count(t) for t in names)
-        meet = calendars.shared([hours_of[t].duty for t in names])
+        meet = calendars.shared([*(hours_of[t].duty for t in names), calendars.number(customers)])
         if enough and calendars.intervals(meet):
             return
-    who = " and ".join(" or ".join(t for t, _ in role) for role in roles)
+    who = " and ".join([" or ".join(t for t, _ in role) for role in roles] + ([f"the customer in the hours {customers!r}"] if customers else []))
     raise ScenarioError(
-        f"steps.{name}", f"the people it needs ({who}) are too few or never on duty together",
-        "give the teams people and calendars that overlap",
+        f"steps.{name}", f"those it needs ({who}) are too few or never there together", "give the teams people and calendars that overlap",
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ The counterpart of `stages.tables.Rare`; `network` fills the rest.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def uses_more(step: Step) -> bool:
     """Whether a step uses anything that `stages.decide` does not know."""
     return bool(
         step.parallel or step.factor or step.sets or step.adherence != 1.0 or step.unless or step.reminders or step.posted
-        or step.gather or step.takes or step.silent or step.serve_first or step.versions
+        or step.gather or step.takes or step.owner or step.silent or step.serve_first or step.versions
         or any(r.when or r.factor for r in step.then)
         or any(s.when or s.factor or s.gives or s.passes for s in step.spawns)
     )  # fmt: skip
@@ -53,10 +54,11 @@ class RareTables:
     """Collects the columns while `network` goes through the steps."""
 
     def __init__(
-        self, scenario: Scenario, book: Any, calendars: Any, at: dict[str, int], channels: list[str], goal: Callable[..., int]
+        self, scenario: Scenario, book: Any, calendars: Any, at: dict[str, int], channels: list[str], pools: list[str],
+        goal: Callable[..., int],
     ) -> None:
         self.scenario, self.book, self.calendars, self.at, self.goal, self.channels = scenario, book, calendars, at, goal, channels
-        self.attributes, self.limits = sorted(scenario.attributes), sorted(scenario.limits)
+        self.attributes, self.limits = sorted(scenario.attributes), pools
         self.segments = sorted(scenario.segments)
         self.formulas: list[Formula] = []
         self.column: dict[str, list[Any]] = {f: [] for f in Rare._fields if f != "limits"}
@@ -69,10 +71,16 @@ class RareTables:
         self.formulas.append(formula)
         return len(self.formulas) - 1
 
+    @property
+    def owned(self) -> set[str]:
+        """The limits of which formulas look at what the owner of a case has."""
+        return {name for f in self.formulas for name in f.names("owned")}
+
     def add_route(self, route: Route) -> None:
         """The conditions of a route."""
         self.column["route_when"].append(self.number(route.when))
         self.column["route_factor"].append(self.number(route.factor))
+        self.column["route_whole"].append(int(route.when is not None and route.share is None and route.factor is None and route.fades is None))
 
     def add_spawn(self, spawn: Spawn) -> None:
         """The conditions of a spawned case and what it is given."""
@@ -151,7 +159,7 @@ class RareTables:
         origin, days = midnight(clock.start, clock.time_zone), weekdays(posted.days)
         for day in range(clock.horizon // 86_400_000_000 + 2):
             date = clock.start + dt.timedelta(days=day)
-            if date.weekday() in days:
+            if date.weekday() in days and (not posted.days_of_month or date.day in _in_month(date, posted.days_of_month)):
                 for minute in sorted({minutes_of_day(text) for text in posted.at or ()}):
                     wall = dt.datetime.combine(date, dt.time(minute // 60 % 24, minute % 60), here) + dt.timedelta(days=minute // 1440)
                     yield (wall.astimezone(dt.UTC) - origin) // dt.timedelta(microseconds=1)
@@ -160,11 +168,13 @@ class RareTables:
         """The formulas and everything else, when all steps have been added."""
         self._attributes()
         clocks = sorted({name for f in self.formulas for name in f.names("on")})
-        first_clock = COMMON + len(self.limits)
+        first_owned = COMMON + len(self.limits)
+        first_clock = first_owned + len(self.limits)
         first_attribute = first_clock + len(clocks)
         stack = first_attribute + len(self.attributes)
         place = dict(FACTS)
         place |= {("in_use", name): COMMON + i for i, name in enumerate(self.limits)}
+        place |= {("owned", name): first_owned + i for i, name in enumerate(self.limits)}
         place |= {("on", name): first_clock + i for i, name in enumerate(clocks)}
         place |= {("attribute", name): first_attribute + i for i, name in enumerate(self.attributes)}
         number = {("segment", name): i for i, name in enumerate(self.segments)} | {("channel", name): i for i, name in enumerate(self.channels)}
@@ -199,6 +209,12 @@ class RareTables:
         while len(done) < len(declared):  # circles have been refused by the checks
             done.append(next(n for n in self.attributes if n not in done and needs(declared[n]) <= set(done)))
         column["order"] = [self.attributes.index(n) for n in done]
+
+
+def _in_month(date: dt.date, days: tuple[int, ...]) -> set[int]:
+    """Days of a month; for those it does not have, its last day."""
+    last = calendar.monthrange(date.year, date.month)[1]
+    return {min(day, last) for day in days}
 
 
 def needs(attribute: Any) -> set[str]:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from salessim.log import EventLog
 
 NEVER = -1
+
+COLUMNS = ("case", "customer", "stage", "step", "visit", "team", "person", "enabled", "started", "ended", "outcome",
+           "channel", "segment", "value", "cost")  # fmt: skip
+"""Of the event log, one row per visit."""
+FILE_NAMES = {"case": "case_id", "step": "activity", "person": "resource", "enabled": "enabled_time",
+              "started": "start_time", "ended": "end_time"}  # fmt: skip
+"""What columns are called in files."""
 OPEN, COMPLETED, LOST = 0, 1, 2
 """Outcomes of a case."""
 

@@ -462,6 +462,8 @@ def counted(network: Network, left: Any) -> Counted:
         if since == NEVER:
             continue
         team = int(model.people.team_of[person])
+        if team >= teams:  # the deals of a person are not paid
+            continue
         a, b = max(since, model.warm_up), min(end, model.horizon)
         if a >= b:
             continue

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from salessim.engines import machine as c
-from salessim.engines.compiled import AGENDA_FULL, CASES_FULL, HORIZON, LOG_FULL, QUEUE_FULL, SLOTS_FULL, STALLED_CASE, advance
+from salessim.engines.compiled import AGENDA_FULL, BRANCHES, CASES_FULL, HORIZON, LOG_FULL, QUEUE_FULL, SLOTS_FULL, STALLED_CASE, advance
+from salessim.engines.further import add_branch
 from salessim.engines.outcome import (
     C_ENDED,
     C_GOAL,
@@ -20,7 +21,7 @@ from salessim.engines.outcome import (
     cut_off,
     still_held,
 )
-from salessim.engines.reference import most_roles, stalled, too_many_open
+from salessim.engines.reference import most_roles, stalled, too_many_branches, too_many_open
 from salessim.network import Network
 from salessim.order import MOST_OPEN
 from salessim.rare import facts_size
@@ -68,6 +69,8 @@ def run(
             state.n[c.CASE_ROWS] = 0
         elif why == STALLED_CASE:
             raise stalled(network, int(state.n[c.FULL]))
+        elif why == BRANCHES:
+            raise too_many_branches(network, int(state.n[c.FULL]))
     visits.append((state.log_time[: state.n[c.ROWS]], state.log_what[: state.n[c.ROWS]]))
     ended.append((state.case_time[: state.n[c.CASE_ROWS]], state.case_money[: state.n[c.CASE_ROWS]]))
     open_visits, open_cases = _cut_off(network, state)
@@ -102,7 +105,7 @@ def _state(
 
     case = ints(room, c.FIELDS)
     case[:, c.NUMBER] = NEVER
-    queue = 8
+    queue, queues = 8, len(model.needs.step_of)
     return c.State(
         n=n,
         source=ints(sources, 4),
@@ -122,13 +125,13 @@ def _state(
         agenda=ints(3, 64 + sources),
         ready=ints(room),
         queues=c.Queues(
-            key=ints(queue * steps),
-            order=ints(queue * steps),
-            slot=ints(queue * steps),
-            base=queue * np.arange(steps, dtype=np.int64),
-            room=np.full(steps, queue, np.int64),
-            size=ints(steps),
-            waiting=ints(steps),
+            key=ints(queue * queues),
+            order=ints(queue * queues),
+            slot=ints(queue * queues),
+            base=queue * np.arange(queues, dtype=np.int64),
+            room=np.full(queues, queue, np.int64),
+            size=ints(queues),
+            waiting=ints(queues),
         ),
         staff=_staff(network),
         tally=np.zeros((steps, STEP_TALLIES)),
@@ -142,7 +145,7 @@ def _state(
 
 def _staff(network: Network) -> c.Staff:
     """Who is there is idle, in order of number."""
-    people, steps, teams = network.model.people, len(network.labels.steps), len(network.model.people.size)
+    people, teams = network.model.people, len(network.model.people.size)
     places = len(people.team_of)
     roster = network.roster or no_roster(network)
     idle, count, dropped = np.arange(places), people.size.copy(), np.zeros(places, np.int64)
@@ -157,9 +160,10 @@ def _staff(network: Network) -> c.Staff:
         head=np.zeros(teams, np.int64),
         count=count,
         duty=network.duty_at_start.copy(),
-        settled=np.zeros(steps, np.int64),
+        settled=np.zeros(len(network.model.needs.step_of), np.int64),
         kept=np.zeros(teams, np.int64),
         pick=np.zeros(4 + network.model.rare.limits, np.int64),
+        wanted=np.full(1, NEVER, np.int64),
         out=roster.out.copy(),
         dropped=dropped,
         spare=np.zeros(places, np.int64),
@@ -194,25 +198,25 @@ def _more_slots(state: c.State) -> c.State:
     )  # fmt: skip
 
 
-def _longer_queue(state: c.State, step: int) -> c.State:
+def _longer_queue(state: c.State, queue: int) -> c.State:
     """Drop the entries of cases that left a queue; if it is still more than half full, double its room."""
     queues = state.queues
-    stretch = slice(int(queues.base[step]), int(queues.base[step] + queues.size[step]))
+    stretch = slice(int(queues.base[queue]), int(queues.base[queue] + queues.size[queue]))
     slots, orders = queues.slot[stretch], queues.order[stretch]
     live = state.case[slots, c.ORDER] == orders
     keys, orders, slots = queues.key[stretch][live], orders[live], slots[live]
     order = np.lexsort((orders, keys))  # a sorted array is a heap
     rooms, sizes = queues.room.copy(), queues.size.copy()
-    if 2 * len(order) > rooms[step]:
-        rooms[step] *= 2
-    sizes[step] = len(order)
+    if 2 * len(order) > rooms[queue]:
+        rooms[queue] *= 2
+    sizes[queue] = len(order)
     bases = np.concatenate([[0], np.cumsum(rooms)[:-1]])
     new = {}
     for field, mine in (("key", keys), ("order", orders), ("slot", slots)):
         old, pool = getattr(queues, field), np.zeros(int(rooms.sum()), np.int64)
-        for s in range(len(rooms)):
-            kept = mine[order] if s == step else old[queues.base[s] : queues.base[s] + queues.size[s]]
-            pool[bases[s] : bases[s] + len(kept)] = kept
+        for q in range(len(rooms)):
+            kept = mine[order] if q == queue else old[queues.base[q] : queues.base[q] + queues.size[q]]
+            pool[bases[q] : bases[q] + len(kept)] = kept
         new[field] = pool
     return state._replace(queues=queues._replace(base=bases, room=rooms, size=sizes, **new))
 
@@ -234,11 +238,14 @@ def _cut_off(network: Network, state: c.State) -> tuple[tuple[Any, Any], tuple[A
     case = state.case
     slots = np.flatnonzero(case[:, c.NUMBER] != NEVER)
     slots = slots[np.lexsort((case[slots, c.TOKEN], case[slots, c.NUMBER]))]
+    for slot in slots[::-1]:  # a branch comes after the case it belongs to, so that branches of branches go first
+        if case[slot, c.PARENT] >= 0:
+            add_branch(case, state.worth, state.marks, slot, case[slot, c.PARENT])
     open_ = case[slots]
-    for slot, row in zip(slots, open_, strict=True):
+    for row in open_:
         cut_off(network, state.tally, int(row[c.STEP]), int(row[c.ENABLED]), bool(row[c.ORDER] > 0))
-        for limit in np.flatnonzero(state.held[slot] >= 0):
-            still_held(network, state.team_tally, int(limit), int(state.since[slot, limit]))
+    for slot, limit in np.argwhere(state.held >= 0):  # of those on their way, too
+        still_held(network, state.team_tally, int(limit), int(state.since[slot, limit]))
     columns = [c.NUMBER, c.BORN, c.RESPONDED, c.WON_AT, c.DELIVERED_AT, c.NUMBER, c.NUMBER, c.STEP, c.CHANNEL, c.SEGMENT, c.CUSTOMER]
     rows = open_[:, columns]
     rows[:, C_ENDED], rows[:, C_GOAL] = NEVER, STILL_OPEN

@@ -43,6 +43,7 @@ from salessim.engines.machine import (
     PARENT,
     PERSON,
     PHASE,
+    QUEUE,
     READY_COUNT,
     READY_HEAD,
     REPLICATION,
@@ -75,6 +76,7 @@ from salessim.engines.machine import (
     put,
     settle,
     turn,
+    waiting_at,
 )  # fmt: skip
 from salessim.engines.outcome import (
     ASKED,
@@ -98,6 +100,7 @@ from salessim.order import (
     GAVE_UP,
     HIGHEST_VALUE,
     LONGEST_IN_PROCESS,
+    MOST_BRANCHES,
     MOST_STALLED,
     NEWEST_FIRST,
     RANK_BITS,
@@ -105,11 +108,13 @@ from salessim.order import (
     SHIFT,
     SPAWNED,
 )  # fmt: skip
+from salessim.records import NEVER
 from salessim.stages import attributes as marks
 from salessim.stages import decide
 from salessim.stages.formulas import evaluate, rank_of
 from salessim.stages.verbs import (
     ASK,
+    ATTEMPTED,
     DONE,
     EXIT,
     FORK,
@@ -129,7 +134,7 @@ from salessim.streams import Purpose, block
 _VISIT = int(Purpose.VISIT)
 
 # Why `advance` came back.
-HORIZON, AGENDA_FULL, SLOTS_FULL, QUEUE_FULL, LOG_FULL, CASES_FULL, STALLED_CASE, BREATH = range(8)
+HORIZON, AGENDA_FULL, SLOTS_FULL, QUEUE_FULL, LOG_FULL, CASES_FULL, STALLED_CASE, BREATH, BRANCHES = range(9)
 
 BREATH_STEPS = 2_000_000
 """Verbs between two returns to Python, where Ctrl-C and progress get their turn (some 0.1 s)."""
@@ -302,7 +307,8 @@ def ask(model: Model, state: State, slot, step, patience):
             turn_away(model, state, slot, step)
             return True
     case[slot, ORDER] = order
-    join(state.queues, step, queue_key(model, state, slot, step, order), order, slot)
+    queue = case[slot, QUEUE] if linked and needs.desk[step] >= 0 else step
+    join(state.queues, queue, queue_key(model, state, slot, step, order), order, slot)
     if linked:
         n[AREA], n[ASKING] = area, slot
     if patience >= 0 and n[NOW] + patience < model.horizon:
@@ -320,7 +326,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
         time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, case[slot, PERSON], now, float(time)))
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
-    if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE):
+    if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE) and case[slot, PHASE] != ATTEMPTED:
         case[slot, RESPONDED] = now
     since, until = max(now, model.warm_up), min(end, model.horizon)
     for r in range(case[slot, HELD]):
@@ -370,13 +376,16 @@ def arrive(model: Model, state: State, s):
     """The next case of a channel, unless it finds nobody new in its market."""
     n, case, sources, source = state.n, state.case, model.sources, state.source
     identity = case_key(sources, s, source[s, 0], source[s, 2])
-    market = sources.market[s]
-    if market >= 0 and not finds_customer(sources.market_size[market], state.taken[market], n[SEED], n[REPLICATION], identity):
-        return
     segment, value = attributes(
         model.segments, model.rules.laws, sources.mix, mix_at(sources, s, n[NOW]) * model.segments.size, -1,
         n[SEED], n[REPLICATION], identity,
     )  # fmt: skip
+    market = sources.market[s]
+    if market >= 0:
+        if model.segments.customer[segment] == 0:
+            market = NEVER
+        elif not finds_customer(sources.market_size[market], state.taken[market], n[SEED], n[REPLICATION], identity):
+            return
     newcomer = allot(state, identity, sources.goal[s], s, segment, -1, value, sources.cost[s])
     case[newcomer, MARKET] = market
     width = model.formulas.attributes
@@ -391,7 +400,7 @@ def arrive(model: Model, state: State, s):
         come_twice(model, state, s, newcomer)
 
 
-@spliced
+@compiled
 def come_again(model: Model, state: State, slot):
     """A case that another brought sets out, unless it is to be a new customer and the market has none."""
     n, market = state.n, state.case[slot, MARKET]
@@ -436,12 +445,14 @@ def next_event(model: Model, state: State):
                 return True
             case[slot, ORDER] = 0
             case[slot, PHASE] += 1
-            state.queues.waiting[step] -= 1
-            end_waiting(n, case, state.tally, model.warm_up, slot, step, QUIT)
-            n[CURRENT] = slot
-            area = model.needs.area[step]
+            area, queue = model.needs.area[step], step
             if model.needs.linked[area] != 0:
                 n[AREA] = area
+                if model.needs.desk[step] >= 0:
+                    queue = case[slot, QUEUE]
+            state.queues.waiting[queue] -= 1
+            end_waiting(n, case, state.tally, model.warm_up, slot, step, QUIT)
+            n[CURRENT] = slot
     elif rank == SHIFT:
         shifts = model.shifts
         i = n[EDGE]
@@ -485,10 +496,10 @@ def advance(model: Model, state: State):
             if n[ASKING] >= 0:
                 asking = n[ASKING]
                 if case[asking, ORDER] != 0:
-                    room = model.needs.room[case[asking, STEP]]
-                    if 0 <= room < state.queues.waiting[case[asking, STEP]]:
-                        state.queues.waiting[case[asking, STEP]] -= 1
-                        turn_away(model, state, asking, case[asking, STEP])
+                    wish = case[asking, STEP]
+                    if 0 <= model.needs.room[wish] < waiting_at(model.needs, state.queues, wish):
+                        state.queues.waiting[case[asking, QUEUE] if model.needs.desk[wish] >= 0 else wish] -= 1
+                        turn_away(model, state, asking, wish)
                     else:
                         n[CURRENT] = -1  # it waits
                 n[ASKING] = -1
@@ -585,9 +596,9 @@ def advance(model: Model, state: State):
                 else:
                     end_case(model, state, slot, number)
         elif verb == GATHER:
-            n[FULL] = step
             return QUEUE_FULL
         elif verb == FORK:
-            return SLOTS_FULL
+            n[FULL] = step
+            return SLOTS_FULL if number < MOST_BRANCHES else BRANCHES
         else:
             n[CURRENT] = -1  # it waits

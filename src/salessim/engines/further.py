@@ -6,6 +6,8 @@ the arrays they use, because compiling a call with the whole state costs seconds
 
 from __future__ import annotations
 
+from typing import Any
+
 from salessim.demand import Sources, attributes, copy_after, returns_after
 from salessim.durations import LawTable
 from salessim.engines.machine import (
@@ -19,6 +21,7 @@ from salessim.engines.machine import (
     ENABLED,
     ENTER,
     EVERYWHERE,
+    FULL,
     LOST_BY,
     MARKET,
     NOW,
@@ -28,6 +31,7 @@ from salessim.engines.machine import (
     PARENT,
     PENDING,
     PHASE,
+    QUEUE,
     REPLICATION,
     RESPONDED,
     SEED,
@@ -52,18 +56,24 @@ from salessim.engines.machine import (
     end_waiting,
     give,
     head,
+    in_hand,
     join,
+    place_of,
     put,
+    queue_of,
+    waiting_at,
+    whose,
 )  # fmt: skip
 from salessim.engines.outcome import ASKED, BEGUN, BUSY
 from salessim.hours import FOREVER
 from salessim.jit import compiled, spliced
 from salessim.network import Model, People, Places
 from salessim.order import ARRIVED, FINISHED, GAVE_UP, MOST_BRANCHES, RANK_BITS, RETURNED, SPAWNED
+from salessim.records import NEVER
 from salessim.stages import attributes as marks
 from salessim.stages import decide_fully, row_of
 from salessim.stages.formulas import COMMON
-from salessim.stages.verbs import DONE, FORK, GATHER, JOIN, PAUSE, SET, SKIP
+from salessim.stages.verbs import ASK, DONE, FORK, GATHER, JOIN, PAUSE, SET, SKIP
 from salessim.streams import child_key
 
 NOTHING = -1
@@ -74,21 +84,24 @@ NOTHING = -1
 def decide_and_do(model: Model, state: State, slot, step, phase):
     """(verb, number, next phase, row) of a step that uses more than the plain mechanisms; NOTHING where the case waits.
 
-    Verbs that only such steps use are done here; FORK or GATHER come back where the arrays have no room for them.
+    Verbs that only such steps use are done here; FORK comes back where there are too few slots, GATHER where a queue is full.
     """
     n, case, words, facts, queues = state.n, state.case, state.words, state.facts, state.queues
     who = (n[SEED], n[REPLICATION], words[slot, 0])
     drawn = (words[slot, 1], words[slot, 2], words[slot, 3], words[slot, 4])
     now, visit, segment, waited = n[NOW], int(state.visits[slot, step]), case[slot, SEGMENT], case[slot, WAITED]
     age, spent = now - case[slot, BORN], now - case[slot, ENABLED]
-    base = 2 * model.formulas.attributes * slot
+    base, limits = 2 * model.formulas.attributes * slot, state.held.shape[1]
     row = row_of(model.rare, step, case[slot, ENABLED], who)
-    for limit in range(state.held.shape[1]):
+    for limit in range(limits):
         team = model.places.first_team + limit
         facts[COMMON + limit] = float(model.people.size[team] - state.staff.count[team])
+        if model.places.counted[limit] != 0:
+            place = place_of(case, state.held, slot, limit)
+            facts[COMMON + limits + limit] = float(in_hand(model.people, state.staff, whose(model.people, place, team), team)) if place >= 0 else 0.0
     marks.look(
         model.rules.steps, model.formulas, model.hours, row, segment, case[slot, CHANNEL], visit, waited, age, spent,
-        state.worth[slot, VALUE], state.worth[slot, COST], queues.waiting[step], case[slot, BRANCH_NUMBER], case[slot, LOST_BY],
+        state.worth[slot, VALUE], state.worth[slot, COST], waiting_at(model.needs, queues, step), case[slot, BRANCH_NUMBER], case[slot, LOST_BY],
         drawn[3], now, state.marks, base, facts,
     )  # fmt: skip
     while True:
@@ -107,13 +120,21 @@ def decide_and_do(model: Model, state: State, slot, step, phase):
             put(n, state.agenda, now + number, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
     elif verb == GATHER:
         if queues.size[step] >= queues.room[step]:
+            n[FULL] = step
             return verb, number, after, row
         case[slot, PHASE] = after
         gather(model, state, slot, step)
     elif verb == FORK:
-        if n[SLOTS_FREE] < number:
+        if number >= MOST_BRANCHES or n[SLOTS_FREE] < number:
             return verb, number, after, row
         fork(model, state, slot, step, row, number)
+    elif verb == ASK and model.needs.desk[step] >= 0:
+        queue = queue_of(model.needs, model.people, state.staff, model.places.first_team, case, state.held, slot, step)
+        if queues.size[queue] >= queues.room[queue]:
+            n[FULL] = queue
+            return GATHER, number, after, row
+        case[slot, QUEUE] = queue
+        return verb, number, after, row
     else:
         return verb, number, after, row
     case[slot, PHASE] = after
@@ -175,17 +196,23 @@ def fork(model: Model, state: State, slot, step, row, count):
 
 
 @compiled
-def end_branch(n, case, worth, marks, ready, free, slot, goal):
-    """A branch ends: what it changed is added to the case, which goes on when it was the last."""
-    parent = case[slot, PARENT]
+def add_branch(case: Any, worth: Any, marks: Any, slot: int, parent: int) -> None:
+    """What a branch has changed and spent so far, and the earliest times of success, are the case's."""
     width = marks.shape[0] // (2 * case.shape[0])
     for a in range(width):
         mine = 2 * width * slot + a
         marks[2 * width * parent + a] += marks[mine] - marks[mine + width]
     worth[parent, COST] += worth[slot, COST]
     for field in (RESPONDED, WON_AT, DELIVERED_AT):
-        if case[parent, field] < 0:
+        if case[parent, field] < 0 or 0 <= case[slot, field] < case[parent, field]:
             case[parent, field] = case[slot, field]
+
+
+@compiled
+def end_branch(n, case, worth, marks, ready, free, slot, goal):
+    """A branch ends: what it changed is added to the case, which goes on when it was the last."""
+    parent = case[slot, PARENT]
+    add_branch(case, worth, marks, slot, parent)
     if goal < DONE and goal != JOIN and case[parent, LOST_BY] == 0:
         case[parent, LOST_BY] = goal
     case[parent, PENDING] -= 1
@@ -221,7 +248,13 @@ def spawn(model: Model, state: State, slot, which, delay):
     arrival = n[NOW] + delay
     number = n[SPAWNS]
     n[SPAWNS] = number + 1
+    limit, place, since = model.rare.passes[which], NEVER, NEVER
+    if limit >= 0:
+        place, since = state.held[slot, limit], state.since[slot, limit]
+        state.held[slot, limit] = NEVER
     if arrival >= model.horizon:
+        if place >= 0:
+            state.team_tally[model.places.first_team + limit, BUSY] += float(model.horizon - max(since, model.warm_up))
         return
     key = child_key(state.words[slot, 0], spawns.key[which], state.visits[slot, step])
     fixed = spawns.segment[which]
@@ -234,17 +267,15 @@ def spawn(model: Model, state: State, slot, which, delay):
     if spawns.channel[which] < model.sources.key.shape[0]:  # a copy of an arrival is paid for again
         paid = model.sources.cost[spawns.channel[which]]
     child = allot(state, key, spawns.goal[which], spawns.channel[which], segment, customer, value, paid)
-    case[child, MARKET] = case[slot, MARKET]
+    case[child, MARKET] = case[slot, MARKET] if model.segments.customer[segment] != 0 else NEVER
     width = model.formulas.attributes
     if width > 0:
         marks.hand_down(
             rules.laws, model.rare, model.formulas, rules.steps.segments, which, segment, spawns.channel[which], value,
             (n[SEED], n[REPLICATION], key), state.facts, state.marks, 2 * width * child, state.marks, 2 * width * slot,
         )  # fmt: skip
-    if model.rare.passes[which] >= 0:
-        limit = model.rare.passes[which]
-        state.held[child, limit], state.since[child, limit] = state.held[slot, limit], state.since[slot, limit]
-        state.held[slot, limit] = -1
+    if place >= 0:
+        state.held[child, limit], state.since[child, limit] = place, since
     if delay == 0 and case[slot, ENABLED] == n[NOW]:
         case[child, STALLED] = case[slot, STALLED] + 1
     put(n, state.agenda, arrival, (ARRIVED << RANK_BITS) | (SPAWNED + number), SPAWNED + child)

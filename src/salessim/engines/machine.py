@@ -21,8 +21,9 @@ from salessim.pace import Paces, paced
 # Columns of a case's record, in `state.case`.
 (NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
  WAITED, HELD, CREW, COMBINATION, LEAD, STALLED, TOKEN, PARENT, PENDING, LOST_BY, BRANCH_NUMBER, SKIPPED,
- MARKET, PERSON) = range(27)  # fmt: skip
-"""TOKEN is a number that only this case or branch has; without branches it is the case's number."""
+ MARKET, QUEUE, PERSON) = range(28)  # fmt: skip
+"""TOKEN is a number that only this case or branch has; without branches it is the case's number. QUEUE is where a case
+waits at a step that its owner does."""
 FIELDS = PERSON + 4
 VALUE, COST = 0, 1
 
@@ -33,7 +34,7 @@ EVERYWHERE, NOWHERE = -1, -2
 
 
 class Queues(NamedTuple):
-    """Who waits: a binary heap per step, one stretch of the arrays each."""
+    """Who waits: a binary heap per step, and behind them one per owner of cases; one stretch of the arrays each."""
 
     key: Any
     order: Any
@@ -57,6 +58,8 @@ class Staff(NamedTuple):
     settled: Any
     kept: Any
     pick: Any
+    wanted: Any
+    """[1] the person whom a case wants before others, or -1."""
     out: Any
     """1 for persons who are away, or go when their work in hand is done."""
     dropped: Any
@@ -265,10 +268,10 @@ def present(people: People, staff: Staff, team):
 
 @inlined
 def take(people: People, staff: Staff, team):
-    """The person of a team who has been idle longest; of those who do several cases at once, who has fewest."""
+    """The person of a team who has been idle longest; or who is wanted; of those who do several cases at once, who has fewest."""
     first, size = natural(people.first_person[team]), people.size[team]
-    if people.seats[team] != size:
-        least_busy_first(people, staff, team)
+    if people.chosen[team] != 0:
+        choose(people, staff, team)
     at = natural(staff.head[team])
     person = staff.idle[first + at]
     staff.head[team] = at + 1 if at + 1 < size else 0
@@ -311,15 +314,18 @@ def count_idle(people: People, staff: Staff, team):
 
 
 @compiled
-def least_busy_first(people: People, staff: Staff, team):
-    """Bring the place to the front whose person has fewest cases, the longest idle among equals."""
+def choose(people: People, staff: Staff, team):
+    """Bring a place of the wanted person to the front, or of who has fewest cases; the longest idle among equals."""
     first, size, head = people.first_person[team], people.size[team], staff.head[team]
     count_idle(people, staff, team)
     best, most = 0, 0
     for i in range(staff.count[team]):
-        spare = staff.spare[whose(people, staff.idle[first + (head + i) % size], team)]
-        if spare > most:
-            best, most = i, spare
+        person = whose(people, staff.idle[first + (head + i) % size], team)
+        if person == staff.wanted[0]:
+            best = i
+            break
+        if staff.spare[person] > most:
+            best, most = i, staff.spare[person]
     place = staff.idle[first + (head + best) % size]
     for i in range(best, 0, -1):
         staff.idle[first + (head + i) % size] = staff.idle[first + (head + i - 1) % size]
@@ -379,23 +385,32 @@ def turn(people: People, staff: Staff, shifts: Shifts, i, now):
         place += seats
 
 
+@inlined
+def in_hand(people: People, staff: Staff, person, team):
+    """Cases that a person has."""
+    count_idle(people, staff, team)
+    count = -staff.spare[person]
+    for place in range(person, people.first_person[team] + people.size[team], people.seats[team]):
+        count += 1 - staff.dropped[place]
+    return count
+
+
 @compiled
 def own_pace(people: People, staff: Staff, paces: Paces, queues: Queues, place, now, work):
     """The ticks that a piece of work takes the person who leads it, who has one job more behind him or her."""
     team = people.team_of[place]
     person = whose(people, place, team)
-    waiting = 0
+    waiting, there = 0, 0
     if paces.waiting[team] > 0.0:
+        for other in range(people.first_person[team], people.first_person[team] + people.seats[team]):
+            there += 1 - staff.out[other]
         for i in range(people.first_serves[team], people.last_serves[team]):
             waiting += queues.waiting[people.serves[i]]
     at_once = 1
     if people.seats[team] != people.size[team]:
-        count_idle(people, staff, team)
-        at_once = -staff.spare[person]
-        for busy in range(person, people.first_person[team] + people.size[team], people.seats[team]):
-            at_once += 1 - staff.dropped[busy]
+        at_once = in_hand(people, staff, person, team)
     staff.jobs[person] += 1.0
-    return paced(paces, team, work, now, staff.joined[person], staff.jobs[person] - 1.0, at_once, float(waiting) / float(people.seats[team]))
+    return paced(paces, team, work, now, staff.joined[person], staff.jobs[person] - 1.0, at_once, float(waiting) / float(max(there, 1)))
 
 
 @inlined
@@ -488,6 +503,50 @@ def keep_people(needs: Needs, people: People, staff: Staff, step):
 
 
 @compiled
+def owner_is_free(needs: Needs, people: People, staff: Staff, queue):
+    """Whether the one whom a queue waits for is idle, who is then wanted; anybody does where the owner is away."""
+    owner = needs.owner_of[queue]
+    if owner < 0 or staff.out[owner] != 0:
+        return True
+    team = people.team_of[owner]
+    first, size = people.first_person[team], people.size[team]
+    for i in range(staff.count[team]):
+        if whose(people, staff.idle[first + (staff.head[team] + i) % size], team) == owner:
+            staff.wanted[0] = owner
+            return True
+    return False
+
+
+@compiled
+def place_of(case, held, slot, limit):
+    """The place of a limit that a case holds, or that to which a branch belongs; -1 without one."""
+    while held[slot, limit] < 0 and case[slot, PARENT] >= 0:
+        slot = case[slot, PARENT]
+    return held[slot, limit]
+
+
+@compiled
+def queue_of(needs: Needs, people: People, staff: Staff, limits, case, held, slot, step):
+    """Where a case waits at a step that its owner does: behind the owner, or with all others if it has none who is there."""
+    limit = needs.owner[step]
+    place = place_of(case, held, slot, limit)
+    if place < 0:
+        return step
+    queue = needs.desk[step] + whose(people, place, limits + limit) - people.first_person[limits + limit]
+    return queue if staff.out[needs.owner_of[queue]] == 0 else step
+
+
+@inlined
+def waiting_at(needs: Needs, queues: Queues, step):
+    """Cases that wait at a step, for whomever."""
+    count = queues.waiting[step]
+    if needs.desk[step] >= 0:
+        for queue in range(needs.desk[step], needs.last_desk[step]):
+            count += queues.waiting[queue]
+    return count
+
+
+@compiled
 def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, held, since, ready, tally, warm_up):
     """One pass over the queues of the area n[AREA] (-1: all), best head first, granting what can be granted.
 
@@ -501,28 +560,29 @@ def settle(needs: Needs, people: People, staff: Staff, queues: Queues, n, case, 
         staff.kept[team] = 0
     while True:
         best, best_class, best_order = -1, 0, 0
-        for step in range(needs.area.shape[0]):
-            mine = needs.area[step]  # -1 where a batch is gathered: nobody is asked
-            if queues.waiting[step] == 0 or staff.settled[step] == this or mine < 0 or (area >= 0 and mine != area):
+        for queue in range(needs.step_of.shape[0]):
+            mine = needs.area[needs.step_of[queue]]  # -1 where a batch is gathered: nobody is asked
+            if queues.waiting[queue] == 0 or staff.settled[queue] == this or mine < 0 or (area >= 0 and mine != area):
                 continue
-            slot = head(queues, case, step)
-            rank = queues.key[queues.base[step]] >> CLASS_BITS
+            slot = head(queues, case, queue)
+            rank = queues.key[queues.base[queue]] >> CLASS_BITS
             order = case[slot, ORDER]
             if best < 0 or rank < best_class or (rank == best_class and order < best_order):
-                best, best_class, best_order = step, rank, order
+                best, best_class, best_order = queue, rank, order
         if best < 0:
             return
-        slot = head(queues, case, best)
-        if find_people(needs, people, staff, best):
+        slot, step = head(queues, case, best), needs.step_of[best]
+        if owner_is_free(needs, people, staff, best) and find_people(needs, people, staff, step):
             drop_head(queues, best)
             queues.waiting[best] -= 1
-            grant(needs, people, staff, n, case, held, since, tally, warm_up, slot, best)
+            grant(needs, people, staff, n, case, held, since, tally, warm_up, slot, step)
             if slot != asking:
                 call(n, ready, slot)
         else:
-            if needs.last_role[best] - needs.first_role[best] > 1 and n[NOW] - case[slot, ENABLED] >= needs.hold[best]:
-                keep_people(needs, people, staff, best)
+            if needs.last_role[step] - needs.first_role[step] > 1 and n[NOW] - case[slot, ENABLED] >= needs.hold[step]:
+                keep_people(needs, people, staff, step)
             staff.settled[best] = this
+        staff.wanted[0] = -1
 
 
 @inlined

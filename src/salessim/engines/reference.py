@@ -68,6 +68,7 @@ from salessim.stages import decide, decide_fully, row_of
 from salessim.stages.formulas import COMMON, evaluate, rank_of
 from salessim.stages.verbs import (
     ASK,
+    ATTEMPTED,
     DONE,
     EXIT,
     FORK,
@@ -105,7 +106,7 @@ class Case:
     """One journey through the process, or a branch of one."""
 
     __slots__ = ("before", "born", "branch", "channel", "cost", "crew", "customer", "delivered", "enabled", "held", "key", "lost_by",
-                 "market", "marks", "number", "order", "pace", "parent", "pending", "responded", "segment", "skipped", "stalled", "started",
+                 "market", "marks", "number", "order", "pace", "parent", "pending", "queue", "responded", "segment", "skipped", "stalled", "started",
                  "step", "token", "value", "visits", "waited", "wake", "won")  # fmt: skip
 
     def __init__(self, key: int, step: int, channel: int, segment: int, customer: int, value: float, cost: float) -> None:
@@ -113,7 +114,7 @@ class Case:
         self.value, self.cost = value, cost
         self.number = self.born = self.responded = self.won = self.delivered = self.enabled = self.started = NEVER
         self.order = self.waited = self.stalled = self.pending = self.lost_by = 0
-        self.token = self.branch = self.market = NEVER
+        self.token = self.branch = self.market = self.queue = NEVER
         self.skipped = False
         self.parent: Case | None = None
         self.marks: list[float] = []
@@ -142,16 +143,19 @@ class Reference:
             deque(p for p in range(first, first + size) if not self.dropped[p]) for first, size in zip(people.first_person, people.size, strict=True)
         ]
         self.duty = network.duty_at_start.tolist()
-        self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in needs.area]
+        self.queues: list[list[tuple[int, int, Case]]] = [[] for _ in needs.step_of]
         self.waiting = [0] * len(self.queues)
-        self.in_area = [[s for s, a in enumerate(needs.area) if a == area] for area in range(len(needs.linked))]
-        self.staffed = [s for s, a in enumerate(needs.area) if a >= 0]
-        self.roles = [_roles(needs, s) for s in range(len(self.queues))]
+        areas = [needs.area[step] for step in needs.step_of]
+        self.in_area = [[q for q, a in enumerate(areas) if a == area] for area in range(len(needs.linked))]
+        self.staffed = [q for q, a in enumerate(areas) if a >= 0]
+        self.wanted = NEVER
+        self.roles = [_roles(needs, s) for s in range(len(needs.area))]
         self.open: dict[int, Case] = {}
         self.taken = [0] * len(model.sources.market_size)
-        self.orders = self.spawned = self.on_their_way = 0
+        self.orders = self.spawned = 0
+        self.on_their_way: set[Case] = set()
         self.asking: Case | None = None
-        self.tally = np.zeros((len(self.queues), STEP_TALLIES)).tolist()
+        self.tally = np.zeros((len(needs.area), STEP_TALLIES)).tolist()
         self.team_tally = np.zeros((len(people.size), TEAM_TALLIES)).tolist()
         self.visit_rows: list[tuple[int, ...]] = []
         self.case_rows: list[tuple[int, ...]] = []
@@ -220,12 +224,12 @@ class Reference:
     def arrive(self, s: int, key: int) -> None:
         """A case of a channel comes, unless it finds nobody new in its market; it may come again as another case."""
         model, sources, market = self.model, self.model.sources, self.model.sources.market[s]
-        if market != NEVER and not self.finds_customer(market, key):
-            return
         first = _mix_at(sources, s, self.env._now) * model.segments.size
         segment, value = _attributes(model.segments, model.rules.laws, sources.mix, first, -1, self.seed, self.replication, key)
+        if market != NEVER and model.segments.customer[segment] and not self.finds_customer(market, key):
+            return
         case = Case(key, sources.goal[s], s, segment, NEVER, value, sources.cost[s])
-        case.market = market
+        case.market = market if model.segments.customer[segment] else NEVER
         if self.width:
             case.marks = [0.0] * self.width
             who = (self.seed, self.replication, key)
@@ -243,7 +247,7 @@ class Reference:
 
     def come_again(self, case: Case) -> None:
         """A case that another brought sets out, unless it is to be a new customer and the market has none."""
-        self.on_their_way -= 1
+        self.on_their_way.remove(case)
         if case.customer == NEVER and case.market != NEVER and not self.finds_customer(case.market, case.key):
             return
         self.bear(case)
@@ -262,7 +266,7 @@ class Reference:
         """A case or branch sets out."""
         case.token = self.tokens
         self.tokens += 1
-        if len(self.open) + self.on_their_way >= MOST_OPEN:
+        if len(self.open) + len(self.on_their_way) >= MOST_OPEN:
             raise too_many_open()
         self.open[case.token] = case
         self.env.process(self.journey(case))
@@ -272,7 +276,11 @@ class Reference:
         model, spawns = self.model, self.model.rules.spawns
         number, arrival = self.spawned, self.env._now + delay
         self.spawned += 1
+        passed = parent.held.pop(model.rare.passes[which], None)
         if arrival >= model.horizon:
+            if passed is not None:
+                team = model.places.first_team + model.rare.passes[which]
+                self.team_tally[team][BUSY] += float(model.horizon - max(passed[1], model.warm_up))
             return
         key = child_key(parent.key, spawns.key[which], parent.visits.get(parent.step, 0))
         fixed = spawns.segment[which] if spawns.segment[which] >= 0 else parent.segment
@@ -283,17 +291,17 @@ class Reference:
         copy = spawns.channel[which] < len(model.sources.key)  # a copy of an arrival is paid for again
         paid = model.sources.cost[spawns.channel[which]] if copy else 0.0
         child = Case(key, spawns.goal[which], spawns.channel[which], segment, customer, value, paid)
-        child.market = parent.market
+        child.market = parent.market if model.segments.customer[segment] else NEVER
         child.stalled = parent.stalled + 1 if delay == 0 and parent.enabled == self.env._now else 0
         if self.width:
             child.marks = [0.0] * self.width
             who = (self.seed, self.replication, key)
             _hand_down(model.rules.laws, model.rare, model.formulas, model.segments.size, which, segment, child.channel, value, who, self.facts, child.marks, 0, parent.marks, 0)
-        if model.rare.passes[which] in parent.held:
-            child.held[model.rare.passes[which]] = parent.held.pop(model.rare.passes[which])
+        if passed is not None:
+            child.held[model.rare.passes[which]] = passed
         if copy and model.sources.copy_mark[child.channel] != NEVER:
             child.marks[model.sources.copy_mark[child.channel]] = 1.0
-        self.on_their_way += 1
+        self.on_their_way.add(child)
         self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.come_again(child))
 
     def journey(self, case: Case) -> Generator[simpy.Event, int, None]:
@@ -321,7 +329,7 @@ class Reference:
                     answer = self.ask(case, number)  # 0: granted, 1: gave up, None: not yet known
                     phase += answer if answer is not None else (yield case.wake)
                 elif verb == WORK:
-                    yield self.at(self.begin_work(case, number), FINISHED, case.token)
+                    yield self.at(self.begin_work(case, number, phase == ATTEMPTED), FINISHED, case.token)
                 elif verb == FREE:
                     self.free(case)
                 elif verb == WAIT:
@@ -343,19 +351,23 @@ class Reference:
                 elif verb == GATHER:
                     yield self.gather(case)
                 elif verb == FORK:
+                    if number >= MOST_BRANCHES:
+                        raise too_many_branches(self.network, step)
                     yield self.fork(case, row, number)
                 else:
                     break
             regular = not _ended_early(before)
             self.end_visit(case, number, regular)
-            self.give_places(case, verb == EXIT, regular)
+            freed = self.give_places(case, verb == EXIT, regular)
             if verb == EXIT:
                 if case.parent is not None:
                     self.end_branch(case, case.parent, number)
                 else:
                     self.give_back_to_market(case, number)
                     self.end_case(case, number)
+                self.settle(freed)
                 return
+            self.settle(freed)
             case.stalled = case.stalled + 1 if case.enabled == env._now else 0
             if case.stalled > MOST_STALLED:
                 raise stalled(self.network, step)
@@ -368,9 +380,12 @@ class Reference:
         for limit in range(model.rare.limits):
             team = model.places.first_team + limit
             facts[COMMON + limit] = float(model.people.size[team] - len(self.idle[team]))
+            if model.places.counted[limit]:
+                place = self.place_of(case, limit)
+                facts[COMMON + model.rare.limits + limit] = float(self.in_hand(self.person(place))) if place != NEVER else 0.0
         _look(
             model.rules.steps, model.formulas, model.hours, row, case.segment, case.channel, visit, case.waited, now - case.born, now - case.enabled,
-            case.value, case.cost, self.waiting[case.step], case.branch, case.lost_by, words[3], now, case.marks, 0, facts,
+            case.value, case.cost, self.waiting_at(case.step), case.branch, case.lost_by, words[3], now, case.marks, 0, facts,
         )  # fmt: skip
         verb, number, after = _decide_fully(
             model.rules, model.rare, model.formulas, phase, row, case.segment, visit, case.waited, now - case.born, now, who, words, facts
@@ -387,7 +402,7 @@ class Reference:
             goal = self.model.rare.branch[first + k if last - first > 1 else first]
             branch = Case(key, goal, case.channel, case.segment, case.customer, case.value, 0.0)
             branch.number, branch.born, branch.responded, branch.won, branch.delivered = case.number, case.born, case.responded, case.won, case.delivered
-            branch.parent, branch.branch = case, k
+            branch.parent, branch.branch, branch.market = case, k, case.market
             branch.stalled = case.stalled + 1 if case.enabled == now else 0
             branch.marks, branch.before = list(case.marks), list(case.marks)
             self.begin(branch)
@@ -396,18 +411,22 @@ class Reference:
 
     def end_branch(self, branch: Case, case: Case, goal: int) -> None:
         """A branch ends: what it changed is added to the case, which goes on when it was the last."""
-        for a in range(self.width):
-            case.marks[a] += branch.marks[a] - branch.before[a]
-        case.cost += branch.cost
-        case.responded = branch.responded if case.responded == NEVER else case.responded
-        case.won = branch.won if case.won == NEVER else case.won
-        case.delivered = branch.delivered if case.delivered == NEVER else case.delivered
+        self.add_branch(branch, case)
         if goal < DONE and goal != JOIN and case.lost_by == 0:
             case.lost_by = goal
         case.pending -= 1
         if case.pending == 0:
             self.call(case, 0)
         del self.open[branch.token]
+
+    def add_branch(self, branch: Case, case: Case) -> None:
+        """What a branch has changed and spent so far, and the earliest times of success, are the case's."""
+        for a in range(self.width):
+            case.marks[a] += branch.marks[a] - branch.before[a]
+        case.cost += branch.cost
+        case.responded = _earlier(case.responded, branch.responded)
+        case.won = _earlier(case.won, branch.won)
+        case.delivered = _earlier(case.delivered, branch.delivered)
 
     def gather(self, case: Case) -> simpy.Event:
         """A case joins the batch of its step."""
@@ -435,20 +454,19 @@ class Reference:
             self.end_waiting(case, BEGUN)
             self.call(case, 0)
 
-    def give_places(self, case: Case, leaves: bool, regular: bool) -> None:
-        """Give back the places of limits that end with this step, or all of them when the case leaves."""
+    def give_places(self, case: Case, leaves: bool, regular: bool) -> list[int]:
+        """Give back the places of limits that end with this step, or all of them when the case leaves; the queues that may move."""
         if not case.held:
-            return
+            return []
         places, limits, now, areas = self.model.places, self.model.rare.limits, self.env._now, []
         for limit in sorted(case.held):
             if leaves or (regular and places.back[case.step * limits + limit]):
                 place, since = case.held.pop(limit)
                 team = places.first_team + limit
-                self.idle[team].append(place)
+                self.give(place)
                 self.team_tally[team][BUSY] += float(max(0, now - max(since, self.model.warm_up)))
                 areas.append(places.area[limit])
-        if areas:
-            self.settle(self.in_area[areas[0]] if len(areas) == 1 else self.staffed)
+        return [] if not areas else self.in_area[areas[0]] if len(areas) == 1 else self.staffed
 
     def end_visit(self, case: Case, goal: int, regular: bool) -> None:
         """Write down a visit that ended; one that was broken off marks no success."""
@@ -502,16 +520,17 @@ class Reference:
             self.tally[step][ASKED] += 1.0
         self.orders += 1
         case.order = order = self.orders
-        heapq.heappush(self.queues[step], (self.queue_key(case), order, case))
-        self.waiting[step] += 1
+        case.queue = self.queue_of(case)
+        heapq.heappush(self.queues[case.queue], (self.queue_key(case), order, case))
+        self.waiting[case.queue] += 1
         self.asking = case
         self.settle(self.in_area[self.model.needs.area[step]])
         self.asking = None
         if case.order == 0:
             return 0
-        if 0 <= self.model.needs.room[step] < self.waiting[step]:
+        if 0 <= self.model.needs.room[step] < self.waiting_at(step):
             case.order = 0
-            self.waiting[step] -= 1
+            self.waiting[case.queue] -= 1
             self.end_waiting(case, QUIT)
             return 1
         case.wake = simpy.Event(self.env)
@@ -519,6 +538,29 @@ class Reference:
             timer = self.at(self.env._now + patience, GAVE_UP, case.token)
             timer.callbacks.append(lambda _: self.give_up(case, order))
         return None
+
+    def queue_of(self, case: Case) -> int:
+        """Behind the owner of the case, where the step is his or hers and he or she is there; else with all others."""
+        needs, people, step = self.model.needs, self.model.people, case.step
+        limit = needs.owner[step]
+        place = self.place_of(case, limit) if limit != NEVER else NEVER
+        if place == NEVER:
+            return step
+        queue = needs.desk[step] + self.person(place) - people.first_person[self.model.places.first_team + limit]
+        return int(step if self.out[needs.owner_of[queue]] else queue)
+
+    def place_of(self, case: Case | None, limit: int) -> int:
+        """The place of a limit that a case holds, or that to which a branch belongs."""
+        while case is not None:
+            if limit in case.held:
+                return case.held[limit][0]
+            case = case.parent
+        return NEVER
+
+    def waiting_at(self, step: int) -> int:
+        """Cases that wait at a step, for whomever."""
+        needs = self.model.needs
+        return self.waiting[step] + (sum(self.waiting[needs.desk[step] : needs.last_desk[step]]) if needs.desk[step] != NEVER else 0)
 
     def queue_key(self, case: Case) -> int:
         """Priority class, then the rank of the step's discipline."""
@@ -539,45 +581,57 @@ class Reference:
         if case.order != order:
             return
         case.order = 0
-        self.waiting[case.step] -= 1
+        self.waiting[case.queue] -= 1
         self.end_waiting(case, QUIT)
         self.call(case, 1)
         self.settle(self.in_area[self.model.needs.area[case.step]])
 
-    def head(self, step: int) -> tuple[int, int, Case]:
+    def head(self, which: int) -> tuple[int, int, Case]:
         """The head of a queue that is not empty; entries of cases that left are dropped."""
-        queue = self.queues[step]
+        queue = self.queues[which]
         while queue[0][2].order != queue[0][1]:
             heapq.heappop(queue)
         return queue[0]
 
-    def settle(self, steps: list[int]) -> None:
+    def settle(self, queues: list[int]) -> None:
         """One pass over some queues, best head first: by class, then order of joining."""
-        unsettled = [s for s in steps if self.waiting[s]]
+        needs = self.model.needs
+        unsettled = [q for q in queues if self.waiting[q]]
         if not unsettled:
             return
         kept = [0] * len(self.idle)
         while unsettled:
             if len(unsettled) == 1:
-                step = unsettled[0]
+                queue = unsettled[0]
             else:
-                step = min(unsettled, key=lambda s: ((h := self.head(s))[0] >> CLASS_BITS, h[1]))
-            case = self.head(step)[2]
-            crew = self.find(step, kept)
+                queue = min(unsettled, key=lambda q: ((h := self.head(q))[0] >> CLASS_BITS, h[1]))
+            case, step = self.head(queue)[2], needs.step_of[queue]
+            crew = self.find(step, kept) if self.owner_is_free(queue) else None
             if crew is not None:
-                heapq.heappop(self.queues[step])
-                self.waiting[step] -= 1
+                heapq.heappop(self.queues[queue])
+                self.waiting[queue] -= 1
                 self.grant(case, crew)
-                if self.waiting[step] == 0:
-                    unsettled.remove(step)
+                if self.waiting[queue] == 0:
+                    unsettled.remove(queue)
             else:
-                if len(self.roles[step]) > 1 and self.env._now - case.enabled >= self.model.needs.hold[step]:
+                if len(self.roles[step]) > 1 and self.env._now - case.enabled >= needs.hold[step]:
                     for role in self.roles[step]:  # keep those who are there from worse cases
                         for team, _ in role:
                             if self.present(team) > kept[team]:
                                 kept[team] += 1
                                 break
-                unsettled.remove(step)
+                unsettled.remove(queue)
+            self.wanted = NEVER
+
+    def owner_is_free(self, queue: int) -> bool:
+        """Whether the one whom a queue waits for is idle, who is then wanted; anybody does where the owner is away."""
+        owner = self.model.needs.owner_of[queue]
+        if owner == NEVER or self.out[owner]:
+            return True
+        if any(self.person(place) == owner for place in self.idle[self.model.people.team_of[owner]]):
+            self.wanted = owner
+            return True
+        return False
 
     def present(self, team: int) -> int:
         """Idle people of a team who are on duty."""
@@ -631,7 +685,7 @@ class Reference:
             tally[WAITED_SUM] += float(case.waited)
             tally[QUEUE_AREA] += float(now - max(case.enabled, warm_up))
 
-    def begin_work(self, case: Case, ticks: int) -> int:
+    def begin_work(self, case: Case, ticks: int, in_vain: bool) -> int:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
         model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
         factor, calendar = case.pace
@@ -640,7 +694,7 @@ class Reference:
             time = whole_ticks(self.own_pace(case.crew[0], float(time)))
         end = _finish(hours, calendar, now, time)
         case.started = now
-        if case.responded == NEVER and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
+        if case.responded == NEVER and not in_vain and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
             case.responded = case.started
         since, until = max(now, model.warm_up), min(end, model.horizon)
         for person in case.crew:
@@ -670,11 +724,13 @@ class Reference:
         return int(first + (place - first) % seats)
 
     def take(self, team: int) -> int:
-        """Who has been idle longest; of those who do several cases at once, who has fewest."""
+        """Who has been idle longest; or who is wanted; of those who do several cases at once, who has fewest."""
         idle = self.idle[team]
-        if self.model.people.size[team] == self.model.people.seats[team]:
+        if not self.model.people.chosen[team]:
             return idle.popleft()
-        place = max(idle, key=lambda p: sum(other in idle for other in self.places(self.person(p))))  # the first of equals
+        place = next((p for p in idle if self.person(p) == self.wanted), None)
+        if place is None:
+            place = max(idle, key=lambda p: sum(other in idle for other in self.places(self.person(p))))  # the first of equals
         idle.remove(place)
         return place
 
@@ -722,9 +778,16 @@ class Reference:
         people, person = self.model.people, self.person(place)
         team = people.team_of[place]
         waiting = sum(self.waiting[s] for s in people.serves[people.first_serves[team] : people.last_serves[team]])
-        at_once = sum(p not in self.idle[team] and not self.dropped[p] for p in self.places(person))
+        first, seats = people.first_person[team], people.seats[team]
+        there = max(1, sum(not self.out[p] for p in range(first, first + seats)))
+        at_once = self.in_hand(person)
         self.jobs[person] += 1.0
-        return _paced(self.model.paces, team, work, self.env._now, self.joined[person], self.jobs[person] - 1.0, at_once, waiting / people.seats[team])
+        return _paced(self.model.paces, team, work, self.env._now, self.joined[person], self.jobs[person] - 1.0, at_once, waiting / there)
+
+    def in_hand(self, person: int) -> int:
+        """Cases that a person has."""
+        idle = self.idle[self.model.people.team_of[person]]
+        return sum(p not in idle and not self.dropped[p] for p in self.places(person))
 
     # --- the end ----------------------------------------------------------------------------------------------
 
@@ -732,7 +795,14 @@ class Reference:
         """Everything written down, open cases last, by number."""
         network, width = self.network, VISIT_COLUMNS + most_roles(self.network)
         tally, team_tally = np.array(self.tally), np.array(self.team_tally).reshape(-1, TEAM_TALLIES)
-        for case in sorted(self.open.values(), key=lambda c: (c.number, c.token)):
+        for case in self.on_their_way:
+            for limit, (_, since) in case.held.items():
+                still_held(network, team_tally, limit, since)
+        open_ = sorted(self.open.values(), key=lambda c: (c.number, c.token))
+        for case in reversed(open_):  # a branch comes after the case it belongs to, so that branches of branches go first
+            if case.parent is not None:
+                self.add_branch(case, case.parent)
+        for case in open_:
             cut_off(network, tally, case.step, case.enabled, case.order > 0)
             for limit in sorted(case.held):
                 still_held(network, team_tally, limit, case.held[limit][1])
@@ -751,11 +821,23 @@ class Reference:
         )  # fmt: skip
 
 
+def _earlier(a: int, b: int) -> int:
+    """The earlier of two times that may never come."""
+    return min(a, b) if a != NEVER and b != NEVER else max(a, b)
+
+
 def stalled(network: Network, step: int) -> LimitReached:
     """The error of a case that moves for ever within one tick."""
     return LimitReached(
         f"a case went through {MOST_STALLED:,} visits at one instant, last at step {network.labels.steps[step]!r}; "
         "give a step of that loop some time, or its way back a limit"
+    )
+
+
+def too_many_branches(network: Network, step: int) -> LimitReached:
+    """The error of a split into more branches than can be told apart."""
+    return LimitReached(
+        f"step {network.labels.steps[step]!r} splits a case into more than {MOST_BRANCHES - 1:,} branches; let its 'count' give fewer"
     )
 
 

@@ -17,7 +17,8 @@ from salessim.errors import LogError
 from salessim.importers.mapping import STAGES, Activity, Mapping, load_mapping, parse_mapping
 from salessim.importers.stamps import dates
 from salessim.importers.tables import read_table
-from salessim.log import COLUMNS, DATES, EventLog, LogAbout
+from salessim.log import DATES, EventLog, LogAbout
+from salessim.records import COLUMNS
 from salessim.scenario.checks import nearest
 
 if TYPE_CHECKING:

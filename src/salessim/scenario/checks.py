@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salessim.records import COLUMNS, FILE_NAMES
 from salessim.scenario.formulas import NAMES, RESERVED, Formula
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
@@ -55,6 +56,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
     yield from _formulas(scenario)
     yield from _branches(scenario)
     yield from _places(scenario)
+    yield from _owners(scenario)
     yield from _money(scenario)
 
 
@@ -100,6 +102,8 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(("segments", REST), f"{REST!r} stands for all segments not named", "choose another name")
     for name, team in teams.items():
         yield from known(("teams", name, "calendar"), team.calendar, calendars, "calendar")
+    for name, places in scenario.limits.items():
+        yield from known(("limits", name, "each"), places.each, teams, "team")
     for name, channel in scenario.channels.items():
         yield from known(("channels", name, "enters"), channel.enters, steps, "step")
         for segment in channel.segments:
@@ -124,6 +128,8 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
                 )  # fmt: skip
     for path, _, step in forms(scenario):
         yield from known((*path, "calendar"), step.calendar, calendars, "calendar")
+        yield from known((*path, "customer_hours"), step.customer_hours, calendars, "calendar")
+        yield from known((*path, "owner"), step.owner, scenario.limits, "limit")
         for r, role in enumerate(roles_of_step(step)):
             where = path if r == 0 else (*path, "together_with", r - 1)
             for i, who in enumerate(role.by):
@@ -330,6 +336,7 @@ def _formulas(scenario: Scenario) -> Iterator[Problem]:
     attributes = scenario.attributes
     known = {
         "attribute": (attributes, "attribute"), "on": ({*scenario.calendars, ALWAYS}, "calendar"), "in_use": (scenario.limits, "limit"),
+        "owned": ({n for n, limit in scenario.limits.items() if limit.each}, "limit with 'each'"),
         "segment": (scenario.segments, "segment"), "channel": ({*scenario.channels, *(s.kind for _, _, step in forms(scenario) for s in step.spawns)}, "channel"),
     }  # fmt: skip
 
@@ -350,6 +357,8 @@ def _formulas(scenario: Scenario) -> Iterator[Problem]:
         path: Path = ("attributes", name)
         if name in RESERVED:
             yield Problem(path, f"{name!r} already means something in formulas", "choose another name")
+        if name in {*COLUMNS, *FILE_NAMES.values()}:
+            yield Problem(path, f"{name!r} is a column of the event log", "choose another name")
         yield from fits((*path, "formula"), attribute.formula, draws=True)
         for law in (attribute.starts, *attribute.by_segment.values()):
             if law.dimension != "number":
@@ -365,6 +374,9 @@ def _formulas(scenario: Scenario) -> Iterator[Problem]:
     for path, _, step in forms(scenario):
         for field in ("factor", "count", "serve_first"):
             yield from fits((*path, field), getattr(step, field))
+        late = {i.of for i in step.serve_first.code if i.what == "fact"} & {"waited", "spent"} if step.serve_first else set()
+        if late:
+            yield Problem((*path, "serve_first"), f"{sorted(late)[0]!r} is 0 when a case joins the queue, which is when its rank is worked out", "leave it out; of equal rank, who came first is first anyway")
         for attribute_name, formula in step.sets.items():
             if attribute_name not in attributes:
                 yield Problem((*path, "sets", attribute_name), f"there is no attribute {attribute_name!r}", nearest(attribute_name, attributes))
@@ -385,8 +397,8 @@ def _formulas(scenario: Scenario) -> Iterator[Problem]:
             if formula is None:
                 continue
             late = {i.of for i in formula.code if i.what == "fact"} - {"value", "cost", "age", "segment", "channel"}
-            if late or formula.names("on") or formula.names("in_use"):
-                yield Problem(("measures", name, field), f"{', '.join(sorted(late)) or 'on or in_use'} means something only during a visit", "keep it in an attribute with 'sets', and measure the attribute")
+            if late or any(formula.names(moment) for moment in ("on", "in_use", "owned")):
+                yield Problem(("measures", name, field), f"{', '.join(sorted(late)) or 'on, in_use or owned'} means something only during a visit", "keep it in an attribute with 'sets', and measure the attribute")
             elif field == "when" or formula.dimension != "time":
                 yield from fits(("measures", name, field), formula if formula.dimension == "number" or field == "when" else None)
 
@@ -435,32 +447,50 @@ def _branches(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _places(scenario: Scenario) -> Iterator[Problem]:
-    """Nobody takes a place twice or waits for a place while holding one that another needs for his."""
+    """Nobody takes a place twice or waits for a place while holding one that another needs for his, and what is given back has been taken."""
     steps = scenario.steps
     if not scenario.limits or any(to not in steps for s in steps.values() for to in s.onward):
         return
-    here: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
-    todo: list[tuple[str, frozenset[str], tuple[str, ...]]] = [(c.enters, frozenset(), (c.enters,)) for c in scenario.channels.values() if c.enters in steps]
-    todo += [(s.to, frozenset({s.passes} if s.passes else ()), (s.to,)) for _, _, step in forms(scenario) for s in step.spawns if s.to in steps]
+    # What a case holds itself, and what the case holds of which it is a branch.
+    here: dict[tuple[str, frozenset[str], frozenset[str]], tuple[str, ...]] = {}
+    nothing: frozenset[str] = frozenset()
+    todo: list[tuple[str, frozenset[str], frozenset[str], tuple[str, ...]]] = [(c.enters, nothing, nothing, (c.enters,)) for c in scenario.channels.values() if c.enters in steps]
+    todo += [(s.to, frozenset({s.passes} if s.passes else ()), nothing, (s.to,)) for _, _, step in forms(scenario) for s in step.spawns if s.to in steps]
     waits: dict[str, set[str]] = {}
+    held: dict[str, set[str]] = {}
     while todo:
-        name, holds, way = todo.pop()
-        if (name, holds) in here:
+        name, own, above, way = todo.pop()
+        if (name, own, above) in here:
             continue
-        here[name, holds] = way
-        step = steps[name]
-        twice = sorted(holds & set(step.takes))
+        here[name, own, above] = way
+        step, path = steps[name], _at(scenario, name)
+        twice = sorted((own | above) & set(step.takes)) or sorted(limit for limit in step.takes if step.takes.count(limit) > 1)
         if twice:
-            yield Problem(_at(scenario, name), f"a case that holds a place of {twice[0]!r} comes to take another: {' → '.join(way[-8:])}", "give the place back before, or take it at a step outside of the loop")
+            yield Problem(path, f"a case that holds a place of {twice[0]!r} comes to take another: {' → '.join(way[-8:])}", "give the place back before, or take it at a step outside of the loop or of the branches")
+            return
+        foreign = sorted(set(step.gives_back) & above - own - set(step.takes))
+        if foreign:
+            yield Problem((*path, "gives_back"), f"a branch cannot give back the place of {foreign[0]!r} that its case took: {' → '.join(way[-8:])}", "give it back when the branches have joined")
             return
         for taken in step.takes:
-            waits.setdefault(taken, set()).update(holds)
-        after = (holds | set(step.takes)) - set(step.gives_back)
+            waits.setdefault(taken, set()).update(own | above)
+        short = sorted(n for n in own | above if step.gather is not None and step.gather.at_most is None and _places_of(scenario, n) < step.gather.size)
+        if short:
+            yield Problem((*path, "gather"), f"{step.gather.size if step.gather else 0} cases never come together, since each holds one of {_places_of(scenario, short[0])} places of {short[0]!r}", "add 'at_most', gather fewer, or give the place back before")
+            return
+        held.setdefault(name, set()).update(own | set(step.takes))
+        after = (own | set(step.takes)) - set(step.gives_back)
         ways = {r.to for form in (step, *(v.step for v in step.versions)) for r in form.then if r.to}
-        todo += [(to, after, (*way, to)) for to in sorted(ways)]
+        todo += [(to, after, above, (*way, to)) for to in sorted(ways)]
         broken = {e.to for e in step.unless if e.to} | ({step.gives_up.to} if step.gives_up and step.gives_up.to else set())
-        todo += [(to, kept, (*way, to)) for to in sorted(broken) for kept in (holds, holds | set(step.takes))]
-        todo += [(to, frozenset(), (*way, to)) for to in sorted(step.parallel or ())]
+        todo += [(to, kept, above, (*way, to)) for to in sorted(broken) for kept in (own, own | set(step.takes))]
+        todo += [(to, nothing, above | own | set(step.takes), (*way, to)) for to in sorted(step.parallel or ())]
+    for path, name, step in forms(scenario):
+        for field, wanted in (("gives_back", set(step.gives_back)), ("spawns", {s.passes for s in step.spawns if s.passes})):
+            never = sorted(wanted - held.get(name, set())) if name in held else []
+            if never:
+                yield Problem((*path, field), f"no case that comes here holds a place of {never[0]!r}", f"write 'takes: {never[0]}' at a step before, or leave this out")
+                return
     for limit in sorted(waits):
         seen: set[str] = set()
         at = [limit]
@@ -471,6 +501,28 @@ def _places(scenario: Scenario) -> Iterator[Problem]:
         if limit in seen:
             yield Problem(("limits", limit), f"cases that hold {', '.join(sorted(seen - {limit})) or limit} wait for {limit!r} and the other way round, so all could wait for ever", "take both at one step, or give one back first")
             return
+
+
+def _places_of(scenario: Scenario, limit: str) -> int:
+    """All places of a limit."""
+    found = scenario.limits[limit]
+    return found.size if found.each is None else found.size * scenario.teams[found.each].people
+
+
+def _owners(scenario: Scenario) -> Iterator[Problem]:
+    """A step that the owner of a case does is done by the team whose persons own cases, and owners are found somewhere."""
+    taken = {limit for step in scenario.steps.values() for limit in step.takes}
+    for name, step in scenario.steps.items():
+        limit = scenario.limits.get(step.owner or "")
+        if limit is None:
+            continue
+        path = (*_at(scenario, name), "owner")
+        if limit.each is None:
+            yield Problem(path, f"the places of {step.owner!r} belong to nobody", f"write 'each: {step.by[0]}' at limits.{step.owner}, so that each person has so many")
+        elif limit.each != step.by[0]:
+            yield Problem(path, f"{step.owner!r} are places of {limit.each!r}, but the step is done by {step.by[0]!r}", "let the team of the owner do it, or leave 'owner' out")
+        elif step.owner not in taken:
+            yield Problem(path, f"no step takes a place of {step.owner!r}, so no case has an owner", f"write 'takes: {step.owner}' at the step where a case is given to a person")
 
 
 def _money(scenario: Scenario) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ NAMES: dict[str, tuple[int, Dimension]] = {
 DRAWS = ("uniform", "normal")
 """Names that are a fresh draw each time; only where a value is set."""
 _ONE = {"exp": Op.EXP, "log": Op.LOG, "sqrt": Op.SQRT, "abs": Op.ABS, "floor": Op.FLOOR, "round": Op.ROUND, "logistic": Op.LOGISTIC}
-_WORDS = {"and", "or", "not", "true", "false", "segment", "channel", "min", "max", "if", "clamp", "on", "in_use", *_ONE}
+_WORDS = {"and", "or", "not", "true", "false", "segment", "channel", "min", "max", "if", "clamp", "on", "in_use", "owned", *_ONE}
 RESERVED = frozenset({*NAMES, *_WORDS})
 _COMPARE = {"<": Op.LESS, "<=": Op.AT_MOST, "==": Op.EQUAL, "!=": Op.DIFFERENT}
 _TOKEN = re.compile(
@@ -70,7 +70,7 @@ class Instruction:
 
     op: Op
     number: float = 0.0
-    what: Literal["", "fact", "attribute", "segment", "channel", "on", "in_use"] = ""
+    what: Literal["", "fact", "attribute", "segment", "channel", "on", "in_use", "owned"] = ""
     of: str = ""
 
 
@@ -88,7 +88,7 @@ class Formula:
         return self.text
 
     def names(self, what: str) -> set[str]:
-        """The attributes, calendars ("on"), limits ("in_use"), segments or channels it mentions."""
+        """The attributes, calendars ("on"), limits ("in_use", "owned"), segments or channels it mentions."""
         return {i.of for i in self.code if i.what == what}
 
     @property
@@ -130,8 +130,11 @@ def _divided(a: Any, b: Any) -> Any:
 
 
 def _power(a: Any, b: Any) -> Any:
-    positive = np.asarray(a) > 0
-    return np.where(positive, np.exp(b * np.log(np.where(positive, a, 1.0))), np.where(np.asarray(b) == 0, 1.0, 0.0))
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    size = np.exp(b * np.log(np.where(a == 0, 1.0, np.abs(a))))
+    odd = np.floor(b / 2) != b / 2
+    negative = np.where(np.floor(b) == b, np.where(odd, -size, size), 0.0)
+    return np.where(a > 0, size, np.where(b == 0, 1.0, np.where(a < 0, negative, 0.0)))
 
 
 _OF_TWO: dict[Op, Callable[[Any, Any], Any]] = {
@@ -352,7 +355,7 @@ class _Reader:
             self.emit(Op.NUMBER, number=float(text == "true"))
         elif text in ("segment", "channel"):
             self.of_kind(text)
-        elif text in ("on", "in_use"):
+        elif text in ("on", "in_use", "owned"):
             self.emit(Op.FACT, what=text, of=self.quoted(text))
             return "time" if text == "on" else "number"
         elif text in _ONE:

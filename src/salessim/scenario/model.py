@@ -133,6 +133,8 @@ class Limit(Documented):
     """Places that cases hold over several steps: deals in work at once, stock, seats."""
 
     size: Annotated[int, Field(ge=1, le=1_000_000)]
+    each: Name | None = None
+    """So many places for each person of a team; who has the place of a case owns the case (`owner`)."""
 
 
 class OwnMeasure(Documented):
@@ -203,11 +205,15 @@ class Posted(Part):
     every: Duration | None = None
     at: tuple[str, ...] | None = None
     days: str = "Mon-Sun"
+    days_of_month: Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], Field(max_length=31)] = ()
+    """Only on these days of the month; a month that is too short has its last day instead."""
 
     @model_validator(mode="after")
     def _one_rhythm(self) -> Self:
         if (self.every is None) == (self.at is None):
             raise ValueError("'posted' has either 'every' or 'at'; give exactly one of them")
+        if self.every is not None and self.days_of_month:
+            raise ValueError("'days_of_month' goes with 'at'; write for example at: ['18:00']")
         if self.every is not None and self.every < SECOND:
             raise ValueError("'every' is under a second; give a time such as '4 h'")
         if self.at is not None and not self.at:
@@ -378,6 +384,12 @@ class Spawn(Documented):
     gives: dict[Mark, FormulaText] = {}
     passes: Name | None = None
 
+    @model_validator(mode="after")
+    def _place_is_kept(self) -> Self:
+        if self.passes is not None and self.new_customer:
+            raise ValueError("'passes' hands a place to another case of the same customer, not to a new one; leave out 'passes' or 'new_customer'")
+        return self
+
 
 class Role(Part):
     """One person a step needs: from the first of these teams with somebody free, or whoever has the skill."""
@@ -452,6 +464,8 @@ class Step(Documented):
     versions: Annotated[tuple[Version, ...], Field(max_length=32)] = ()
     time_by_segment: dict[Name, Law] = {}
     by: Names = ()
+    owner: Name | None = None
+    """Done by the person of the team who has the case's place of this limit; by anybody while that person is away."""
     skill: Name | None = None
     together_with: tuple[RoleLike, ...] = Field(default=(), max_length=3)
     automation: Automation | None = None
@@ -464,6 +478,8 @@ class Step(Documented):
     waiting_room: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     """So many may wait; who comes then gives up at once. Without it, any number may."""
     calendar: Name | None = None
+    customer_hours: Name | None = None
+    """The customer takes part, in the hours of this calendar."""
     cost: Money | None = None
     core: bool = False
     """Never skipped, never touched by a lever, never led around."""
@@ -508,10 +524,12 @@ class Step(Documented):
         if self.kind == "work":
             Role(by=self.by, skill=self.skill)
             if self.calendar is not None:
-                raise ValueError("staffed work runs on its people's calendars; remove 'calendar' or set it on the team")
+                raise ValueError("staffed work runs on its people's calendars; set it on the team, or write 'customer_hours' if the customer takes part")
+            if self.owner is not None and (len(self.by) != 1 or self.owner in self.takes):
+                raise ValueError("'owner' goes with one team under 'by', and the place is taken at a step before; name the team, or take the place earlier")
         else:
             queueing = () if self.takes else ("patience", "patience_by_segment", "gives_up", "waiting_room", "hold")
-            for field in ("by", "together_with", "skill", "automation", *queueing):
+            for field in ("by", "owner", "customer_hours", "together_with", "skill", "automation", *queueing):
                 if getattr(self, field) not in (None, (), {}):
                     raise ValueError(f"'{field}' is for staffed work, but nobody works here; remove it or use 'work'")
             if any(r.fades and r.fades.of == "queue" for r in self.then) and not self.takes:
@@ -557,7 +575,7 @@ class Step(Documented):
             raise ValueError(f"a core step is never skipped; remove {'optional' if self.optional else 'adherence'!r} or 'core'")
         for version in self.versions:
             other = version.step
-            same = ("by", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
+            same = ("by", "owner", "customer_hours", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
             changed = next((f for f in same if getattr(other, f) != getattr(self, f)), "kind" if other.kind != kind else None)
             if changed or other.versions:
                 raise ValueError(f"the version {version.name!r} changes {changed or 'versions'!r}; a version keeps the step's people, queue, kind and cost")

@@ -1,7 +1,7 @@
 """Formulas at work: a few instructions over the facts of a case, run alike by both engines.
 
 The facts are one flat array of floats: what every case has (the constants below), then the places taken of each
-limit, the clocks and the attributes, and behind them the room the formulas calculate in. `scenario.formulas` turns
+limit, those that the owner of the case has, the clocks and the attributes, and behind them the room the formulas calculate in. `scenario.formulas` turns
 what a planner writes into these instructions.
 
 Nothing fails while a case is under way: a division by zero gives 0, a logarithm of nothing the smallest number.
@@ -87,7 +87,12 @@ def of_two(op: int, a: float, b: float) -> float:
     if op == _DIVIDE:
         return a / b if b != 0.0 else 0.0
     if op == _POWER:
-        return math.exp(b * math.log(a)) if a > 0.0 else (1.0 if b == 0.0 else 0.0)
+        if a > 0.0:
+            return math.exp(b * math.log(a))
+        if a == 0.0 or math.floor(b) != b:
+            return 1.0 if b == 0.0 else 0.0  # no real number
+        size = math.exp(b * math.log(-a))
+        return size if math.floor(0.5 * b) == 0.5 * b else -size
     if op == _LESS:
         return 1.0 if a < b else 0.0
     if op == _AT_MOST:

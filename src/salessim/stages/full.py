@@ -67,7 +67,7 @@ def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segme
         if rare.adherence[cell] < 1.0 or rare.silent[row] > 0.0:
             drawn = block(who[0], who[1], who[2], steps.key[row], visit, _ADHERENCE)
             if uniform(drawn[0]) >= rare.adherence[cell]:
-                return SKIP, 0, LEAVE
+                return SKIP, 0, LEAVE + steps.last_spawn[row] - steps.first_spawn[row]  # what did not take place brings nothing
             silent = uniform(drawn[1]) < rare.silent[row]
         if not alone and steps.automated[row] > 0.0 and uniform(words[3]) < steps.automated[row]:
             return WAIT, ticks(sample(rules.laws, steps.automated_time[row], words[0])), SETTING
@@ -82,7 +82,9 @@ def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segme
         if rare.last_branch[row] > rare.first_branch[row]:
             count = rare.last_branch[row] - rare.first_branch[row]
             if rare.count[row] >= 0:
-                count = int(min(max(evaluate(formulas, rare.count[row], facts), 1.0), MOST_BRANCHES - 1.0))
+                count = int(min(evaluate(formulas, rare.count[row], facts), float(MOST_BRANCHES)))
+                if count < 1:
+                    return WAIT, 0, SETTING  # nothing to do in parallel
             return FORK, count, JOINED
         if rare.batch[row] > 0:
             return GATHER, 0, GATHERED
@@ -149,11 +151,12 @@ def leave_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segmen
 def conditional_route(routes: Routes, steps: Steps, rare: Rare, formulas: Formulas, row, segment, visit, waited, age, u, facts) -> int:
     """The goal that the uniform picks; what closed, fading and conditional routes do not take falls to the rest.
 
-    Each route keeps its place on the line from 0 to 1, so that a route that closes leaves the cases of the others where
-    they were. Where that line is too short the open routes follow each other, in proportion if they exceed 1.
+    An open route that has a condition and no share takes all; several share them equally. Each other route keeps its
+    place on the line from 0 to 1, so that a route that closes leaves the cases of the others where they were. Where
+    that line is too short the open routes follow each other, in proportion if they exceed 1.
     """
     first, last, shares = steps.first_route[row], steps.last_route[row], formulas.stack + DEPTH
-    places, total = 0.0, 0.0
+    places, total, whole = 0.0, 0.0, 0
     for r in range(first, last):
         place, share = 0.0, 0.0
         if routes.rest[r] == 0:
@@ -165,9 +168,18 @@ def conditional_route(routes: Routes, steps: Steps, rare: Rare, formulas: Formul
                     share = max(0.0, share * evaluate(formulas, rare.route_factor[r], facts))
                 if routes.fade[r] > 0:
                     share *= kept(routes, r, waited, age)
+                whole += rare.route_whole[r]
         facts[shares + r - first] = share
         places += max(place, share)
         total += share
+    if whole > 0:
+        mark = u * whole
+        for r in range(first, last):
+            if rare.route_whole[r] == 1 and facts[shares + r - first] > 0.0:
+                if mark < 1.0 or whole == 1:
+                    return routes.goal[r]
+                mark -= 1.0
+                whole -= 1
     goal = routes.goal[last - 1]
     if routes.rest[last - 1] == 1 and places <= 1.0:
         mark = u

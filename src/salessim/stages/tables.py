@@ -145,6 +145,8 @@ class Rare(NamedTuple):
     # Conditions of routes.
     route_when: Table
     route_factor: Table
+    route_whole: Table
+    """1 where a route takes all for whom its condition is true."""
     limits: int
     """How many there are."""
 
