@@ -190,11 +190,11 @@ def _more_slots(state: c.State) -> c.State:
     free[:room] = np.arange(2 * room - 1, room - 1, -1)
     free[room : room + kept] = state.free[:kept]
     n[c.SLOTS_FREE] = room + kept
-    case = _longer(state.case)
-    case[room:, c.NUMBER] = NEVER
+    case, held = _longer(state.case), _longer(state.held)
+    case[room:, c.NUMBER] = held[room:] = NEVER
     return state._replace(
         case=case, worth=_longer(state.worth), words=_longer(state.words), visits=_longer(state.visits), free=free, ready=ready,
-        marks=_longer(state.marks), held=_longer(state.held), since=_longer(state.since),
+        marks=_longer(state.marks), held=held, since=_longer(state.since),
     )  # fmt: skip
 
 
