@@ -25,7 +25,7 @@ from tests.models import random_network
 
 def process(steps: dict[str, Any], *, rate: str = "40 per day", horizon: str = "400 days", **more: Any) -> Scenario:
     """A scenario of one stage; cases enter at the first step."""
-    channels = {"in": {"enters": next(iter(steps)), "segments": {g: 1 / len(more.get("segments", {"all": {}})) for g in more.get("segments", {"all": {}})}, "arrivals": {"rate": rate}}}
+    channels = more.pop("channels", None) or {"in": {"enters": next(iter(steps)), "segments": {g: 1 / len(more.get("segments", {"all": {}})) for g in more.get("segments", {"all": {}})}, "arrivals": {"rate": rate}}}
     return Scenario.parse(
         {"name": "mechanism", "clock": {"start": "2026-01-05", "horizon": horizon, **more.pop("clock", {})}, "segments": {"all": {}},
          "channels": channels, "stages": {"all": {"steps": steps}}, **more}

@@ -455,7 +455,6 @@ def _places(scenario: Scenario) -> Iterator[Problem]:
     here: dict[tuple[str, frozenset[str], frozenset[str]], tuple[str, ...]] = {}
     nothing: frozenset[str] = frozenset()
     todo: list[tuple[str, frozenset[str], frozenset[str], tuple[str, ...]]] = [(c.enters, nothing, nothing, (c.enters,)) for c in scenario.channels.values() if c.enters in steps]
-    todo += [(s.to, frozenset({s.passes} if s.passes else ()), nothing, (s.to,)) for _, _, step in forms(scenario) for s in step.spawns if s.to in steps]
     waits: dict[str, set[str]] = {}
     held: dict[str, set[str]] = {}
     while todo:
@@ -479,6 +478,8 @@ def _places(scenario: Scenario) -> Iterator[Problem]:
             yield Problem((*path, "gather"), f"{step.gather.size if step.gather else 0} cases never come together, since each holds one of {_places_of(scenario, short[0])} places of {short[0]!r}", "add 'at_most', gather fewer, or give the place back before")
             return
         held.setdefault(name, set()).update(own | set(step.takes))
+        brought = [s for form in (step, *(v.step for v in step.versions)) for s in form.spawns if s.to in steps]
+        todo += [(s.to, frozenset({s.passes} & (own | set(step.takes)) if s.passes else ()), nothing, (s.to,)) for s in brought]
         after = (own | set(step.takes)) - set(step.gives_back)
         ways = {r.to for form in (step, *(v.step for v in step.versions)) for r in form.then if r.to}
         todo += [(to, after, above, (*way, to)) for to in sorted(ways)]
