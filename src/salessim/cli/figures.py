@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from salessim.cli.show import number
 
 if TYPE_CHECKING:
+    from salessim.catalogue import Catalogue
+    from salessim.experiment import Comparison, Results
+    from salessim.measures import Measure
     from salessim.scenario.model import Scenario
 
-def headline(scenario: Scenario, names: list[str]) -> list[str]:
-    """The measures that say something about this scenario."""
-    from salessim.measures import MEASURES
-
+def headline(scenario: Scenario, known: Catalogue) -> list[str]:
+    """The measures that say something about this scenario, its own included."""
     has = {m for step in scenario.steps.values() if (m := step.milestone)}
     skip = set() if "delivered" in has else {"delivery_time", "delivery_time_p90"}
     if not any(s.value for s in scenario.segments.values()):
@@ -22,7 +23,7 @@ def headline(scenario: Scenario, names: list[str]) -> list[str]:
         skip |= {"tickets", "ticket_time"}
     if not any(t.cost for t in scenario.teams.values()):
         skip |= {"cost", "cost_per_win"}
-    return [n for n in names if n in MEASURES and n not in skip]
+    return [n for n in known.names if n not in skip]
 
 
 def estimate_json(estimate: Any, unit: str) -> dict[str, Any]:
@@ -33,15 +34,24 @@ def estimate_json(estimate: Any, unit: str) -> dict[str, Any]:
     return {**finite, "level": estimate.level, "replications": estimate.n, "missing": estimate.missing, "unit": unit}
 
 
-def difference_json(comparison: Any, name: str, i: int, currency: str) -> dict[str, Any]:
+def about_json(about: Measure) -> dict[str, Any]:
+    """What a measure is."""
+    return {"title": about.title, "direction": about.direction, "definition": about.explain, "own": about.own}
+
+
+def measure_json(results: Results, name: str) -> dict[str, Any]:
+    """A measure of a scenario: its figure, and what it is."""
+    about = results.catalogue.about(name)
+    return {**estimate_json(results.estimate(name), about.unit), **about_json(about)}
+
+
+def difference_json(comparison: Comparison, name: str, i: int = 1) -> dict[str, Any]:
     """What becomes of a measure in scenario `i` of a comparison."""
     import math
 
-    from salessim.measures import unit
-
     d = comparison.difference(name, i)
     reduction = d.variance_reduction if math.isfinite(d.variance_reduction) else None
-    return {**estimate_json(d.change, unit(name, currency)), "verdict": comparison.word(name, i), "variance_reduction": reduction}
+    return {**estimate_json(d.change, comparison.catalogue.about(name).unit), "verdict": comparison.word(name, i), "variance_reduction": reduction}
 
 
 def spread_json(results: Any, name: str, *which: int) -> dict[str, Any]:

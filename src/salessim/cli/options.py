@@ -56,3 +56,13 @@ def free(path: str | Path, force: bool) -> None:
 
     if os.path.exists(path) and not force:
         raise InputError(str(path), "the file is there already", "choose another name, or write over it with --force")
+
+
+def named_value(text: str, option: str, example: str) -> tuple[str, str]:
+    """The two sides of NAME=VALUE; a name may hold a sign of its own."""
+    from salessim.errors import InputError
+
+    name, sign, value = text.rpartition("=")
+    if not sign or not name.strip() or not value.strip():
+        raise InputError(option, f"{text!r} does not say a measure and a value", f"write for example '{example}'")
+    return name.strip(), value.strip()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salessim import __version__
-from salessim.cli.figures import difference_json, estimate_json, headline, not_known, spread_json
+from salessim.cli.figures import difference_json, headline, measure_json, not_known, spread_json
 from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, leave, say
-from salessim.cli.options import engine_option, json_option, load, quiet_option, replications_option, seed_option, workers_option
+from salessim.cli.options import engine_option, json_option, load, named_value, quiet_option, replications_option, seed_option, workers_option
 from salessim.cli.show import Progress, number, print_json, signed, table
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
 
 
 @click.command()
@@ -35,14 +38,13 @@ def run(
 ) -> int:  # fmt: skip
     """Simulate a scenario and print its measures with 95 % intervals."""
     from salessim import experiment, ignorance
-    from salessim.measures import about, unit
 
     loaded = load(scenario)
     changes = {k: v for k, v in (("clock.start", start), ("clock.horizon", horizon)) if v is not None}
     if changes:
         loaded = loaded.change(changes)
     writer = _log_writer(log) if log else None
-    wanted = _precision(precision, loaded.currency) if precision else None
+    wanted = _precision(precision, loaded) if precision else None
     code, extra = EXIT_FINE, []
     try:
         with Progress("replications", quiet) as progress:
@@ -54,7 +56,7 @@ def run(
                 reached = results.estimate(name)
                 if reached.half_width > (width * abs(reached.value) if relative else width):
                     code = EXIT_INCONCLUSIVE
-                    extra.append(f"The wanted precision was not reached in {len(results.numbers)} replications: {about(name).title} is known to ± {number(reached.half_width)} {unit(name, loaded.currency)}.")
+                    extra.append(f"The wanted precision was not reached in {len(results.numbers)} replications: {results.catalogue.about(name).title} is known to ± {number(reached.half_width)} {results.catalogue.about(name).unit}".rstrip() + ".")
             else:
                 results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
         results = ignorance.echo(results, engine=engine, workers=workers)
@@ -73,22 +75,21 @@ def run(
 def _print_results(results: Any, everything: bool, as_json: bool, cautions: list[str]) -> None:
     """The measures of one scenario, as a table or as JSON."""
     from salessim import ignorance
-    from salessim.measures import about, unit
 
-    loaded, seed = results.scenario, results.seed
-    names = list(results.names) if everything or as_json else headline(loaded, results.names)
+    loaded, seed, known = results.scenario, results.seed, results.catalogue
+    names = list(results.names) if everything or as_json else headline(loaded, known)
     if as_json:
         print_json(
             {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__,
-             "measures": {n: {**estimate_json(results.estimate(n), unit(n, loaded.currency)), **spread_json(results, n)} for n in names}, "cautions": cautions}
+             "measures": {n: {**measure_json(results, n), **spread_json(results, n)} for n in names}, "cautions": cautions}
         )  # fmt: skip
         return
     click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
     rows = []
     for name in names:
-        e = results.estimate(name)
+        e, about = results.estimate(name), known.about(name)
         note = f"in {e.missing} replications there was none" if e.missing else ""
-        rows.append([about(name).title, number(e.value), f"{number(e.low)} to {number(e.high)}", *not_known(results.spread(name)), unit(name, loaded.currency), note])
+        rows.append([about.title, number(e.value), f"{number(e.low)} to {number(e.high)}", *not_known(results.spread(name)), about.unit, note])
     head = ["could be*", "ignorance*"] if results.echoes is not None else []
     table(["", "mean", "interval", *head, "unit", ""], rows)
     if head:
@@ -111,20 +112,19 @@ def _log_writer(path: str) -> Callable[[Any, str], None]:
     return lambda log, to: getattr(log, writers[kind])(to)
 
 
-def _precision(text: str, currency: str) -> tuple[str, float, bool]:
+def _precision(text: str, scenario: Scenario) -> tuple[str, float, bool]:
     """(measure, half-width, relative) of words such as 'cycle_time=2 %' or 'cycle_time=12 h'."""
+    from salessim.catalogue import catalogue
     from salessim.errors import InputError
-    from salessim.measures import MEASURES
     from salessim.optimisation.limits import figure
-    from salessim.scenario.checks import nearest
     from salessim.units import share
 
-    name, _, width = text.partition("=")
-    if name not in MEASURES:
-        raise InputError("--precision", f"there is no measure {name!r}", nearest(name, MEASURES))
+    known = catalogue(scenario)
+    name, width = named_value(text, "--precision", "cycle_time=2 %")
+    known.find(name, "--precision")
     relative = width.strip().endswith(("%", "％"))
     try:
-        number = share(width) if relative else figure(name, width, currency)
+        number = share(width) if relative else figure(name, width, known)
         if not number > 0:
             raise ValueError(f"{width!r} is not above zero; write for example 'cycle_time=2 %'")
     except ValueError as wrong:
@@ -146,7 +146,6 @@ def compare(
 ) -> int:
     """Compare scenarios with the first one, pair by pair under common random numbers."""
     from salessim import experiment, ignorance
-    from salessim.measures import MEASURES, about, unit
     from salessim.payback import payback
 
     loaded = [load(path) for path in scenarios]
@@ -155,26 +154,26 @@ def compare(
             *loaded, replications=replications, seed=seed, engine=engine, workers=workers, progress=progress
         )
         comparison = ignorance.echo_all(comparison, engine=engine, workers=workers)
-    base = comparison.base
-    names = [n for n in base.names if n in MEASURES]
+    base, known = comparison.base, comparison.catalogue
     if as_json:
         print_json(
             {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__,
              "scenarios": [
                  {"scenario": r.scenario.name, "hash": r.scenario.hash,
-                  "measures": {n: estimate_json(r.estimate(n), unit(n, r.scenario.currency)) for n in names},
-                  "differences": {n: {**difference_json(comparison, n, i, r.scenario.currency), **spread_json(comparison, n, i)} for n in names} if i else {}}
-                 for i, r in enumerate(comparison.results)]}
+                  "measures": {n: measure_json(r, n) for n in r.catalogue.names},
+                  "differences": {n: {**difference_json(comparison, n, i), **spread_json(comparison, n, i)} for n in known.names} if i else {}}
+                 for i, r in enumerate(comparison.results)],
+             "not_compared": comparison.not_compared}
         )  # fmt: skip
         return EXIT_FINE
     for i, other in enumerate(comparison.results[1:], start=1):
         click.echo(f"{other.scenario.name} compared with {loaded[0].name}: {replications} pairs, seed {seed}; 95 % intervals")
         rows = []
-        for name in headline(loaded[0], names):
-            d = comparison.difference(name, i)
+        for name in headline(loaded[0], known):
+            d, about = comparison.difference(name, i), known.about(name)
             rows.append(
-                [about(name).title, number(base.estimate(name).value), number(other.estimate(name).value),
-                 signed(d.change.value), f"{signed(d.change.low)} to {signed(d.change.high)}", *not_known(comparison.spread(name, i), signed), unit(name, loaded[0].currency),
+                [about.title, number(base.estimate(name).value), number(other.estimate(name).value),
+                 signed(d.change.value), f"{signed(d.change.low)} to {signed(d.change.high)}", *not_known(comparison.spread(name, i), signed), about.unit,
                  f"{d.variance_reduction:.1f}x" if d.variance_reduction < 1e6 else "–", comparison.word(name, i)]
             )  # fmt: skip
         head = ["could be**", "ignorance**"] if base.echoes is not None else []
@@ -187,8 +186,10 @@ def compare(
             say(f"note: {text}")
         if head:
             click.echo("*" + ignorance.in_words(base.scenario, other.scenario))
-            for text in ignorance.drivers_in_words(comparison, headline(loaded[0], names), i):
+            for text in ignorance.drivers_in_words(comparison, headline(loaded[0], known), i):
                 click.echo(text)
+    for why in comparison.not_compared.values():
+        say(f"note: {why}; it is not compared.")
     return EXIT_FINE
 
 

@@ -1,4 +1,4 @@
-"""Scenario files: begin one from the gallery, check it, write it down, and the schema of the language."""
+"""Scenario files: begin one from the gallery, check it, write it down, list its measures, and the schema of the language."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from salessim.cli.figures import about_json
 from salessim.cli.group import EXIT_FINE, EXIT_INPUT, say
 from salessim.cli.options import force_option, free, json_option, load, not_over
 from salessim.cli.show import print_json, table
@@ -130,6 +131,25 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
 
 
 @click.command()
+@click.argument("scenario", required=False)
+@json_option
+def measures(scenario: str | None, as_json: bool) -> int:
+    """List the measures by name: the built-in ones and, of a SCENARIO, its own.
+
+    The names are those that --objective, --limit, --precision and --threshold take.
+    """
+    from salessim.catalogue import Catalogue, catalogue
+
+    known = catalogue(load(scenario)) if scenario else Catalogue({}, "money")
+    found = [known.about(name) for name in known.names]
+    if as_json:
+        print_json({about.name: {"unit": about.unit, **about_json(about)} for about in found})
+    else:
+        table(["name", "what it is", "unit", "better", "definition"], [[m.name, m.title, m.unit, m.better, m.explain] for m in found], right=5)
+    return EXIT_FINE
+
+
+@click.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 def schema(out: str | None) -> None:
     """Print the JSON Schema of the scenario language, for editors."""
@@ -144,4 +164,4 @@ def schema(out: str | None) -> None:
         click.echo(text, nl=False)
 
 
-COMMANDS = (init, validate, describe, schema)
+COMMANDS = (init, validate, describe, measures, schema)

@@ -19,8 +19,8 @@ from salessim.cli.show import Progress, json_text, print_json
 @click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
-@click.option("--objective", "objectives", multiple=True, help="A measure; may be given several times [cycle_time, lost_customers].")
-@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month'.")
+@click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [cycle_time, lost_customers].")
+@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @workers_option
 @json_option
@@ -59,13 +59,11 @@ def optimise(
 
 
 def _best_json(best: Any) -> dict[str, Any]:
-    from salessim.measures import MEASURES
-
     return {
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
-        "refused": best.refused, "limits": [limit.words(best.today.currency) for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
-        "differences": {n: difference_json(best.final, n, 1, best.today.currency) for n in best.final.base.names if n in MEASURES},
+        "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
 
 
