@@ -47,7 +47,7 @@ class Unit:
         """
         whole = text.strip()
         body = whole.replace("％", "%").replace("−", "-")
-        if body and re.fullmatch(_BARE, body):
+        if re.fullmatch(r"[-+]?[\d., _]*\d(?:[eE][-+]?\d+)?", body):
             value = number_of(body, whole)
         else:
             sign, body = (-1.0, body[1:].strip()) if body.startswith("-") else (1.0, body)

@@ -55,8 +55,8 @@ def number_of(text: str, whole: str) -> float:
     Raises:
         ValueError: no number, or not a finite one; a comma where others write a point.
     """
-    if re.search(r"\d,(?!\d{3}(?!\d))", text):
-        raise ValueError(f"{whole!r} has a comma that sets no thousands apart; write a point before decimals")
+    if re.search(r"\d[ _,](?!\d{3}(?!\d))", text):
+        raise ValueError(f"{whole!r} has a sign that sets no thousands apart; write a point before decimals")
     try:
         value = float(re.sub(r"[ _,]", "", text))
     except ValueError:
