@@ -54,6 +54,10 @@ def test_money_rates_and_shares() -> None:
     assert [share(x) for x in ("35 %", 0.35, "0.35", "100%", 0)] == [0.35, 0.35, 0.35, 1.0, 0.0]
     assert quantity("20 EUR").dimension == "money"
     assert quantity("20 min").dimension == "time"
+    for read, comma in ((share, "1,5 %"), (rate, "1,5 per week"), (share, "0 5 %")):  # fifteen is not what was meant
+        with pytest.raises(ValueError, match="sets no thousands apart; write a point before decimals"):
+            read(comma)
+    assert rate("1,234,567 per week").count == 1234567
     for bad in ("140 %", -0.1, "x", True):
         with pytest.raises(ValueError, match=";"):
             share(bad)

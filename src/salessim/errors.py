@@ -9,6 +9,9 @@ SalesSimError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SalesSimError(Exception):
     """Anything salessim raises on purpose."""
@@ -46,3 +49,21 @@ class LogError(InputError):
 
 class LimitReached(SalesSimError):
     """A run was stopped by one of its bounds."""
+
+
+def alike(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """The names most like one that does not exist, if any is like it at all."""
+    return difflib.get_close_matches(name, sorted(known), most, cutoff=0.5)
+
+
+def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
+    """A remedy for a name that does not exist: the `most` nearest of those that do.
+
+    Example:
+        >>> nearest("cots", ["cost", "won"]), nearest("x", ["won", "cost"])
+        ("did you mean 'cost'?", 'use one of cost, won')
+    """
+    names = sorted(known)
+    if near := alike(name, names, most):
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"use one of {', '.join(names[:12])}" if names else "declare it first"

@@ -45,7 +45,18 @@ _MONEY = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]{{3}})\s*")
 _PER = re.compile(r"\s*(?:/|per\b|每)\s*", re.IGNORECASE)
 
 
-def _number(text: str, whole: str) -> float:
+def number_of(text: str, whole: str) -> float:
+    """The number in a text; thousands may be set apart by commas, spaces or underscores.
+
+    Args:
+        text: the number.
+        whole: what it stands in, for the message.
+
+    Raises:
+        ValueError: no number, or not a finite one; a comma where others write a point.
+    """
+    if re.search(r"\d[ _,](?!\d{3}(?!\d))", text):
+        raise ValueError(f"{whole!r} has a sign that sets no thousands apart; write a point before decimals")
     try:
         value = float(re.sub(r"[ _,]", "", text))
     except ValueError:
@@ -55,7 +66,12 @@ def _number(text: str, whole: str) -> float:
     return value
 
 
-def _unit(word: str, whole: str) -> int:
+def unit_of_time(word: str, whole: str) -> int:
+    """Ticks of a unit of time such as "min", "weeks" or "天".
+
+    Raises:
+        ValueError: there is no such unit; `whole` is what it stands in, for the message.
+    """
     unit = _UNITS.get(word) or _UNITS.get(word.lower())
     if unit is None:
         raise ValueError(f"{whole!r} has the unknown unit {word!r}; use s, min, h, days, weeks, months or years")
@@ -87,7 +103,7 @@ def duration(text: str) -> int:
         piece = _PIECE.match(text, at)
         if piece is None or not piece.group(1).strip("+-"):
             raise ValueError(f"{text!r} is not a time; write for example '30 min' or '2 days'")
-        total += Fraction(_number(piece.group(1), text)) * _unit(piece.group(2), text)
+        total += Fraction(number_of(piece.group(1), text)) * unit_of_time(piece.group(2), text)
         at = piece.end()
     if not text.strip():
         raise ValueError("the time is empty; write for example '30 min'")
@@ -130,7 +146,7 @@ def money(text: str) -> tuple[float, str]:
     match = _MONEY.fullmatch(text) if isinstance(text, str) else None
     if match is None or not match.group(1):
         raise ValueError(f"{text!r} is not an amount of money; write for example '38 EUR'")
-    amount = _number(match.group(1), text)
+    amount = number_of(match.group(1), text)
     if amount < 0:
         raise ValueError(f"{text!r} is negative; write an amount of zero or more")
     return amount, match.group(2).upper()
@@ -140,7 +156,7 @@ def _split_per(text: Any, example: str) -> tuple[str, int]:
     parts = _PER.split(text) if isinstance(text, str) else []
     if len(parts) != 2:
         raise ValueError(f"{text!r} does not say per what; write for example '{example}'")
-    return parts[0], _unit(parts[1].strip(), text)
+    return parts[0], unit_of_time(parts[1].strip(), text)
 
 
 def _plain(value: float) -> str:
@@ -220,7 +236,7 @@ def rate(text: str) -> Frequency:
         2.0
     """
     left, per = _split_per(text, "40 per week")
-    value = _number(left.strip(), text)
+    value = number_of(left.strip(), text)
     if value < 0:
         raise ValueError(f"{text!r} is negative; write a rate of zero or more")
     return Frequency(value, per)
@@ -236,7 +252,7 @@ def share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is not a share; write for example '35 %'")
     percent = isinstance(value, str) and value.strip().endswith(("%", "％"))
-    number = _number(value.strip().rstrip("%％").strip(), value) if isinstance(value, str) else float(value)
+    number = number_of(value.strip().rstrip("%％").strip(), value) if isinstance(value, str) else float(value)
     number = number / 100 if percent else number
     if not 0 <= number <= 1:
         raise ValueError(f"{value} is not between 0 and 1 (0 % and 100 %); give a share in that range")
@@ -345,7 +361,7 @@ def quantity(value: Any) -> Quantity:
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min' or '800 EUR'")
     if isinstance(value, str):
         if value.strip().endswith(("%", "％")):
-            return quantity(_number(value.strip().rstrip("%％").strip(), value) / 100)
+            return quantity(number_of(value.strip().rstrip("%％").strip(), value) / 100)
         if _MONEY.fullmatch(value) and value.split()[-1].lower() not in _UNITS and _MONEY.fullmatch(value).group(1):  # type: ignore[union-attr]
             return Quantity(money(value)[0], "money", value.strip())
         return Quantity(float(duration(value)), "time", value.strip())

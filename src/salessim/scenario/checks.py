@@ -5,11 +5,12 @@ Every finding has a path, so that the loader can say in which line it stands.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salessim.catalogue import clashes
+from salessim.errors import nearest as nearest
 from salessim.records import COLUMNS, FILE_NAMES
 from salessim.scenario.formulas import NAMES, RESERVED, Formula
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
@@ -36,15 +37,6 @@ class Misfit(ValueError):
     def __init__(self, problem: Problem) -> None:
         self.found = problem
         super().__init__(f"{problem.problem}; {problem.remedy}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy for a name that does not exist."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"use one of {', '.join(names[:12])}" if names else "declare it first"
 
 
 def problems(scenario: Scenario) -> Iterator[Problem]:
@@ -391,7 +383,14 @@ def _formulas(scenario: Scenario) -> Iterator[Problem]:
                 if attribute_name not in attributes:
                     yield Problem((*path, "spawns", i, "gives", attribute_name), f"there is no attribute {attribute_name!r}", nearest(attribute_name, attributes))
                 yield from fits((*path, "spawns", i, "gives", attribute_name), formula)
+    for name, what in clashes(scenario):
+        yield Problem(("measures", name), f"{name!r} means something already: {what}", "choose another name")
     for name, measure in scenario.measures.items():
+        try:
+            measure.measured_in(scenario.currency)
+        except ValueError as wrong:
+            problem, _, remedy = str(wrong).partition("; ")
+            yield Problem(("measures", name, "unit"), problem, remedy)
         for field in (measure.kind, "when"):
             formula = getattr(measure, field)
             if formula is None:
