@@ -617,7 +617,7 @@ def compare(
         _print_json(
             {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__,
              "scenarios": [
-                 {"scenario": r.scenario.name, "hash": r.scenario.hash,
+                 {"scenario": r.scenario.name, "hash": r.scenario.hash, "cautions": experiment.standing_cautions(r.scenario),
                   "measures": {n: _estimate_json(r.estimate(n), unit(n, r.scenario.currency)) for n in names},
                   "differences": {n: {**_difference_json(comparison, n, i, r.scenario.currency), **_spread_json(comparison, n, i)} for n in names} if i else {}}
                  for i, r in enumerate(comparison.results)]}
@@ -639,7 +639,7 @@ def compare(
         found = payback(comparison, i)
         if found is not None:
             click.echo(found.sentence())
-        for text in experiment.assumed_levers(other.scenario):
+        for text in dict.fromkeys([*experiment.standing_cautions(loaded[0]), *experiment.standing_cautions(other.scenario)]):
             _say(f"note: {text}")
         if head:
             click.echo("*" + ignorance.in_words(base.scenario, other.scenario))
@@ -669,6 +669,7 @@ def _difference_json(comparison: Any, name: str, i: int, currency: str) -> dict[
 def check(scenario: str, baseline: str, update: bool, replications: int, seed: int, as_json: bool, quiet: bool) -> int:
     """Gate for CI: exit 0 passed, 1 regression, 3 inconclusive."""
     from salessim import gate
+    from salessim.experiment import standing_cautions
     from salessim.measures import about, unit
 
     loaded = _load(scenario)
@@ -682,7 +683,7 @@ def check(scenario: str, baseline: str, update: bool, replications: int, seed: i
         answer = gate.check(loaded, kept, progress=progress)
     if as_json:
         _print_json(
-            {"verdict": answer.verdict, "same_scenario": answer.same_scenario, "scenario_hash": loaded.hash,
+            {"verdict": answer.verdict, "same_scenario": answer.same_scenario, "scenario_hash": loaded.hash, "cautions": standing_cautions(loaded),
              "findings": {f.measure: {"verdict": f.verdict, "max_worsening": f.threshold,
                                       **_estimate_json(f.difference.change, unit(f.measure, loaded.currency))} for f in answer.findings}}
         )  # fmt: skip
@@ -693,6 +694,8 @@ def check(scenario: str, baseline: str, update: bool, replications: int, seed: i
             [[about(f.measure).title, _signed(f.difference.change.value), f"{_signed(f.difference.change.low)} to {_signed(f.difference.change.high)}",
               _number(f.threshold), unit(f.measure, loaded.currency), f.verdict] for f in answer.findings],
         )  # fmt: skip
+        for text in standing_cautions(loaded):
+            _say(f"note: {text}")
     return {"passed": EXIT_FINE, "regression": EXIT_REGRESSION, "inconclusive": EXIT_INCONCLUSIVE}[answer.verdict]
 
 
