@@ -89,7 +89,7 @@ def records() -> list[type[BaseModel]]:
 _MODULES = "modules have become plain steps, and these are described"
 NOT_IN_A_PROCEDURE = {
     "Lever": "changes under study are not part of the process", "Unsure": "it is shown as written with the field it is about",
-    "Standardisation": "it is shown as written", "Decision": "a part of the standardisation", "Outages": "it is shown as written with its calendar",
+    "Standardisation": "it is shown as written", "Override": "it is shown as written, and at the step", "Decision": "a part of the standardisation", "Outages": "it is shown as written with its calendar",
     **dict.fromkeys(("Handoff", "Rekey", "Duplicated"), "a hand-off has become steps, and these are described"),
     **dict.fromkeys(("Expanded", "InPort", "OutPort", "Ports", "InnerModule", "Module", "ModuleType", "Needs", "Parameter"), _MODULES),
 }  # fmt: skip

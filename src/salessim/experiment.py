@@ -29,6 +29,7 @@ from salessim.errors import InputError, nearest
 from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
 from salessim.records import Replication
+from salessim.scenario.overrides import warnings as overridden
 from salessim.scenario.traffic import loads, throughput
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import network_of
@@ -460,9 +461,14 @@ def assumed_levers(scenario: Scenario) -> list[str]:
     return [f"{what} rests on an assumption: {why}." for what, sign, why in said if sign]
 
 
+def standing_cautions(scenario: Scenario) -> list[str]:
+    """What a scenario itself obliges us to say wherever its results are shown: core steps overridden, effects assumed."""
+    return [*overridden(scenario), *assumed_levers(scenario)]
+
+
 def cautions(results: Results) -> list[str]:
-    """What a sceptic should know: unstable teams, a warm-up that is too short, few replications."""
-    scenario, found = results.scenario, []
+    """What a sceptic should know: core steps overridden, unstable teams, a warm-up that is too short, few replications."""
+    scenario, found = results.scenario, overridden(results.scenario)
     hopeless = {load.team for load in loads(scenario, sure=True) if load.unstable}
     for load in loads(scenario):
         # The traffic equations take nobody to give up; what the simulation saw decides whether that matters.
@@ -487,4 +493,4 @@ def cautions(results: Results) -> list[str]:
     return found
 
 
-__all__ = ["Comparison", "Results", "cautions", "compare", "replicate", "replicate_until", "run_one", "simulate", "value"]
+__all__ = ["Comparison", "Results", "cautions", "compare", "replicate", "replicate_until", "run_one", "simulate", "standing_cautions", "value"]

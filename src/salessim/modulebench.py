@@ -16,7 +16,7 @@ from salessim.experiment import simulate
 from salessim.scenario.checks import forms
 from salessim.scenario.model import ModuleType, Scenario
 from salessim.scenario.module_types import find_type
-from salessim.scenario.modules import BETWEEN
+from salessim.scenario.parts import BETWEEN
 from salessim.scenario.traffic import visits
 
 CASES = 4000

@@ -23,6 +23,7 @@ def check(scenario: str, baseline: str, update: bool, replications: int, thresho
     """Gate for CI: exit 0 passed, 1 regression, 3 inconclusive."""
     from salessim import gate
     from salessim.errors import InputError
+    from salessim.experiment import standing_cautions
 
     loaded = load(scenario)
     if thresholds and not update:
@@ -38,7 +39,7 @@ def check(scenario: str, baseline: str, update: bool, replications: int, thresho
         answer = gate.check(loaded, kept, progress=progress)
     if as_json:
         print_json(
-            {"verdict": answer.verdict, "same_scenario": answer.same_scenario, "scenario_hash": loaded.hash,
+            {"verdict": answer.verdict, "same_scenario": answer.same_scenario, "scenario_hash": loaded.hash, "cautions": standing_cautions(loaded),
              "findings": {f.measure: {"verdict": f.verdict, "max_worsening": f.threshold, **estimate_json(f.difference.change, f.of.unit), **about_json(f.of)}
                           for f in answer.findings}}
         )  # fmt: skip
@@ -49,6 +50,8 @@ def check(scenario: str, baseline: str, update: bool, replications: int, thresho
             [[f.of.title, signed(f.difference.change.value), f"{signed(f.difference.change.low)} to {signed(f.difference.change.high)}",
               number(f.threshold), f.of.unit, f.verdict] for f in answer.findings],
         )  # fmt: skip
+        for text in standing_cautions(loaded):
+            say(f"note: {text}")
     return {"passed": EXIT_FINE, "regression": EXIT_REGRESSION, "inconclusive": EXIT_INCONCLUSIVE}[answer.verdict]
 
 

@@ -159,7 +159,7 @@ def compare(
         print_json(
             {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__,
              "scenarios": [
-                 {"scenario": r.scenario.name, "hash": r.scenario.hash,
+                 {"scenario": r.scenario.name, "hash": r.scenario.hash, "cautions": experiment.standing_cautions(r.scenario),
                   "measures": {n: measure_json(r, n) for n in r.catalogue.names},
                   "differences": {n: {**difference_json(comparison, n, i), **spread_json(comparison, n, i)} for n in known.names} if i else {}}
                  for i, r in enumerate(comparison.results)],
@@ -182,7 +182,7 @@ def compare(
         found = payback(comparison, i)
         if found is not None:
             click.echo(found.sentence())
-        for text in experiment.assumed_levers(other.scenario):
+        for text in dict.fromkeys([*experiment.standing_cautions(loaded[0]), *experiment.standing_cautions(other.scenario)]):
             say(f"note: {text}")
         if head:
             click.echo("*" + ignorance.in_words(base.scenario, other.scenario))

@@ -176,9 +176,13 @@ def _branches(t: Teller, _: str, s: Any) -> Told:
     return t.clauses([t.listed(t.step(b) for b in s.parallel), count, t("branches_end")])
 
 
-def _duty(t: Teller, _: str, s: Any) -> Told:
-    if s.core:
+def _duty(t: Teller, name: str, s: Any) -> Told:
+    if s.core and name not in t.scenario.overrides:
         return t("duty_core")
+    if s.core:
+        override = t.scenario.overrides[name]
+        said = t("duty_overridden", reason=t.own(override.reason), who=t.own(override.allowed_by))
+        return said if s.adherence == 1.0 else t.clauses([said, t("duty_optional", share=t.share(s.adherence))])
     adherence = s.adherence
     if adherence != 1.0:
         return t("duty_optional", share=t.share(adherence))
@@ -470,7 +474,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 AS_WRITTEN: dict[str, frozenset[str]] = {
     "Calendar": frozenset({"outages"}),
     "Route": frozenset({"handoff"}),
-    "Scenario": frozenset({"markets", "standardisation", "uncertain"}),
+    "Scenario": frozenset({"markets", "overrides", "standardisation", "uncertain"}),
     "Segment": frozenset({"customer"}),
     "Stage": frozenset({"standardisation"}),
     "StandingCost": frozenset({"since"}),

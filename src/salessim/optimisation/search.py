@@ -24,6 +24,7 @@ from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.payback import payback
 from salessim.scenario.levers import assumed, in_words, propose
+from salessim.scenario.overrides import warnings as overridden
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -76,7 +77,7 @@ class Best:
 
     def cautions(self) -> list[str]:
         """What the recommendation rests on besides the model: assumed effects and prices."""
-        found = assumed(self.today, self.settings) if self.changed else []
+        found = [*overridden(self.scenario), *(assumed(self.today, self.settings) if self.changed else [])]
         if self.proposed:
             found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
         if not any(team.cost for team in self.today.teams.values()):

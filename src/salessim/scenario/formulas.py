@@ -58,8 +58,11 @@ _ONE = {"exp": Op.EXP, "log": Op.LOG, "sqrt": Op.SQRT, "abs": Op.ABS, "floor": O
 _WORDS = {"and", "or", "not", "true", "false", "segment", "channel", "min", "max", "if", "clamp", "on", "in_use", "owned", *_ONE}
 RESERVED = frozenset({*NAMES, *_WORDS})
 _COMPARE = {"<": Op.LESS, "<=": Op.AT_MOST, "==": Op.EQUAL, "!=": Op.DIFFERENT}
+_NUMBER = r"(?:\d[\d_]*)?\.?\d+(?:[eE][+-]?\d+)?"
+_UNIT = r"\s*(?:[%％]|(?!(?:and|or|not)\b)[^\W\d_]+)"
+_FIGURE = rf"{_NUMBER}(?:{_UNIT})?"
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d[\d_]*)?\.?\d+(?:[eE][+-]?\d+)?)(?P<unit>\s*(?:[%％]|(?!(?:and|or|not)\b)[^\W\d_]+))?"
+    rf"\s*(?:(?P<number>{_NUMBER})(?P<unit>{_UNIT})?"
     r"|(?P<name>[^\W\d]\w*)|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<sign><=|>=|==|!=|[-+*/^()<>,]))"
 )
 
@@ -176,6 +179,63 @@ def formula(text: Any) -> Formula:
     if len(said) > LONGEST:
         raise ValueError(f"the formula has {len(said)} characters; use at most {LONGEST}")
     return _Reader(said).read()
+
+
+def thresholds(text: str) -> dict[str, str | float]:
+    """The figures that a formula compares something with, by the name that paths have for them.
+
+    A single one is "threshold", several are "threshold 1", "threshold 2" in the order of the text. A figure that is part
+    of a sum or product is none, nor is one that is compared for equality.
+
+    Example:
+        >>> thresholds("value > 10000 EUR and branch == 2")
+        {'threshold': '10000 EUR'}
+        >>> thresholds("score >= 0.6 or 90 days < age")
+        {'threshold 1': 0.6, 'threshold 2': '90 days'}
+    """
+    return {name: float(said) if re.fullmatch(r"[\d_.eE+-]+", said) else said for name, (_, _, said) in _thresholds(text).items()}
+
+
+def with_threshold(text: str, name: str, value: Any) -> str:
+    """A formula with one of its thresholds moved.
+
+    Args:
+        text: the formula.
+        name: as `thresholds` has it.
+        value: a number, or a quantity in words.
+
+    Raises:
+        ValueError: the value is no quantity.
+
+    Example:
+        >>> with_threshold("value > 10000 EUR", "threshold", "25000 EUR")
+        'value > 25000 EUR'
+    """
+    said = f"{value!r}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    if not re.fullmatch(r"\s*[-+]?" + _FIGURE + r"\s*", said):
+        raise ValueError(f"{value!r} is not a figure that something could be compared with; write for example '10000 EUR', '90 days' or 0.6")
+    start, end, _ = _thresholds(text)[name]
+    return text[:start] + said.strip() + text[end:]
+
+
+_MORE_OR_LESS = ("<", "<=", ">", ">=")
+_SIDES = ("(", ")", ",", "and", "or", "not", "")
+"""What stands beside a figure that is a whole side of a comparison; "" is the beginning or end of the text."""
+
+
+def _thresholds(text: str) -> dict[str, tuple[int, int, str]]:
+    """Beginning, end and words of each, by name."""
+    tokens, at = [], 0
+    while at < len(text.rstrip()) and (match := _TOKEN.match(text, at)) is not None:
+        tokens.append(match)
+        at = match.end()
+    words = ["", *(m["sign"] or m["name"] or "figure" for m in tokens), ""]
+    found = []
+    for i, match in enumerate(tokens, start=1):
+        before, after = words[i - 1], words[i + 1]
+        if match["number"] is not None and ((before in _MORE_OR_LESS and after in _SIDES) or (after in _MORE_OR_LESS and before in _SIDES)):
+            found.append((match.start("number"), match.end(), text[match.start("number") : match.end()].replace("_", "")))
+    return {"threshold" if len(found) == 1 else f"threshold {i}": one for i, one in enumerate(found, start=1)}
 
 
 FormulaText = Annotated[

@@ -82,7 +82,7 @@ def _known(scenario: Scenario, where: Path, lever: Base, what: str, value: Any) 
     if what == "path":
         yield from _field(scenario, where, lever, value if isinstance(value, str) else value.field)
         return
-    others: dict[str, Any] = {"team": scenario.teams, "channel": scenario.channels, "cost": scenario.costs, "calendar": {*scenario.calendars, ALWAYS}}
+    others: dict[str, Any] = {"team": scenario.teams, "segment": scenario.segments, "channel": scenario.channels, "cost": scenario.costs, "calendar": {*scenario.calendars, ALWAYS}}
     if what == "module":
         if value.module not in scenario.modules:
             yield Problem((*where, "module"), f"there is no module {value.module!r}", nearest(value.module, scenario.modules))
@@ -93,7 +93,7 @@ def _known(scenario: Scenario, where: Path, lever: Base, what: str, value: Any) 
         return
     if value not in steps:
         yield Problem(where, f"there is no step {value!r}", nearest(value, steps))
-    elif what != "kept" and steps[value].core and not lever.KEEPS_CORE:
+    elif what != "kept" and scenario.protects(value) and not lever.KEEPS_CORE:
         yield Problem(where, f"{value!r} is a core step, which no lever may touch", "choose a flexible step")
     elif what == "staffed" and steps[value].kind != "work":
         yield Problem(where, f"nobody works at {value!r}", "choose a step with 'work'")
@@ -111,9 +111,9 @@ def _field(scenario: Scenario, where: Path, lever: Base, field: str) -> Iterator
     except KeyError as wrong:
         yield Problem(where, str(wrong.args[0]), str(wrong.args[1]))
         return
-    if keys[0] in ("levers", "uncertain", "salessim", "name", "description", "provenance", "measures"):
+    if keys[0] in ("levers", "uncertain", "salessim", "name", "description", "provenance", "measures", "overrides", "invariants"):
         yield Problem(where, f"{field!r} says nothing about the process", "choose a field below clock, teams, channels, segments or stages")
-    for step in (s for s, step in scenario.steps.items() if step.core):
+    for step in filter(scenario.protects, scenario.steps):
         here = ["stages", scenario.stage_of(step), "steps", step]
         if keys[: len(here)] == here or here[: len(keys)] == keys:
             yield Problem(where, f"{step!r} is a core step, which no lever may touch", "choose a flexible step")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from salessim.errors import ScenarioError
 from salessim.scenario import standard
 from salessim.scenario.checks import Misfit, Problem, nearest
-from salessim.scenario.modules import BETWEEN
+from salessim.scenario.parts import BETWEEN
 from salessim.scenario.paths import find, put, split
 from salessim.scenario.replays import with_dates
 from salessim.scenario.yaml import Positions, dump_yaml, load_yaml, read_text
@@ -73,7 +73,7 @@ def parse(data: Any, positions: Positions | None = None, base: Path | None = Non
 
 def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
-    from salessim.scenario import handoffs, invariants, modules
+    from salessim.scenario import handoffs, invariants, modules, overrides
     from salessim.scenario.checks import problems
     from salessim.scenario.lever_checks import problems as of_levers
     from salessim.scenario.model import Scenario
@@ -88,7 +88,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
         return _told(wrong, data)
     except Misfit as wrong:
         return [wrong.found]
-    found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario), *standard.problems(scenario), *invariants.problems(scenario)]
+    found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario), *standard.problems(scenario), *overrides.problems(scenario), *invariants.problems(scenario)]
     return found or scenario
 
 
@@ -302,7 +302,7 @@ def scenario_hash(scenario: Scenario) -> str:
     data = bare(scenario.model_dump(mode="json", exclude_defaults=True))
     data.pop("levers", None)
     data.pop("provenance", None)
-    for said_twice in ("invariants", "modules", "module_types"):
+    for said_twice in ("invariants", "overrides", "modules", "module_types"):
         data.pop(said_twice, None)  # what runs is in the steps
     for stage in data["stages"].values():
         for step in stage["steps"].values():

@@ -457,7 +457,7 @@ class Step(Documented):
     """The customer takes part, in the hours of this calendar."""
     cost: Money | None = None
     core: bool = False
-    """Never skipped, never touched by a lever, never led around."""
+    """Never skipped, never touched by a lever, never led around, unless the scenario says so under `overrides`."""
     optional: bool = False
     """May be left out, so that no rule can rest on it."""
     standardisation: Share | None = None
@@ -546,8 +546,6 @@ class Step(Documented):
             raise ValueError("a step that gathers a batch cannot take a place or be posted; make it two steps")
         if self.posted is not None and self.takes:
             raise ValueError("a step that is posted cannot take a place; make it two steps")
-        if self.core and (self.adherence != 1.0 or self.optional):
-            raise ValueError(f"a core step is never skipped; remove {'optional' if self.optional else 'adherence'!r} or 'core'")
         for version in self.versions:
             other = version.step
             same = ("by", "owner", "customer_hours", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
@@ -705,6 +703,15 @@ class Module(InnerModule):
     expanded: Expanded | None = None
 
 
+class Override(Part):
+    """Why a core step need not be one here, and who allows it (see `scenario.overrides`)."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+    allowed_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    removed: bool = False
+    """Whether a lever has taken the step out; written by `levers.apply`."""
+
+
 class StandingCost(Documented):
     """Money spent whatever happens: a licence, a project."""
 
@@ -781,6 +788,8 @@ class Scenario(Part):
     """Module types that the scenario brings itself."""
     invariants: Annotated[tuple[Annotated[str, StringConstraints(max_length=400)], ...], Field(max_length=200)] = ()
     """Rules that no way of any case may break, such as "approve before sign" (see `scenario.invariants`)."""
+    overrides: dict[Name, Override] = {}
+    """Core steps that may be skipped, changed or taken out here all the same; told wherever results are shown."""
     costs: dict[Name, StandingCost] = {}
     measures: dict[Name, OwnMeasure] = {}
     levers: dict[Name, Lever] = {}
@@ -797,6 +806,10 @@ class Scenario(Part):
     def stage_of(self, step: str) -> str:
         """The stage a step belongs to."""
         return next(name for name, stage in self.stages.items() if step in stage.steps)
+
+    def protects(self, step: str) -> bool:
+        """Whether a step may not be touched, skipped or led around: it is core, and no override says otherwise."""
+        return self.steps[step].core and step not in self.overrides
 
     @classmethod
     def load(cls, path: str | Path) -> Scenario:

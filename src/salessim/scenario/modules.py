@@ -23,11 +23,10 @@ from salessim.scenario.checks import Misfit, nearest
 from salessim.scenario.invariants import read
 from salessim.scenario.model import ALWAYS, Module, ModuleType
 from salessim.scenario.module_types import Types
-from salessim.scenario.parts import Name
+from salessim.scenario.parts import BETWEEN, Name
 from salessim.scenario.wiring import Data, Path_, filled, fits, mapping, misfit, parts, redirect, split
 from salessim.units import duration, money, share
 
-BETWEEN = " › "
 DEEPEST = 8
 """Modules inside modules."""
 

@@ -11,6 +11,9 @@ ALWAYS = "always"
 REST = "default"
 """The key that stands for every segment not named beside it."""
 
+BETWEEN = " › "
+"""Between a module and its step in the name of a step."""
+
 Name = Annotated[
     str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
 ]

@@ -2,11 +2,14 @@
 
 `steps.NAME` is short for `stages.STAGE.steps.NAME`, since step names are unique. An entry of a list is named by its
 place or by what it is about: `steps.qualify.then.to discovery.share`, `steps.sign.then.lost price`, `steps.solve.spawns.renewal`.
+A formula has its thresholds below it: `steps.check.then.to approve.when.threshold` is the amount in "value > 10000 EUR".
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from salessim.scenario.formulas import Formula, thresholds, with_threshold
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -82,7 +85,9 @@ def plain(scenario: Scenario, path: str) -> Any:
     find(scenario, path)
     here: Any = scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
     for key in split(scenario, path):
-        if isinstance(here, list):
+        if isinstance(here, str) and key in thresholds(here):
+            here = thresholds(here)[key]
+        elif isinstance(here, list):
             here = here[int(key)]
         elif isinstance(here, dict):
             here = here.get(key)
@@ -99,6 +104,8 @@ def fields_of(part: Any) -> dict[str, Any]:
         return {str(k): v for k, v in part.items()}
     if isinstance(part, tuple | list):
         return {str(i): v for i, v in enumerate(part)}
+    if isinstance(part, Formula):
+        return {**thresholds(part.text)}
     model_fields = getattr(type(part), "model_fields", None)
     if model_fields is None:
         return {}
@@ -106,9 +113,17 @@ def fields_of(part: Any) -> dict[str, Any]:
 
 
 def put(data: Any, keys: list[str], value: Any) -> None:
-    """Set a value in plain data; a law written short ("25 min") becomes a mapping when one of its fields is set."""
+    """Set a value in plain data; a law written short ("25 min") becomes a mapping when one of its fields is set.
+
+    Raises:
+        KeyError: there is nothing to set it in.
+        ValueError: a threshold of a formula that is no quantity.
+    """
     for i, key in enumerate(keys[:-1]):
         above, data = data, data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
+        if isinstance(data, str) and i == len(keys) - 2 and keys[-1] in thresholds(data):
+            above[int(key) if isinstance(above, list) else key] = with_threshold(data, keys[-1], value)
+            return
         if isinstance(data, str | int | float) and i == len(keys) - 2 and keys[-1] == "value":
             data = above[int(key) if isinstance(above, list) else key] = {"law": "constant", "value": data}
         if not isinstance(data, dict | list):

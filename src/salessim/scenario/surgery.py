@@ -239,7 +239,7 @@ def _delete(data: Data, name: str) -> None:
                 lever[field] = [other for other in lever[field] if other in data["levers"]]
 
 
-_OF_OTHERS = ("title", "source", "assumption", "add_staff", "shifts", "train", "cross_train", "budget", "by", "calendar", "paid_as", "needs", "excludes")
+_OF_OTHERS = ("title", "source", "assumption", "add_staff", "shifts", "train", "cross_train", "budget", "by", "calendar", "paid_as", "send", "needs", "excludes")
 """Fields of levers that name no steps."""
 
 

@@ -17,6 +17,7 @@ from salessim.durations import Law, build_table, sample
 from salessim.memo import Content, content
 from salessim.scenario import ranges
 from salessim.scenario.checks import Problem
+from salessim.scenario.formulas import thresholds
 from salessim.scenario.paths import find, plain, put, split
 from salessim.streams import Purpose, block, name_key, uniform
 
@@ -112,6 +113,8 @@ def standing(scenario: Scenario, data: Any, path: str, keys: list[str]) -> Any:
             data = data[int(key)]
         elif isinstance(data, dict) and key in data:
             data = data[key]
+        elif isinstance(data, str) and key in thresholds(data):
+            data = thresholds(data)[key]
         elif key != "value":  # a law written short is its value
             return plain(scenario, path)
     return data

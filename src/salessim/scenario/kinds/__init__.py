@@ -12,6 +12,7 @@ from salessim.scenario.kinds.customers import Budget, Cadence, Discount, Persona
 from salessim.scenario.kinds.modules import SwapModule
 from salessim.scenario.kinds.numbers import AddStaff, Effects, SetField, Shifts
 from salessim.scenario.kinds.people import CrossTrain, Prioritise, Train
+from salessim.scenario.kinds.policy import Send
 from salessim.scenario.kinds.priors import PRIORS
 from salessim.scenario.kinds.simplify import InParallel, Merge, Remove
 from salessim.scenario.kinds.systems import Integrate, Standardise
@@ -20,7 +21,7 @@ KINDS: dict[str, type[Base]] = {
     kind.KEY: kind
     for kind in (
         SetField, AddStaff, Shifts, Effects, Prioritise, Automate, AnswerAtOnce, ApproveByRule, SignElectronically, Remove, Merge,
-        InParallel, Train, CrossTrain, Cadence, Personalise, Discount, SelfService, Budget, Standardise, Integrate, SwapModule,
+        InParallel, Train, CrossTrain, Cadence, Personalise, Discount, SelfService, Budget, Standardise, Integrate, SwapModule, Send,
     )
 }  # fmt: skip
 """THE list of kinds, by the field that tells them apart."""
@@ -65,7 +66,8 @@ Lever = Annotated[
         | Annotated[Budget, Tag("budget")]
         | Annotated[Standardise, Tag("standardise")]
         | Annotated[Integrate, Tag("integrate")]
-        | Annotated[SwapModule, Tag("swap")],
+        | Annotated[SwapModule, Tag("swap")]
+        | Annotated[Send, Tag("send")],
         Discriminator(_which),
     ],
     BeforeValidator(_one_kind),

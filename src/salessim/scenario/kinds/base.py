@@ -106,7 +106,7 @@ class Base(Documented):
     KEEPS_CORE: ClassVar[bool] = False
     """Whether it may act on core steps: every visit still takes place, by the same way."""
     ON: ClassVar[dict[str, str]] = {}
-    """Fields that name a "step", "staffed", "team", "calendar", "skill", "channel", "cost", "module" or "path"."""
+    """Fields that name a "step", "staffed", "team", "calendar", "skill", "channel", "segment", "cost", "module" or "path"."""
 
     running_cost: CostRate | None = None
     one_off_cost: Money | None = None

@@ -76,6 +76,9 @@ def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None 
     _check_apart(scenario, changes)
     data = copy.deepcopy(to_data(scenario))
     _carry_out(scenario, data, changes)
+    for step in {s for p in changes if isinstance(p.change, Reshape) and p.change.what in ("remove", "merge", "swap") for s in p.change.takes}:
+        if step in scenario.overrides:
+            data["overrides"][step]["removed"] = True
     for lever_name, lever in pulled.items():
         _charge(scenario, data, lever_name, lever, settings[lever_name])
         origin = f"assumption: {lever.rests_on}" if lever.rests_on is not None else lever.source
@@ -191,7 +194,7 @@ def _check_core(today: Scenario, design: Scenario, keeps_visits: bool, beside: s
         keeps_visits: whether the time of core steps may have changed.
         beside: steps that are now passed at the same time, not one after the other.
     """
-    for core in (name for name, step in today.steps.items() if step.core):
+    for core in filter(today.protects, today.steps):
         before, after = today.steps[core], design.steps.get(core)
         # Targets may have been renamed by a removal elsewhere; a lever that keeps every visit may change its time.
         free = {"then": before.then, "spawns": before.spawns, **({f: getattr(before, f) for f in _TIMES_OF_CORE} if keeps_visits else {})}
