@@ -14,7 +14,7 @@ from salessim.scenario.kinds import Base, SetField
 from salessim.scenario.kinds.automation import Automate
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.model import ALWAYS
-from salessim.scenario.paths import find, plain, split
+from salessim.scenario.paths import canonical, find, plain, split
 from salessim.scenario.unknowns import HIGHEST, draw
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         if not found:
             for below, problem_text, remedy in lever.problems(scenario):
                 yield Problem((*path, *below), problem_text, remedy)
-        if (what := _sets(lever)) is not None:
+        if (what := _sets(scenario, lever)) is not None:
             if what in sets:
                 yield Problem(path, f"the levers {sets[what]!r} and {name!r} both set {what}", "keep one of them")
             sets[what] = name
@@ -145,16 +145,18 @@ def _range(path: Path, field: str, now: object, bounds: tuple[object, object]) -
         yield Problem(path, f"the range runs from {bounds[0]} to {bounds[1]}", "put the smaller first")
 
 
-def _sets(lever: Base) -> str | None:
-    """The field that a lever sets, if it sets just one."""
+def _sets(scenario: Scenario, lever: Base) -> str | None:
+    """The field that a lever sets, if it sets just one, by its one name."""
     if isinstance(lever, AddStaff):
         return f"teams.{lever.add_staff}.size"
     if isinstance(lever, Automate):
         return f"steps.{lever.automate}.automation"
     if not isinstance(lever, SetField):
         return None
-    long = lever.field.startswith("stages.") and ".steps." in lever.field
-    return f"steps.{lever.field.partition('.steps.')[2]}" if long else lever.field
+    try:
+        return canonical(scenario, split(scenario, lever.field))
+    except KeyError:
+        return None  # said already
 
 
 def _money(scenario: Scenario) -> Iterator[Problem]:

@@ -77,6 +77,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     from salessim.scenario.checks import problems
     from salessim.scenario.lever_checks import problems as of_levers
     from salessim.scenario.model import Scenario
+    from salessim.scenario.unknowns import canonical
     from salessim.scenario.unknowns import problems as of_unknowns
 
     if not isinstance(data, dict):
@@ -89,7 +90,7 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     except Misfit as wrong:
         return [wrong.found]
     found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario), *standard.problems(scenario), *overrides.problems(scenario), *invariants.problems(scenario)]
-    return found or scenario
+    return found or canonical(scenario)
 
 
 _FIRST = ("extra_forbidden", "union_tag_invalid")

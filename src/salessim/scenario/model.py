@@ -740,21 +740,24 @@ class Unsure(Documented):
     value: Law | None = None
     factor: Law | None = None
     plus: Law | None = None
+    missing: Law | None = None
+    """A factor on what a share lacks of 100 %."""
     together: str | None = None
+    """A word, or the path of another uncertain value, whose draw is this one's."""
     rest: str | None = None
     """Path of the share that gives or takes the difference, so that the sum of both stays."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if sum(law is not None for law in (self.value, self.factor, self.plus)) != 1:
-            raise ValueError("an uncertain value has a law of its own, or a 'factor' on what stands there, or a 'plus' to it; give exactly one of them")
+        if sum(law is not None for law in (self.value, self.factor, self.plus, self.missing)) != 1:
+            raise ValueError("an uncertain value has a law of its own, or a 'factor' on what stands there or on what is 'missing' to 100 %, or a 'plus' to it; give exactly one of them")
         return self
 
     @property
     def law(self) -> Law:
         """What is drawn."""
-        law = self.value or self.factor or self.plus
-        assert law is not None  # one of the two is given: checked above
+        law = self.value or self.factor or self.plus or self.missing
+        assert law is not None  # one of them is given: checked above
         return law
 
 

@@ -79,10 +79,8 @@ def swap(data: Data, name: str, use: str, with_: Mapping[str, Any], connect: Map
     module["use"] = use
     module["with"] = {k: v for k, v in module.get("with", {}).items() if k in known} | dict(with_)
     module["connect"] = {k: v for k, v in module.get("connect", {}).items() if k in kind.ports.out} | dict(connect)
-    # Levers and guesses about the steps that go have nothing left to say.
+    # Levers on the steps that go have nothing left to say.
     data["levers"] = {k: v for k, v in data.get("levers", {}).items() if name + BETWEEN not in json.dumps(v, ensure_ascii=False)}
-    if "uncertain" in data:
-        data["uncertain"] = {k: v for k, v in data["uncertain"].items() if name + BETWEEN not in k}
 
 
 def steps_of(scenario: Any, name: str) -> list[str]:

@@ -36,11 +36,43 @@ def split(scenario: Scenario, path: str) -> list[str]:
     return keys
 
 
+def canonical(root: Any, keys: list[str]) -> str:
+    """The one spelling of a path: short where a step is meant, entries of lists by what they are about.
+
+    An entry keeps its place where its label is not its own alone, or could be read as a place or as two keys.
+
+    Args:
+        root: a scenario, or its plain data.
+        keys: as from `split`.
+
+    Example:
+        >>> canonical({"stages": {"s": {"steps": {"a": {"then": [{"to": "b", "share": 0.5}]}}}}}, ["stages", "s", "steps", "a", "then", "0", "share"])
+        'steps.a.then.to b.share'
+    """
+    said: list[str] = []
+    here = root
+    for key in keys:
+        said.append(_label(here, int(key)) if isinstance(here, list | tuple) and key.isdigit() else key)
+        here = fields_of(here).get(key)
+    return ".".join(said[2:] if said[0] == "stages" and said[2:3] == ["steps"] and len(said) > 3 else said)
+
+
+def _label(entries: list[Any] | tuple[Any, ...], place: int) -> str:
+    """What one entry of a list is called by."""
+    others = [label for i, entry in enumerate(entries) if i != place for label in labels(entry)]
+    mine = labels(entries[place]) if place < len(entries) else []
+    return next((one for one in mine if one not in others and "." not in one and not one.isdigit()), str(place))
+
+
 def labels(entry: Any) -> list[str]:
     """What an entry of a list may be called by in a path: the way or the kind of thing it is about."""
-    said = [f"{f} {value}" for f in ("to", "lost") if isinstance(value := getattr(entry, f, None), str)]
-    said += ["done"] if getattr(entry, "done", None) else []
-    return said + [value for f in ("kind", "name") if isinstance(value := getattr(entry, f, None), str)]
+
+    def field(name: str) -> Any:
+        return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
+
+    said = [value for f in ("kind", "name") if isinstance(value := field(f), str)]
+    said += [f"{f} {value}" for f in ("to", "lost") if isinstance(value := field(f), str)]
+    return said + (["done"] if field("done") else [])
 
 
 def _entry(entries: tuple[Any, ...], label: str, path: str) -> int:

@@ -1,14 +1,17 @@
 """Changes of the shape of a process, on the plain data of a scenario: a step less, one of two, several at once, a way back.
 
 They must not win customers by sleight of hand: what a step loses is not forgotten when it is merged, and a step that
-loses cases is only removed if somebody says where those cases go then.
+loses cases is only removed if somebody says where those cases go then. What is uncertain hangs on the values themselves
+(`carried`) and goes where these go.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import ScenarioError
+from salessim.scenario.carried import below, said
 from salessim.units import money
 
 if TYPE_CHECKING:
@@ -68,10 +71,11 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     ways = [i for i, r in enumerate(a.then) if r.to == second]
     if len(ways) != 1:
         raise ScenarioError(place, f"{len(ways)} routes lead from the first to the second", "choose steps joined by one route")
-    for path in data.get("uncertain", {}):
-        keys = path.split(".")
-        if {first, second} & set(keys) and {"then", "spawns"} & set(keys):
-            raise ScenarioError(place, f"{path} is uncertain, and would not be of the merged step", "take it out of 'uncertain', or write the merged step by hand")
+    both = one.get("cost") and other.get("cost")
+    for step in (one, other):
+        for _, value in below([step["then"], step.get("spawns", []), step["cost"] if both else None]):
+            for entry in said(value):
+                raise ScenarioError(place, f"{entry.draw or entry.entry['together']} is uncertain, and would not be of the merged step", "take it out of 'uncertain', or write the merged step by hand")
     through, segments = a.then[ways[0]], list(data["segments"])
     share = {g: a.share_of(through, g) for g in segments}
     others = [r for i, r in enumerate(one["then"]) if i != ways[0]]
@@ -88,9 +92,11 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
         one["spawns"] = [*one.get("spawns", []), *spawns]
     if b.milestone:
         one["milestone"] = b.milestone
-    costs = [money(c) for c in (one.get("cost"), other.get("cost")) if c]
-    if costs:
+    if both:
+        costs = [money(one["cost"]), money(other["cost"])]
         one["cost"] = f"{sum(amount for amount, _ in costs)!r} {costs[0][1]}"
+    elif other.get("cost"):
+        one["cost"] = other["cost"]
     _delete(data, second)
     _redirect(data, second, first)
 
@@ -123,9 +129,6 @@ def in_parallel(data: Data, *steps: str) -> None:
     spawns = [spawn for s in steps for spawn in step_in(data, s).get("spawns", [])]
     if spawns:
         raise ScenarioError(place, "one of them brings new cases", "let a step behind them bring these")
-    if data.get("uncertain"):
-        ways = {f"steps.{steps[-1]}.then.{w}": f"steps.{split}.then.{w}" for r in stage["steps"][split]["then"] if (w := f"to {r.get('to')}")}
-        data["uncertain"] = {next((p.replace(old, new) for old, new in ways.items() if p.startswith(f"{old}.")), p): e for p, e in data["uncertain"].items()}
     for name in steps:
         step_data = step_in(data, name)
         step_data["then"] = [*[r for r in step_data["then"] if r.get("lost")], {"join": True}]
@@ -159,7 +162,7 @@ def with_fallback(data: Data, name: str, form: Data, mark: str) -> None:
     if form.get("milestone") in ("won", "delivered"):
         raise ScenarioError(f"automate {name!r}", f"what fails there would count as {form['milestone']}", "put the milestone on a step behind it")
     by_hand = {k: v for k, v in form.items() if k not in ("automation", "versions", "core")}
-    by_hand["then"] = [dict(r) for r in form["then"]]
+    by_hand = copy.deepcopy(by_hand)
     by_hand["title"] = f"{form.get('title') or name}, by hand after all"
     stage["steps"][hand] = by_hand
     form["sets"] = {**form.get("sets", {}), f"{mark}_now": f"if(automated, if(uniform < {mark}, 1, 0), 0)"}
@@ -210,7 +213,7 @@ def _forms(data: Data) -> Any:
 
 
 def _redirect(data: Data, old: str, new: str) -> None:
-    """Whoever was sent to `old` is sent to `new`, and uncertain shares of these ways are those of the new ones."""
+    """Whoever was sent to `old` is sent to `new`."""
     for step in _forms(data):
         for part in [*step["then"], *step.get("spawns", []), *step.get("unless", []), *([step["gives_up"]] if "gives_up" in step else [])]:
             if part.get("to") == old:
@@ -220,33 +223,32 @@ def _redirect(data: Data, old: str, new: str) -> None:
     for channel in data["channels"].values():
         if channel["enters"] == old:
             channel["enters"] = new
-    if data.get("uncertain"):
-        data["uncertain"] = {path.replace(f".to {old}.", f".to {new}."): entries for path, entries in data["uncertain"].items()}
 
 
 def _delete(data: Data, name: str) -> None:
-    """Take a step out of its stage, and the levers and uncertain values that are about it."""
+    """Take a step out of its stage, and the levers that are about it."""
     stage = next(k for k, part in data["stages"].items() if name in part["steps"])
     del data["stages"][stage]["steps"][name]
     if not data["stages"][stage]["steps"]:
         del data["stages"][stage]
-    for part in ("levers", "uncertain"):
-        if data.get(part):
-            data[part] = {k: v for k, v in data[part].items() if not _about(k if part == "uncertain" else v, name)}
+    if data.get("levers"):
+        data["levers"] = {k: lever for k, lever in data["levers"].items() if not _about(lever, name)}
     for lever in data.get("levers", {}).values():
         for field in ("needs", "excludes"):
             if field in lever:
                 lever[field] = [other for other in lever[field] if other in data["levers"]]
 
 
-_OF_OTHERS = ("title", "source", "assumption", "add_staff", "shifts", "train", "cross_train", "budget", "by", "calendar", "paid_as", "send", "needs", "excludes")
+_OF_OTHERS = ("title", "source", "assumption", "add_staff", "shifts", "train", "cross_train", "budget", "by", "calendar", "paid_as", "send", "needs", "excludes", "was")
 """Fields of levers that name no steps."""
 
 
-def _about(said: Any, name: str) -> bool:
-    """Whether a lever or a path mentions a step."""
-    if isinstance(said, str):
-        return said == name or name in said.split(".") or f"to {name}" in said.split(".")
-    if isinstance(said, dict):
-        return any(_about(v, name) for k, v in said.items() if k not in _OF_OTHERS)
-    return isinstance(said, list) and any(_about(x, name) for x in said)
+def _about(what: Any, name: str) -> bool:
+    """Whether a lever names a step, or a path through it or to it."""
+    if isinstance(what, str):
+        keys = what.split(".")
+        step = keys[1:2] if keys[0] == "steps" else keys[3:4] if keys[0] == "stages" else keys[:1] if len(keys) == 1 else []
+        return step == [name] or f"to {name}" in keys
+    if isinstance(what, dict):
+        return any(_about(v, name) for k, v in what.items() if k not in _OF_OTHERS)
+    return isinstance(what, list) and any(_about(x, name) for x in what)

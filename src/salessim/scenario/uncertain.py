@@ -73,8 +73,9 @@ def in_words(scenario: Scenario) -> list[dict[str, Any]]:
             said = ", ".join(f"{f.strip('_')} {q.text}" for f in type(law).model_fields if (q := getattr(law, f)) is not None and hasattr(q, "text"))
             assumption = entry.assumption or law.assumption
             source = entry.source or law.source
+            form = next((f"{f} " for f in ("factor", "plus", "missing") if getattr(entry, f) is not None), "")
             rows.append({
-                "where": path, "today": _short(plain(scenario, path)), "law": f"{'factor ' if entry.factor is not None else 'plus ' if entry.plus is not None else ''}{law.law} ({said})" if said else law.law,
+                "where": path, "today": _short(plain(scenario, path)), "law": f"{form}{law.law} ({said})" if said else law.law,
                 "origin": source or (f"assumption: {assumption}" if isinstance(assumption, str) else "assumption"),
                 "assumed": source is None or bool(assumption),
             })  # fmt: skip

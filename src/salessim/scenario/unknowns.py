@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from salessim.durations import Law, build_table, sample
 from salessim.memo import Content, content
-from salessim.scenario import ranges
+from salessim.scenario import paths, ranges
 from salessim.scenario.checks import Problem
 from salessim.scenario.formulas import thresholds
 from salessim.scenario.paths import find, plain, put, split
@@ -34,12 +34,26 @@ Words = Callable[[str], int]
 
 
 def name_of(path: str, place: int, entry: Unsure) -> str:
-    """The name of a draw: the word it shares with others, or its path (and which of several it is)."""
-    if entry.together is not None:
-        return f"together {entry.together}"
+    """The name of a draw: the word or the path that it shares with others, or its own path (and which of several it is)."""
+    if entry.together is None:
+        return own_name(path, place)
+    first, dot, _ = entry.together.partition(".")
+    return own_name(entry.together, 0) if dot and first in ("steps", *_ALLOWED) else f"together {entry.together}"
+
+
+def own_name(path: str, place: int) -> str:
+    """The name of a draw that shares with no other."""
     keys = path.split(".")
     short = ".".join(keys[2:] if keys[0] == "stages" and "steps" in keys[2:3] else keys)
     return unicodedata.normalize("NFC", short) + (f" {place}" if place else "")
+
+
+def canonical(scenario: Scenario) -> Scenario:
+    """The scenario with every uncertain field called by its one name; the same object where that is so already."""
+    spelt = {path: paths.canonical(scenario, split(scenario, path)) for path in scenario.uncertain}
+    if all(path == name for path, name in spelt.items()):
+        return scenario
+    return scenario.model_copy(update={"uncertain": {spelt[path]: entries for path, entries in scenario.uncertain.items()}})
 
 
 def words(seed: int, number: int) -> Words:
@@ -54,19 +68,19 @@ def chances(scenario: Scenario, seed: int, number: int) -> dict[str, float]:
 
 
 def names(scenario: Scenario) -> list[str]:
-    """The names of all draws, sorted."""
-    return sorted({name_of(path, i, e) for path, entries in scenario.uncertain.items() for i, e in enumerate(entries)})
+    """The names of all draws, sorted; what is certain draws nothing."""
+    return sorted({name_of(path, i, e) for path, entries in scenario.uncertain.items() for i, e in enumerate(entries) if e.law.law != "constant"})
 
 
 def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
-    """Put what is drawn into the plain data of a scenario: values first, then factors.
+    """Put what is drawn into the plain data of a scenario: laws of values first, then the others as their lists have them.
 
     Args:
         scenario: says what is uncertain.
         data: its plain data, changed in place.
         word: random words by name.
     """
-    entries = [(_turn(e), path, i, e) for path, es in scenario.uncertain.items() for i, e in enumerate(es)]
+    entries = [(e.value is None, path, i, e) for path, es in scenario.uncertain.items() for i, e in enumerate(es)]
     for _, path, i, entry in sorted(entries, key=lambda e: e[:3]):
         drawn = draw(entry.law, word(name_of(path, i, entry)))
         keys = split(scenario, path)
@@ -75,6 +89,8 @@ def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
             keys, now = [*keys, "value"], now["value"]
         if entry.factor is not None:
             then = times(now, drawn)
+        elif entry.missing is not None:
+            then = nearer(now, drawn)
         else:
             then = plus(now, drawn) if entry.plus is not None else _said(drawn, now)
         put(data, keys, then)
@@ -82,11 +98,6 @@ def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
             other = split(scenario, entry.rest)
             left = standing(scenario, data, entry.rest, other)
             put(data, other, plus(left, ranges.read(now)[1] - ranges.read(then)[1]))
-
-
-def _turn(entry: Unsure) -> int:
-    """Values first, then what is added, then factors: the order in which the words would be read."""
-    return 0 if entry.value is not None else 1 if entry.plus is not None else 2
 
 
 def draw(law: Any, word: int) -> float:
@@ -149,11 +160,20 @@ def plus(now: Any, more: float) -> Any:
     return scale.words(number + more)
 
 
+def nearer(now: Any, missing: float) -> Any:
+    """What stands in a file, with what it lacks of 1 multiplied: a share, or each of several."""
+    if isinstance(now, dict):
+        return {k: nearer(v, missing) for k, v in now.items()}
+    scale, number = ranges.read(now)
+    return scale.words(1 - (1 - number) * missing)
+
+
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 
 def problems(scenario: Scenario) -> Iterator[Problem]:
     """Everything wrong with what a scenario says it does not know."""
+    spelt: dict[str, str] = {}
     for path, entries in scenario.uncertain.items():
         where = ("uncertain", path)
         try:
@@ -164,6 +184,10 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
             continue
         if keys[0] not in _ALLOWED:
             yield Problem(where, f"{keys[0]!r} is not a matter of ignorance", f"name a field below {', '.join(('steps', *_ALLOWED[:3]))}")
+            continue
+        first = spelt.setdefault(paths.canonical(scenario, keys), path)
+        if first != path:
+            yield Problem(where, f"it is the same field as {first!r}", "keep one of them, with a list of entries if both belong there")
             continue
         for i, entry in enumerate(entries):
             here = (*where, i) if len(entries) > 1 else where
@@ -192,6 +216,13 @@ def _fits(where: tuple[str | int, ...], scenario: Scenario, entry: Unsure, recor
             times(now, high)
         except (ValueError, TypeError, AttributeError) as wrong:
             yield Problem(where, *_parts(wrong, now))
+        return
+    if entry.missing is not None:
+        shares = list(now.values()) if isinstance(now, dict) and not law else [now]
+        if law or any(isinstance(x, dict | list) or ranges.read(x)[0].kind not in ("share", "number") or not 0 <= ranges.read(x)[1] <= 1 for x in shares):
+            yield Problem(where, "only a share lacks something of 100 %", "give a 'factor', or name a field that holds a share")
+        elif entry.missing.dimension != "number" or any(1 - (1 - ranges.read(x)[1]) * high < 0 for x in shares):
+            yield Problem(where, "the share could be negative" if entry.missing.dimension == "number" else f"what is missing is a {entry.missing.dimension}", "write plain numbers from 0 to 1, such as 0.8")
         return
     what = entry.value or entry.plus
     assert what is not None

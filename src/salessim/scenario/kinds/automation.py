@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from salessim.durations import Law, constant
-from salessim.scenario.kinds.base import Base, Change, Put, Reshape, Setting, Times, certain, line, said, step_path
+from salessim.scenario.kinds.base import Base, Change, Put, Reshape, Setting, Standing, Times, certain, line, said, step_path
 from salessim.scenario.parts import Name, as_list
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class Automate(Base):
         """Automation of the step, its errors, and the way back to people."""
         step, here = scenario.steps[self.automate], step_path(self.automate, "automation")
         share, factor, failure = self.taken, self.effect("time_factor"), self.effect("failure")
-        time = self.time or step.time
-        yield Put(here, {"share": share.mean, "time": time.model_dump(mode="json")})
+        time: Any = self.time.model_dump(mode="json") if self.time is not None else Standing(step_path(self.automate, step.kind))
+        yield Put(here, {"share": share.mean, "time": time})
         if not certain(share):
             yield Put(f"{here}.share", share, "adoption")
         if factor is not None:
@@ -170,10 +170,10 @@ class SignElectronically(Base):
         """The customer's time becomes a mixture."""
         step, fast_share = scenario.steps[self.sign_electronically], self.effect("fast_share")
         assert fast_share is not None
-        times = [(step_path(self.sign_electronically, "customer"), step.time)]
-        times += [(step_path(self.sign_electronically, "time_by_segment", g), law) for g, law in sorted(step.time_by_segment.items())]
-        for path, law in times:
-            parts = [{"share": fast_share.mean, "of": self.fast.model_dump(mode="json")}, {"share": 1 - fast_share.mean, "of": law.model_dump(mode="json")}]
+        times = [step_path(self.sign_electronically, "customer")]
+        times += [step_path(self.sign_electronically, "time_by_segment", g) for g in sorted(step.time_by_segment)]
+        for path in times:
+            parts = [{"share": fast_share.mean, "of": self.fast.model_dump(mode="json")}, {"share": 1 - fast_share.mean, "of": Standing(path)}]
             yield Put(path, {"law": "mixture", "parts": parts})
             if not certain(fast_share):
                 yield Put(f"{path}.parts.0.share", fast_share, "fast", rest=f"{path}.parts.1.share")

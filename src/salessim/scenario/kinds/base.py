@@ -27,8 +27,15 @@ Setting = Any
 
 
 @dataclass(frozen=True)
+class Standing:
+    """In the value of a `Put`: what stands at a path today, with all that is not known about it."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Put:
-    """A field takes a value: as a file would have it, or drawn from a law."""
+    """A field takes a value: as a file would have it, or drawn from a law. What was not known about it no longer matters."""
 
     path: str
     value: Any
@@ -38,8 +45,28 @@ class Put:
 
 
 @dataclass(frozen=True)
+class Append:
+    """A list grows; what stands in it stays."""
+
+    path: str
+    entries: tuple[Any, ...]
+    draw: str = ""
+
+
+@dataclass(frozen=True)
 class Times:
     """What stands in a field is multiplied."""
+
+    path: str
+    law: Law
+    draw: str = ""
+    then: Any = None
+    """What a certain factor makes of a known figure, where that is said more exactly than by multiplying."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a share lacks of 1 is multiplied."""
 
     path: str
     law: Law
@@ -66,7 +93,7 @@ class Reshape:
     """Steps that are gone afterwards, or are no longer what they were: nobody else's to change."""
 
 
-Change = Put | Times | Plus | Reshape
+Change = Put | Append | Times | Plus | Missing | Reshape
 
 
 class Dip(Part):
@@ -217,4 +244,4 @@ def time_field(scenario: Scenario, step: str) -> str:
     return scenario.steps[step].kind
 
 
-__all__ = ["Base", "Change", "Dip", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Times", "certain", "line", "listed", "number", "said", "step_path", "time_field"]
+__all__ = ["Append", "Base", "Change", "Dip", "Missing", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Standing", "Times", "certain", "line", "listed", "number", "said", "step_path", "time_field"]

@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from salessim.durations import Law
 from salessim.scenario import ranges
 from salessim.scenario.kinds.automation import Paths
-from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, said, step_path, time_field
+from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, number, said, step_path, time_field
 from salessim.scenario.parts import Name, Names
-from salessim.units import CostRate, Frequency, Pay, Share
+from salessim.units import CostRate, Pay, Share
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -193,21 +193,17 @@ class Budget(Base):
         running = scenario.costs[self.paid_as].running
         return self._per(running) if running is not None else 0.0
 
-    def rate(self, scenario: Scenario, spend: float) -> float:
-        """Arrivals per unit of time of the channel's rate at a spend."""
-        arrivals = scenario.channels[self.budget].arrivals
-        assert arrivals is not None
+    def growth(self, scenario: Scenario, spend: float) -> float:
+        """Arrivals at a spend, in parts of today's."""
         now, half, n = self.today(scenario, lambda *_: None), self._per(self.half), self.shape
-        paid = arrivals.rate.count * (1 - self.organic)
-        most = paid * (1 + (half / now) ** n)
-        return arrivals.rate.count * self.organic + (most * spend**n / (spend**n + half**n) if spend > 0 else 0.0)
+        most = (1 - self.organic) * (1 + (half / now) ** n)
+        return self.organic + (most * spend**n / (spend**n + half**n) if spend > 0 else 0.0)
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
-        """What is spent and what it brings."""
-        arrivals = scenario.channels[self.budget].arrivals
-        assert arrivals is not None
-        yield Put(f"channels.{self.budget}.arrivals.rate", str(Frequency(self.rate(scenario, setting), arrivals.rate.per)))
-        yield Put(f"costs.{self.paid_as}.running", str(Pay(setting, self.spend[0].currency, self.spend[0].per)))
+        """What is spent and what it brings, in parts of today's."""
+        yield Times(f"channels.{self.budget}.arrivals.rate", number(self.growth(scenario, setting)))
+        spent = number(setting / self.today(scenario, lambda *_: None))
+        yield Times(f"costs.{self.paid_as}.running", spent, then=str(Pay(setting, self.spend[0].currency, self.spend[0].per)))
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """From what to what."""

@@ -10,11 +10,15 @@ from pydantic import Field, model_validator
 
 from salessim.durations import Law
 from salessim.scenario import ranges
-from salessim.scenario.kinds.base import Base, Change, Plus, Put, Setting, Times, certain
+from salessim.scenario.kinds.base import Append, Base, Change, Plus, Put, Setting, Times, certain, number
 from salessim.scenario.parts import Name, Part
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
+
+
+MOST_INTEGERS = 100_000
+"""Settings of one lever: more cannot be told apart one by one."""
 
 
 class SetField(Base):
@@ -26,6 +30,8 @@ class SetField(Base):
     integer: tuple[int, int] | None = None
     choice: tuple[Any, ...] | None = Field(default=None, min_length=1)
     range: tuple[Any, Any] | None = None
+    was: Any = None
+    """In a design: what stood there before the lever was first pulled. Its costs, and the levers that need it, count from there."""
 
     @model_validator(mode="after")
     def _one_domain(self) -> Self:
@@ -33,6 +39,8 @@ class SetField(Base):
             raise ValueError("a 'field' lever has exactly one of 'integer', 'choice' and 'range'; other levers have none")
         if self.integer is not None and self.integer[0] > self.integer[1]:
             raise ValueError(f"the integers run from {self.integer[0]} down to {self.integer[1]}; put the smaller first")
+        if self.integer is not None and self.integer[1] - self.integer[0] >= MOST_INTEGERS:
+            raise ValueError(f"the integers from {self.integer[0]} to {self.integer[1]} are more than {MOST_INTEGERS:,}; give fewer, or some of them as 'choice'")
         return self
 
     def settings(self) -> tuple[Setting, ...]:
@@ -66,12 +74,10 @@ class AddStaff(Base):
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """The team grows, at once or on a day."""
-        team = scenario.teams[self.add_staff]
         if self.joins is None:
-            yield Put(f"teams.{self.add_staff}.size", team.size + int(setting))
+            yield Plus(f"teams.{self.add_staff}.size", number(int(setting)))
         else:
-            there = [j.model_dump(mode="json", exclude_none=True) for j in team.joining]
-            yield Put(f"teams.{self.add_staff}.joining", [*there, {"count": int(setting), "date": str(self.joins)}])
+            yield Append(f"teams.{self.add_staff}.joining", ({"count": int(setting), "date": str(self.joins)},))
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """So many people instead of so many."""

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from salessim.durations import Law
 from salessim.scenario.calendars import dates
 from salessim.scenario.kinds.automation import Paths
-from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, certain, line, listed, said, step_path
+from salessim.scenario.kinds.base import Append, Base, Change, Missing, Put, Setting, Times, certain, line, listed, said, step_path
 from salessim.scenario.parts import Name, Names
 from salessim.units import DAY, Duration
 
@@ -104,17 +104,16 @@ class Train(Base):
                 yield Times(step_path(name, "work"), line(time, 1 - kept, kept), "time")
                 for segment in sorted(step.time_by_segment):
                     yield Times(step_path(name, "time_by_segment", segment), line(time, 1 - kept, kept), "time")
-            if gain is not None and isinstance(step.adherence, float) and step.adherence < 1:
-                yield Put(step_path(name, "adherence"), line(gain, step.adherence, kept * (1 - step.adherence)), "adherence")
+            if gain is not None:
+                yield Missing(step_path(name, "adherence"), line(gain, 1, -kept), "adherence")
         for path in self.errors if error is not None else ():
             yield Times(path, line(error, 1 - kept, kept), "errors")
         newcomers = scenario.teams[self.train].ramp
         if ramp is not None and newcomers is not None and newcomers.over:
             yield Times(f"teams.{self.train}.ramp.over", ramp, "ramp")
         if self.days:
-            there = [c.model_dump(mode="json", exclude_none=True) for c in scenario.teams[self.train].courses]
             ends = [(days[0], days[-1]) for text in self.days if (days := dates(text))]
-            yield Put(f"teams.{self.train}.courses", [*there, *({"start": str(a), "end": str(b)} for a, b in ends)])
+            yield Append(f"teams.{self.train}.courses", tuple({"start": str(a), "end": str(b)} for a, b in ends))
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """The team and its days."""

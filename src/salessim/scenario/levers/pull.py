@@ -2,7 +2,8 @@
 
 First figures, whatever the levers' names: what is set, then what is added, then what is multiplied; then what is rolled
 out, as versions of steps; then the shape of the process. An effect that is not certain becomes an uncertain value of the
-design, drawn once per replication by the lever's name.
+design, drawn once per replication by the lever's name. Meanwhile what was uncertain before hangs on the values that it is
+about (`carried`), and goes where they go.
 """
 
 from __future__ import annotations
@@ -17,20 +18,22 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from salessim.errors import ScenarioError
-from salessim.scenario import modules, surgery
+from salessim.scenario import handoffs, modules, surgery
+from salessim.scenario.carried import Said, attach, carrying, detach
 from salessim.scenario.checks import Problem, nearest, reachable, roles_of_step
-from salessim.scenario.kinds import Base, Change, Lever, Plus, Put, Reshape, Setting, Times, certain
+from salessim.scenario.kinds import Append, Base, Change, Lever, Missing, Plus, Put, Reshape, SetField, Setting, Times, certain
+from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.lever_checks import problems as of_levers
-from salessim.scenario.levers.settings import check, check_together, domain, is_today, scale_of, today
+from salessim.scenario.levers.figures import Form, carry_out
+from salessim.scenario.levers.settings import before, check, check_together, domain, is_today, leads_back, scale_of, today
 from salessim.scenario.loader import parse, to_data
-from salessim.scenario.paths import put, split
-from salessim.scenario.unknowns import plus, standing, times
-from salessim.units import Amount, Pay
+from salessim.scenario.paths import plain, split
+from salessim.units import DAY, Amount, Pay
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
-_ORDER = (Put, Plus, Times)
+_ORDER = (Put, Append, Plus, Times, Missing)
 _LEVERS: TypeAdapter[Any] = TypeAdapter(dict[str, Lever])
 _SHAPES = ("with_fallback", "answer_first", "in_parallel", "merge", "remove", "swap")
 _TIMES_OF_CORE = frozenset({"work", "customer", "automatic", "time_by_segment", "automation", "factor", "versions", "unless", "reminders", "adherence"})
@@ -71,33 +74,40 @@ def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None 
             pulled[lever_name] = lever
     if not pulled:
         return scenario
-    check_together(scenario, pulled)
+    check_together(scenario, {n: settings[n] for n in pulled})
     changes = [_Pulled(n, lever, c) for n, lever in pulled.items() for c in _changes_of(scenario, n, lever, settings[n])]
     _check_apart(scenario, changes)
     data = copy.deepcopy(to_data(scenario))
+    attach(scenario, data)
     _carry_out(scenario, data, changes)
     for step in {s for p in changes if isinstance(p.change, Reshape) and p.change.what in ("remove", "merge", "swap") for s in p.change.takes}:
         if step in scenario.overrides:
             data["overrides"][step]["removed"] = True
+    detach(data)
     for lever_name, lever in pulled.items():
         _charge(scenario, data, lever_name, lever, settings[lever_name])
         origin = f"assumption: {lever.rests_on}" if lever.rests_on is not None else lever.source
-        if origin:
+        if origin and not leads_back(scenario, lever, settings[lever_name]):
             data.setdefault("provenance", {})[f"lever {lever_name}"] = f"{lever.title or lever_name}: {origin}"
     if name is not None:
         data["name"] = name
-    _settle_levers(scenario, data, pulled)
+    _settle_levers(scenario, data, pulled, settings)
     design = parse(data)
     beside = {s for p in changes if isinstance(p.change, Reshape) and p.change.what == "in_parallel" for s in p.change.steps}
     _check_core(scenario, design, any(lever.KEEPS_CORE for lever in pulled.values()), beside)
     return design
 
 
-def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str, Base]) -> None:
+def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str, Base], settings: Mapping[str, Setting]) -> None:
     """What has been pulled is no longer to be pulled, unless it is a field; what it excludes or makes impossible goes, too."""
     done = {n for n, lever in pulled.items() if lever.KEY != "field"}
     gone = done | {n for n, other in scenario.levers.items() if n not in pulled and (set(other.excludes) & set(pulled) or any(n in p.excludes for p in pulled.values()))}
     left = {n: lever for n, lever in data.pop("levers", {}).items() if n not in gone}
+    for n, lever in pulled.items():
+        if isinstance(lever, SetField) and n in left:
+            was = left[n].pop("was", plain(scenario, lever.field))
+            if was is not None and not leads_back(scenario, lever, settings[n]):
+                left[n]["was"] = was
     design = parse(data)  # what is wrong with the design itself is said first
     while left:
         for lever in left.values():
@@ -176,7 +186,7 @@ def _check_apart(scenario: Scenario, changes: list[_Pulled]) -> None:
         else:
             touched = [_step_of(scenario, p.change.path)]
             keys = tuple(_keys(scenario, p.change.path))
-            if isinstance(p.change, Put):
+            if isinstance(p.change, Put | Append):
                 if taken.get(keys, p.name) != p.name:
                     raise ScenarioError(f"levers {taken[keys]!r} and {p.name!r}", f"both set {p.change.path}", "pull one of them only")
                 taken[keys] = p.name
@@ -219,7 +229,7 @@ def _carry_out(scenario: Scenario, data: dict[str, Any], changes: list[_Pulled])
     figures.sort(key=lambda p: (_ORDER.index(type(p.change)), p.change.path, p.name))
     for p in figures:
         if p.lever.rollout is None:
-            _figure(scenario, data, data, p, _keys(scenario, p.change.path), p.change.path)
+            _figure(Form(scenario, data, data), p)
     rolled = {p.name: p.lever for p in changes if p.lever.rollout is not None}
     for name, lever in rolled.items():
         _roll_out(scenario, data, name, lever, [p for p in figures if p.name == name], [p.change for p in changes if p.name == name and isinstance(p.change, Reshape)])
@@ -228,52 +238,13 @@ def _carry_out(scenario: Scenario, data: dict[str, Any], changes: list[_Pulled])
         _reshape(data, p.name, p.change, None)
 
 
-def _figure(scenario: Scenario, data: dict[str, Any], root: Any, p: _Pulled, keys: list[str], path: str) -> None:
-    """One field is set, added to or multiplied; what is not certain is noted as uncertain.
-
-    Args:
-        root: where `keys` begin: the data of the scenario, or of a version of a step.
-        path: of the field in the design, for `uncertain`.
-    """
-    change = p.change
-    place = f"lever {p.name!r}: {change.path}"
+def _figure(form: Form, p: _Pulled) -> None:
+    """One field is changed, or refused in a line that names the lever."""
     try:
-        if isinstance(change, Put):
-            law = change.value if hasattr(change.value, "quantile") else None
-            if law is None:
-                _forget(data, path)
-                put(root, keys, change.value)
-                return
-            _note(data, path, {"value": law.model_dump(mode="json"), "together": f"lever {p.name} {change.draw}", **({"rest": change.rest} if change.rest else {})})
-            put(root, keys, law.mean)
-            return
-        now = standing(scenario, root, change.path, keys)
-        if now is None:
-            raise ScenarioError(place, "nothing stands there today", "name a field that holds a quantity or a law")
-        middle = change.law.mean if certain(change.law) else None
-        if isinstance(change, Times):
-            if middle is not None:
-                put(root, keys, times(now, middle))
-            else:
-                _note(data, path, {"factor": change.law.model_dump(mode="json"), "together": f"lever {p.name} {change.draw}"})
-        elif middle is not None:
-            put(root, keys, plus(now, middle))
-        else:
-            _note(data, path, {"plus": change.law.model_dump(mode="json"), "together": f"lever {p.name} {change.draw}"})
+        carry_out(form, p.name, p.change)
     except (KeyError, ValueError) as wrong:
         problem, remedy = (*wrong.args, "check the path")[:2] if isinstance(wrong, KeyError) else (str(wrong).partition("; ")[::2])
-        raise ScenarioError(place, str(problem), str(remedy) or "name a field that holds a quantity or a law") from None
-
-
-def _note(data: dict[str, Any], path: str, entry: dict[str, Any]) -> None:
-    entries = data.setdefault("uncertain", {}).setdefault(path, [])
-    data["uncertain"][path] = [*(entries if isinstance(entries, list) else [entries]), entry]
-
-
-def _forget(data: dict[str, Any], path: str) -> None:
-    """What is set is no longer uncertain, nor is anything below it."""
-    if data.get("uncertain"):
-        data["uncertain"] = {k: v for k, v in data["uncertain"].items() if k != path and not k.startswith(f"{path}.")}
+        raise ScenarioError(f"lever {p.name!r}: {p.change.path}", str(problem), str(remedy) or "name a field that holds a quantity or a law") from None
 
 
 def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, figures: list[_Pulled], shapes: list[Any]) -> None:
@@ -293,9 +264,7 @@ def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, 
             if any(v["name"] == name for v in base.get("versions", [])):
                 raise ScenarioError(place, f"step {step!r} has a version of that name", "choose another name for the lever")
             changed[step] = copy.deepcopy({k: v for k, v in base.items() if k != "versions"})
-        rest = ".".join(keys[4:])
-        inner = p if not isinstance(p.change, Put) or p.change.rest is None else _Pulled(p.name, p.lever, _inside(scenario, p.change, name))
-        _figure(scenario, data, changed[step], inner, keys[4:], f"steps.{step}.versions.{name}.step.{rest}")
+        _figure(Form(scenario, data, changed[step], tuple(keys[:4])), p)
     for shape in shapes:
         if shape.what != "with_fallback" or shape.steps[0] not in changed:
             raise ScenarioError(place, "a change of the shape of the process cannot be rolled out for a share or from a day on", "leave 'rollout' out and compare the two scenarios")
@@ -307,17 +276,10 @@ def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, 
         base["versions"] = [{"name": name, "from": str(since), "share": rollout.share, "step": form}]
     if rollout.dip is not None:
         teams = rollout.dip.teams or sorted({t for s in changed for role in roles_of_step(scenario.steps[s]) for t in role.by})
-        until = since + dt.timedelta(microseconds=rollout.dip.lasts) - dt.timedelta(days=1)
+        until = dt.date.fromordinal(min(since.toordinal() + rollout.dip.lasts // DAY - 1, dt.date.max.toordinal()))
         for team in teams:
             there = data["teams"][team].get("pace", [])
             data["teams"][team]["pace"] = [*there, {"start": str(since), "end": str(max(since, until)), "pace": rollout.dip.factor, "title": f"learning {name}"}]
-
-
-def _inside(scenario: Scenario, change: Put, version: str) -> Put:
-    """A change whose counterpart is in the same version."""
-    assert change.rest is not None
-    keys = _keys(scenario, change.rest)
-    return Put(change.path, change.value, change.draw, f"steps.{keys[3]}.versions.{version}.step.{'.'.join(keys[4:])}")
 
 
 def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, version: str | None = None) -> None:
@@ -325,8 +287,6 @@ def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, versio
     if shape.what == "remove":
         surgery.remove(data, shape.steps[0], shape.how["then_to"])
     elif shape.what == "merge":
-        for field in ("work", "automatic", "customer", "time_by_segment", "automation"):
-            _forget(data, f"steps.{shape.steps[0]}.{field}")
         surgery.merge(data, shape.steps[0], shape.steps[1], shape.how["time"])
     elif shape.what == "in_parallel":
         surgery.in_parallel(data, *shape.steps)
@@ -335,13 +295,13 @@ def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, versio
     elif shape.what == "swap":
         swap = shape.how["swap"]
         modules.swap(data, swap.module, swap.for_, swap.with_, swap.connect)
+        data |= handoffs.expand(modules.expand(data, None))  # now, while what is uncertain hangs on the ways that lead there
     elif shape.what == "with_fallback":
         step, law = shape.steps[0], shape.how["failure"]
         mark = _free_mark(data, f"fails_{re.sub(r'[^0-9A-Za-z_]', '_', step)[:24]}")
-        data.setdefault("attributes", {})[mark] = {"starts": law.mean, "title": f"chance that the system fails at {step}"}
+        unsure = () if certain(law) else (Said({"value": law.model_dump(mode="json", exclude_none=True), "together": f"lever {lever} failure"}),)
+        data.setdefault("attributes", {})[mark] = {"starts": carrying(law.mean, unsure), "title": f"chance that the system fails at {step}"}
         data["attributes"][f"{mark}_now"] = {"title": f"whether it has failed at {step}"}
-        if not certain(law):
-            _note(data, f"attributes.{mark}.starts", {"value": law.model_dump(mode="json"), "together": f"lever {lever} failure"})
         surgery.with_fallback(data, step, form if version is not None else surgery.step_in(data, step), mark)
 
 
@@ -354,10 +314,14 @@ def _free_mark(data: dict[str, Any], wanted: str) -> str:
 
 
 def _charge(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, setting: Setting) -> None:
-    """What a lever costs: as often as it adds something that counts, from the day on which it begins."""
-    now = today(scenario, lever)
-    counts = scale_of(lever) is None and all(isinstance(x, int) and not isinstance(x, bool) for x in (setting, now))
-    due = max(0, setting - now) if counts else 1
+    """What a lever costs: once, or for each person that it adds, from the day on which it begins; nothing where it leads back."""
+    due = 1
+    if isinstance(lever, AddStaff):
+        due = int(setting)
+    elif isinstance(lever, SetField):
+        keys = _keys(scenario, lever.field)
+        people = keys[0] == "teams" and keys[2:] == ["size"] and isinstance(setting, int)
+        due = max(0, setting - before(scenario, lever)) if people else int(not leads_back(scenario, lever, setting))
     cost: dict[str, str] = {}
     if due and lever.running_cost is not None:
         pay = lever.running_cost
@@ -366,5 +330,6 @@ def _charge(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, se
         cost["one_off"] = str(Amount(lever.one_off_cost.value * due, lever.one_off_cost.currency))
     if cost and lever.rollout is not None and lever.rollout.since is not None:
         cost["from"] = str(lever.rollout.since)
-    if cost:
-        data.setdefault("costs", {})[f"lever {name}"] = cost
+    costs = {k: v for k, v in data.get("costs", {}).items() if k != f"lever {name}"} | ({f"lever {name}": cost} if cost else {})
+    if costs or "costs" in data:
+        data["costs"] = costs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from salessim.errors import ScenarioError
@@ -37,16 +37,44 @@ def today(scenario: Scenario, lever: Base) -> Setting:
     return lever.settings()[0]
 
 
+def before(scenario: Scenario, lever: Base) -> Setting:
+    """The setting that stood there before the lever was first pulled; today's unless the scenario is a design."""
+    was = getattr(lever, "was", None)
+    scale = scale_of(lever)
+    return today(scenario, lever) if was is None else ranges.on(scale, was) if scale is not None else was
+
+
+def leads_back(scenario: Scenario, lever: Base, setting: Setting) -> bool:
+    """Whether a setting is what stood there before the lever was first pulled."""
+    return _same(scenario, lever, setting, before(scenario, lever))
+
+
 def is_today(scenario: Scenario, lever: Base, setting: Setting) -> bool:
     """Whether a setting leaves the scenario as it is, also if it says so in other words ("10 min", "600 s")."""
-    now = today(scenario, lever)
-    if isinstance(setting, bool) == isinstance(now, bool) and setting == now:
+    return _same(scenario, lever, setting, today(scenario, lever))
+
+
+def _same(scenario: Scenario, lever: Base, setting: Setting, other: Setting) -> bool:
+    """Whether two settings make the same scenario."""
+    if isinstance(setting, bool) == isinstance(other, bool) and setting == other:
         return True
     if not isinstance(lever, SetField) or lever.choice is None or setting is None:
         return False
+    return _with(scenario, lever, setting) == (scenario if other == today(scenario, lever) else _with(scenario, lever, other))
+
+
+def _with(scenario: Scenario, lever: SetField, setting: Setting) -> Scenario:
+    """The scenario with a field that takes a setting."""
     data = to_data(scenario)
     put(data, split(scenario, lever.field), setting)
-    return parse(data) == scenario
+    return parse(data)
+
+
+def _in_force(scenario: Scenario, pulled: Mapping[str, Setting]) -> set[str]:
+    """The levers that are pulled once these settings are made: fields that a design has changed already, too."""
+    changed = {n: lever for n, lever in scenario.levers.items() if getattr(lever, "was", None) is not None}
+    back = {n for n, lever in changed.items() if leads_back(scenario, lever, pulled.get(n, today(scenario, lever)))}
+    return ({*pulled} | {*changed}) - back
 
 
 def check(scenario: Scenario, name: str, lever: Base, setting: Setting) -> None:
@@ -67,16 +95,20 @@ def check(scenario: Scenario, name: str, lever: Base, setting: Setting) -> None:
         raise ScenarioError(f"lever {name!r}", f"the setting {setting!r} is not possible", f"choose from {text}")
 
 
-def check_together(scenario: Scenario, pulled: Iterable[str]) -> None:
+def check_together(scenario: Scenario, pulled: Mapping[str, Setting]) -> None:
     """Refuse levers without what they need, or with what they exclude.
+
+    Args:
+        scenario: declares the levers.
+        pulled: the settings of those that are not left as they are.
 
     Raises:
         ScenarioError: with both levers.
     """
-    on = sorted(pulled)
+    on, in_force = sorted(pulled), _in_force(scenario, pulled)
     for name in on:
         lever = scenario.levers[name]
-        missing = [n for n in lever.needs if n not in on]
+        missing = [n for n in lever.needs if n not in in_force]
         if missing:
             raise ScenarioError(f"lever {name!r}", f"it needs {missing[0]!r}, which is not pulled", f"pull {missing[0]!r} as well, or neither")
         clash = [n for n in on if n != name and (n in lever.excludes or name in scenario.levers[n].excludes)]
@@ -94,6 +126,12 @@ def repaired(scenario: Scenario, settings: Mapping[str, Setting]) -> dict[str, S
         if any(n in lever.excludes or name in scenario.levers[n].excludes for n in kept):
             continue
         kept.append(name)
-    while bare := [n for n in kept if not set(scenario.levers[n].needs) <= set(kept)]:
+    while bare := _without_needs(scenario, {n: result[n] for n in kept}):
         kept = [n for n in kept if n not in bare]
     return result | {n: today(scenario, scenario.levers[n]) for n in on if n not in kept}
+
+
+def _without_needs(scenario: Scenario, pulled: Mapping[str, Setting]) -> list[str]:
+    """The levers that are pulled without what they need."""
+    in_force = _in_force(scenario, pulled)
+    return [n for n in pulled if not set(scenario.levers[n].needs) <= in_force]
