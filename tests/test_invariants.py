@@ -17,6 +17,7 @@ from salessim.errors import ScenarioError
 from salessim.experiment import simulate
 from salessim.scenario import levers
 from salessim.scenario.invariants import Breach, Invariant, broken, known_names, read
+from salessim.scenario.levers.ends import ends
 from salessim.scenario.model import Scenario
 from tests.models import random_scenario
 
@@ -321,6 +322,102 @@ def test_good_graphs_pass_and_their_mutants_do_not(i: int) -> None:
     with pytest.raises(ScenarioError, match="is broken by ") as wrong:
         Scenario.parse(mutant(i))
     assert " → " in str(wrong.value) or "(all)" in str(wrong.value)
+
+
+def quiet(i: int, loud: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One of thirty further pairs (a scenario, the levers to pull): ways that nobody goes today, and with `loud` somebody does."""
+    data = good(i)
+    steps, web = data["stages"]["s"]["steps"], data["channels"]["web"]
+    data["segments"]["odd"] = {"customer": i % 6 != 1}
+    steps["quote"]["then"].insert(0, {"to": "sign", "share": {"odd": 1, "default": 0}})
+    pulled: dict[str, Any] = {}
+    match i % 6:
+        case 0:
+            web["mixes"] = [{"from": "2026-01-12", "segments": {"odd": 1} if loud else {"all": 1}}]
+        case 1:
+            web["junk"] = {"share": 0.2 if loud else 0, "segment": "odd"}
+        case 2:
+            web["duplicates"] = {"share": 0.2 if loud else 0, "after": "1 day", "segment": "odd"}
+        case 3:
+            steps["audit"] = auto({"to": "approve"}, adherence={"default": 0})
+            steps["check"]["then"].append(steps["check"]["then"].pop() | {"share": 0.5})
+            steps["check"]["then"].append({"to": "audit"})
+            data["invariants"] = [*RULES, "never audit after check"]
+            data["standardisation"] = {"level": 0.5 if loud else 0, "assumption": "x"}
+        case 4 | 5:
+            steps["quote"]["then"][0]["share"] = 0.0
+            unsure = {"law": "uniform", "low": 0.01, "high": 0.4}
+            data["levers"] = {"skip": {"effects": [{"field": "steps.quote.then.to sign.share", "plus" if loud else "factor": unsure}]}}
+            pulled = {"skip": True}
+            if i % 6 == 5:  # nothing but the core step forbids it
+                data["invariants"] = []
+    return data, pulled
+
+
+@pytest.mark.parametrize("i", range(30))
+def test_ways_that_nobody_goes_pass_and_those_that_only_some_ever_go_do_not(i: int) -> None:
+    data, pulled = quiet(i)
+    levers.apply(Scenario.parse(data), pulled)
+    data, pulled = quiet(i, loud=True)
+    with pytest.raises(ScenarioError, match="is broken by " if i % 6 != 5 else "could be reached around the core step 'approve'") as wrong:
+        levers.apply(Scenario.parse(data), pulled)
+    assert ("lever 'skip'" in str(wrong.value)) == (i % 6 == 4)
+
+
+def test_a_lever_is_refused_at_the_ends_of_what_nobody_knows() -> None:
+    data, _ = quiet(4, loud=True)
+    (found,) = levers.misfits(Scenario.parse(data))
+    assert found.path == ("levers", "skip")
+    assert "with all uncertain shares at their low ends, the rule \"approve before sign\" is broken by web (all) → start" in found.problem
+    # What today's own ignorance already allows is not for a lever to answer for.
+    data, pulled = quiet(5, loud=True)
+    data["uncertain"] = {"steps.quote.then.to sign.share": {"value": {"law": "uniform", "low": 0, "high": 0.3}}}
+    levers.apply(Scenario.parse(data), pulled)
+    # Times and staff open no ways, so that nothing is asked twice for them.
+    data, _ = quiet(4)
+    data["uncertain"] = {"steps.quote.work": {"factor": {"law": "uniform", "low": 0.5, "high": 2}}}
+    assert len(ends(Scenario.parse(data))) == 1
+
+
+@pytest.mark.parametrize("field", ["segments", "mixes"])
+def test_a_lever_that_brings_a_new_segment_around_a_core_step_is_refused(field: str) -> None:
+    data, _ = quiet(4)
+    data["stages"]["s"]["steps"]["quote"]["then"][0]["share"] = {"odd": 1, "default": 0}
+    now, then = ({"all": 1}, {"odd": 1}) if field == "segments" else ([], [{"from": "2026-01-12", "segments": {"odd": 1}}])
+    data["channels"]["web"][field] = now
+    data["levers"] = {"others": {"field": f"channels.web.{field}", "choice": [now, then]}}
+    data["invariants"] = []
+    with pytest.raises(ScenarioError, match="step 'book' could be reached around the core step 'approve'"):
+        levers.apply(Scenario.parse(data), {"others": then})
+
+
+def test_what_rounding_leaves_is_no_way() -> None:
+    """0.7 + 0.2 + 0.1 is less than 1 by 1.1e-16."""
+    assert 1 - (0.7 + 0.2 + 0.1) > 0
+    steps = {"start": auto(*({"to": n, "share": s} for n, s in (("a", 0.7), ("b", 0.2), ("c", 0.1))), {"to": "sign"}), **{n: auto({"to": "approve"}) for n in "abc"}}
+    steps |= {"approve": auto({"to": "sign"}), "sign": auto()}
+    assert breach(process(steps), "approve before sign") is None
+    steps["start"]["then"][2]["share"] = 0.0999
+    assert str(breach(process(steps), "approve before sign")) == "web (all) → start → sign"
+
+
+def test_limits_are_counted_in_each_branch() -> None:
+    steps = {
+        "start": auto({"to": "split"}), "split": {"parallel": ["try", "b"], "then": [{"to": "after"}]}, "b": auto({"join": True}), "after": auto(),
+        "try": auto({"to": "check", "share": 1, "limit": 1}, {"to": "ok"}), "check": auto({"to": "try"}), "ok": auto({"join": True}),
+    }  # fmt: skip
+    assert breach(process(steps), "check before ok") is None  # the first visit of a branch to "try" always leads to "check"
+    assert str(breach(process(steps), "ok before check")) == "web (all) → start → split → try → check"
+    # Each branch begins to count anew: two that are alike both come to "check", though only once each.
+    steps["split"] = {"parallel": ["try"], "count": "2", "then": [{"to": "after"}]}
+    assert breach(process(steps), "check before ok") is None
+    assert str(breach(process(steps), "never check after ok")) == "web (all) → start → split → try → check → try → try → ok → check"
+    steps["check"] = auto({"to": "try"}, {"to": "spoil", "share": 0.2})
+    steps["spoil"] = auto({"to": "try"})
+    steps["split"] = {"parallel": ["try", "b"], "then": [{"to": "after"}]}
+    assert breach(process(steps), "never check after spoil") is None
+    steps["try"]["then"][0]["limit"] = 2
+    assert str(breach(process(steps), "never check after spoil")) == "web (all) → start → split → try → check → spoil → try → check"
 
 
 # --- what is proved holds in the log ------------------------------------------------------------------------------

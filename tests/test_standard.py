@@ -15,6 +15,7 @@ from salessim.durations import Law
 from salessim.errors import ScenarioError
 from salessim.experiment import simulate
 from salessim.network import build
+from salessim.scenario import levers
 from salessim.scenario.model import Scenario
 from salessim.scenario.standard import narrowed
 from salessim.scenario.traffic import visits
@@ -70,6 +71,46 @@ def test_side_ways_and_skips_lose_just_their_part() -> None:
     assert steps["quote"].then[0].share == pytest.approx({"usual": 0.07, "odd": 0.07})
     assert steps["legal"].adherence == pytest.approx(1 - 0.3 * 0.8)
     assert steps["decide"] == process().steps["decide"]  # what customers decide is theirs
+
+
+def test_a_standard_opens_no_way_that_a_segment_never_goes() -> None:
+    """Large orders are approved, small ones go the light way: one way for all would let large ones pass without approval."""
+    data: dict[str, Any] = {
+        "clock": {"start": "2026-01-05", "horizon": "20 weeks"}, "teams": {"sales": {"size": 3}}, "segments": {"small": {}, "large": {}},
+        "channels": {"web": {"enters": "quote", "segments": {"small": 0.5, "large": 0.5}, "arrivals": {"rate": "50 per week"}}},
+        "stages": {"s": {"steps": {
+            "quote": {"work": "20 min", "by": "sales", "then": [{"to": "approve", "share": {"small": 0, "large": 0.8}}, {"to": "look twice", "share": {"small": 0, "large": 0.2}}, {"to": "light", "share": {"small": 1, "large": 0}}]},
+            "approve": {"work": "10 min", "by": "sales", "core": True, "then": [{"to": "pay"}]},
+            "look twice": {"work": "10 min", "by": "sales", "then": [{"to": "approve"}]},
+            "light": {"automatic": "1 min", "then": [{"to": "pay"}]},
+            "pay": {"automatic": "1 min", "then": [{"to": "big contract", "share": {"small": 0, "large": 1}}, {"done": True}]},
+            "big contract": {"automatic": "1 h", "then": [{"done": True}]},
+        }}},
+        "invariants": ["approve before big contract"], "levers": {"standard": {"field": "standardisation.level", "range": ["0 %", "100 %"]}},
+        "standardisation": {"level": 0, "assumption": "a test"},
+    }  # fmt: skip
+    scenario = Scenario.parse(data)
+    for level in (0.5, 1.0):
+        design = levers.apply(scenario, {"standard": level})
+        shares = [r.share for r in design.in_force.steps["quote"].then]
+        assert shares == [pytest.approx({"small": 0, "large": 0.8 + 0.2 * level}), pytest.approx({"small": 0, "large": 0.2 * (1 - level)}), {"small": 1, "large": 0}]
+        frame = simulate(design, seed=1).frame
+        large = set(frame.loc[frame["step"] == "big contract", "case"])
+        assert len(large) > 300
+        assert large <= set(frame.loc[frame["step"] == "approve", "case"])
+
+
+def test_rules_and_core_steps_are_asked_of_the_process_as_it_runs() -> None:
+    """A visit that is always skipped today takes place under a standard."""
+    data = process(0.0).model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+    data["stages"]["s"]["steps"]["legal"]["adherence"] = 0.0
+    data["invariants"] = ["never legal after ask"]
+    data["levers"] = {"standard": {"field": "standardisation.level", "range": ["0 %", "100 %"]}}
+    scenario = Scenario.parse(data)
+    with pytest.raises(ScenarioError, match=r'the rule "never legal after ask" is broken by web \(odd\) → ask → legal'):
+        levers.apply(scenario, {"standard": 0.5})
+    with pytest.raises(ScenarioError, match=r'the rule "never legal after ask" is broken by web \(odd\) → ask → legal'):
+        scenario.change({"standardisation.level": 0.5})
 
 
 def test_work_times_keep_their_mean_and_lose_spread() -> None:
@@ -143,3 +184,10 @@ def test_figures_without_a_ground_are_refused(given: dict[str, Any], message: st
     data["stages"]["s"]["standardisation"] = 0.5
     with pytest.raises(ScenarioError, match="it does not say what a standard changes"):
         Scenario.parse(data)
+
+
+def test_scenarios_that_have_run_can_be_compared() -> None:
+    for level in (None, 0.5):
+        one, two = process(level), process(level)
+        assert one.in_force.hash == two.in_force.hash
+        assert one == two

@@ -88,6 +88,67 @@ def test_a_rule_and_a_core_step_hold_a_module_in_its_place() -> None:
         levers.apply(Scenario.parse(data), {"paper": True})
 
 
+def with_errors(**lever: Any) -> dict[str, Any]:
+    data = with_levers(**lever)
+    data["modules"]["quoting"]["with"]["errors"] = "20 %"
+    return data
+
+
+def test_a_rule_of_the_user_outlives_a_swap_whatever_its_quotes() -> None:
+    """What goes with a module are the rules that it brought, and no other."""
+    data = with_errors(slower={"field": "modules.quoting.with.errors", "range": ["5 %", "30 %"]})
+    own = "'quoting › write' before every 'quoting › check'"  # in quotes, and about this module only, as the module's own rules are
+    data["invariants"] = ["'quoting › write' before book", own]
+    base = Scenario.parse(data)
+    brought = "'quoting › write' before 'quoting › check'"
+    assert base.invariants == ("'quoting › write' before book", own, brought)
+    assert base.modules["quoting"].expanded.rules == (brought,)
+    assert levers.apply(base, {"slower": 0.1}).invariants == base.invariants
+    assert parse(to_data(base)).change({"modules.quoting.with.errors": "9 %"}).invariants == base.invariants
+    # The same rule as the module's is the user's where he has written it.
+    twice = Scenario.parse({**data, "invariants": [brought]})
+    assert twice.invariants == (brought,)
+    assert twice.modules["quoting"].expanded.rules == ()
+    without = copy.deepcopy(data["module_types"]["quoting type"]) | {"invariants": []}
+    design = twice.change({"module_types.bare": without, "modules.quoting.use": "bare"})
+    assert design.invariants == (brought,)
+    design = base.change({"module_types.bare": without, "modules.quoting.use": "bare"})
+    assert design.invariants == ("'quoting › write' before book", own)
+
+
+def test_swapping_a_module_leaves_levers_on_one_whose_name_ends_the_same() -> None:
+    data = with_levers(
+        faster={"field": "steps.new signing › sign.customer.mean", "choice": ["1 day"], "title": "signing › sign, but faster"},
+        gone={"effects": [{"field": "steps.quoting › check.then.to signing › sign.share", "factor": 0.5}], "title": "x"},
+    )
+    data["module_types"]["quoting type"]["steps"]["check"]["then"] = [{"to": "write", "share": "$errors"}, {"out": "sent", "share": 0.7}, {"out": "dropped"}]
+    data["modules"]["new signing"] = copy.deepcopy(data["modules"]["signing"])
+    data["modules"]["signing"]["connect"]["signed"] = "new signing"
+    data["uncertain"] = {f"steps.{m} › sign.customer.mean": {"law": "uniform", "low": "1 day", "high": "9 days"} for m in ("signing", "new signing")}
+    base = Scenario.parse(data)
+    assert {"faster", "gone"} < set(base.levers)
+    assert len(base.uncertain) == 2
+    design = levers.apply(base, {"paper": True})
+    assert set(design.levers) == {"faster"}
+    assert list(design.uncertain) == ["steps.new signing › sign.customer.mean"]
+
+
+@pytest.mark.parametrize("kind", ["figure", "shape", "one lever"])
+def test_a_module_that_is_made_anew_loses_no_change_of_its_steps_unsaid(kind: str) -> None:
+    more: dict[str, Any] = {
+        "errors": {"field": "modules.quoting.with.errors", "range": ["5 %", "30 %"]},
+        "quick": {"field": "steps.quoting › write.work", "choice": ["10 min"]} if kind == "figure" else {"remove": "quoting › check"},
+    }
+    if kind == "one lever":
+        more = {"both": {"effects": [{"field": "modules.quoting.with.errors", "set": 0.05}, {"field": "steps.quoting › write.work", "factor": 0.5}]}}
+    base = Scenario.parse(with_errors(**more))
+    settings = {"both": True} if kind == "one lever" else {"errors": 0.05, "quick": "10 min" if kind == "figure" else True}
+    step = "quoting › check" if kind == "shape" else "quoting › write"
+    with pytest.raises(ScenarioError, match=f"module 'quoting' is made anew with its parameters, and the change of its step '{step}' would be lost; change the parameters, or the steps") as wrong:
+        levers.apply(base, settings)
+    assert str(wrong.value).startswith("lever 'both'" if kind == "one lever" else "levers 'errors' and 'quick'")
+
+
 # --- combinations that cannot be ----------------------------------------------------------------------------------
 
 

@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salessim.catalogue import catalogue
 from salessim.errors import InputError
 from salessim.experiment import Comparison, check_seed, replicate
-from salessim.measures import about, unit
 from salessim.optimisation.search import FRESH
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
-from salessim.scenario.checks import nearest
 from salessim.scenario.levers import in_words
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Gap:
             words = "; ".join(in_words(today, settings)) or "leave everything as it is"
             said.append(f"{name}, measured by {self._title(self.departments[name].objective)}: {words}.")
         values = [self.final.results[i].estimate(self.objective) for i in range(3)]
-        per, gap = unit(self.objective, today.currency, today.measures), self.difference.change
+        per, gap = catalogue(today).about(self.objective).unit, self.difference.change
         said.append(
             f"{self._title(self.objective)[:1].upper()}{self._title(self.objective)[1:]}: today {values[2].value:,.4g}, all of that together {values[0].value:,.4g} ({values[0].low:,.4g} to {values[0].high:,.4g}), "
             f"best for the whole {values[1].value:,.4g} ({values[1].low:,.4g} to {values[1].high:,.4g}) {per}, by: {'; '.join(in_words(today, self.overall)) or 'leaving everything as it is'}."
@@ -81,7 +80,7 @@ class Gap:
         return said
 
     def _title(self, name: str) -> str:
-        return about(name, self.final.base.scenario.measures).title.lower()
+        return catalogue(self.final.base.scenario).about(name).title.lower()
 
 
 def local_against_overall(
@@ -145,13 +144,8 @@ class _Look:
         Raises:
             InputError: there is no such measure, or neither is better.
         """
-        assert self.today is not None
-        if measure not in self.today.pairs:
-            raise InputError(f"measure {measure!r}", "there is no such measure", nearest(measure, self.today.names))
-        direction = about(measure, self.space.scenario.measures).direction
-        if direction == "neither":
-            raise InputError(f"measure {measure!r}", "neither more nor less of it is better", "give it a 'direction', or choose another")
-        return 1 if direction == "lower is better" else -1
+        judged = catalogue(self.space.scenario).judged(measure, f"measure {measure!r}")
+        return 1 if judged.direction == "lower is better" else -1
 
     def best(self, levers: Sequence[str], measure: str) -> Settings:
         """The settings of some levers that are best by a measure, the others as today; among equals what changes least."""

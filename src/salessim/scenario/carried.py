@@ -75,7 +75,7 @@ def carrying(value: Any, entries: tuple[Said, ...], known_by: frozenset[str] = f
         return _own(value)
     for kind, carrier in ((dict, _Fields), (str, _Text), (int, _Whole), (float, _Number)):
         if isinstance(value, kind) and not isinstance(value, bool):
-            result = carrier(value)
+            result: Any = carrier(value)  # type: ignore[arg-type]  # of the kind that was just asked for
             result.said, result.marks = entries, known_by
             return result
     raise ValueError(f"{value!r} is no quantity; name a field that holds one")

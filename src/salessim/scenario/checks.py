@@ -244,7 +244,7 @@ def segments_of(channel: Channel) -> list[str]:
     mixes = [channel.segments, *(m.segments for m in channel.mixes)]
     found = {g for mix in mixes for g, share in mix.items() if share > 0}
     found |= {channel.junk.segment} if channel.junk is not None and channel.junk.share > 0 else set()
-    found |= {channel.duplicates.segment} if channel.duplicates is not None and channel.duplicates.segment is not None else set()
+    found |= {channel.duplicates.segment} if channel.duplicates is not None and channel.duplicates.share > 0 and channel.duplicates.segment is not None else set()
     return sorted(found)
 
 

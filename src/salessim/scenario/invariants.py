@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from salessim.scenario.checks import Problem, nearest, roles_of_step
+from salessim.scenario.checks import Problem, nearest, roles_of_step, segments_of
 from salessim.scenario.model import share_in
 from salessim.scenario.ways import Ended, Move, Walk
 
@@ -127,10 +127,13 @@ def known_names(scenario: Scenario) -> list[str]:
 def problems(scenario: Scenario) -> Iterator[Problem]:
     """The invariants that cannot be read and those that some way breaks; nothing for a scenario that keeps them all.
 
-    A rule that names an overridden step is not held against the scenario: `overrides.warnings` says what became of it.
+    What is proved is the process as it runs, with its level of standardisation worked into the steps. A rule that names
+    an overridden step is not held against the scenario: `overrides.warnings` says what became of it.
     """
     known = [*known_names(scenario), *(s for s in scenario.overrides if s not in scenario.steps)]
-    for i, sentence in enumerate(scenario.invariants):
+    rules = scenario.invariants
+    scenario = scenario.in_force if rules else scenario
+    for i, sentence in enumerate(rules):
         path = ("invariants", i)
         try:
             rule = read(sentence, known)
@@ -288,9 +291,8 @@ def _starts(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
         todo.append((step, segment))
 
     for name, channel in sorted(scenario.channels.items()):
-        for segment, share in sorted(channel.segments.items()):
-            if share > 0:
-                begin(channel.enters, segment, name)
+        for segment in segments_of(channel):
+            begin(channel.enters, segment, name)
     walks = {segment: Walk(scenario, segment) for segment in scenario.segments}
     while todo:
         name, segment = here = todo.popleft()
@@ -326,34 +328,45 @@ def _search(walk: Walk, watch: Any, starts: list[tuple[str, str]], people: str) 
         if found is None:
             return None
         last, taken = found
-        # The way was found as if limits were always open and never used up. If a limit contradicts it, follow that limit.
+        # The way was found as if limits were always open and never used up. If limits contradict it, follow those limits.
         wrong = _contradicted(walk, taken)
-        if wrong is None or wrong in counted:
+        if not wrong:
             return last
-        counted = (*counted, wrong)
+        counted = (*counted, *wrong)
 
 
-def _contradicted(walk: Walk, taken: list[tuple[str, Move | None]]) -> str | None:
-    """The first step of a way whose limits do not allow the route that was taken."""
-    seen: dict[str, int] = {}
-    for step, move in taken:
-        if move is None:
-            continue
-        if move.route is not None:
-            form, number = move.route
-            if number not in [i for i, _ in walk.live(walk.forms(step)[form][1], seen.get(step, 0))]:
-                return step
-        seen[step] = seen.get(step, 0) + 1
-    return None
+def _contradicted(walk: Walk, taken: list[tuple[str, Move | None]]) -> tuple[str, ...]:
+    """Steps of a way, not counted yet, whose limits do not allow it; as few as there are."""
+    limited = [step for step in dict.fromkeys(step for step, _ in taken) if walk.limited(step) and step not in walk.counted]
+    for chosen in [*((step,) for step in limited), tuple(limited)]:
+        if chosen and not _open(walk, (*walk.counted, *chosen), taken):
+            return chosen
+    return ()
+
+
+def _open(walk: Walk, counted: tuple[str, ...], taken: list[tuple[str, Move | None]]) -> bool:
+    """Whether a case can go a way if the limits of some steps are followed."""
+    free = Walk(walk.scenario, walk.segment)
+    free.count(counted)
+    states: set[tuple[Any, tuple[int, ...]]] = {(taken[0][0], free.nothing)}
+    for step, move in taken[:-1]:
+        states = {(to, after) for place, at in states for s, m, to, _, after in free.after(place, at) if (s, m) == (step, move)}
+    step, move = taken[-1]
+    going = [(m, begins) for place, at in states for s, m, _, begins, _ in free.after(place, at) if s == step]
+    return any(m == move or (move is None and begins and not _skipped(m)) for m, begins in going)
+
+
+def _skipped(move: Move | None) -> bool:
+    """Whether a step was passed without a visit."""
+    return move is not None and not move.took_place and move.route is not None
 
 
 def _first_breach(walk: Walk, watch: Any, starts: list[tuple[str, str]], people: str, most: int) -> tuple[Breach, list[tuple[str, Move | None]]] | None:
-    zero = (0,) * len(walk.counted)
     fresh: Any = frozenset() if people else False
     before: dict[Any, tuple[Any, str, Move | None, bool] | str] = {}
     todo: deque[Any] = deque()
     for step, what in starts:
-        state = (step, fresh, zero)
+        state = (step, fresh, walk.nothing)
         if state not in before:
             before[state] = what
             todo.append(state)
@@ -372,8 +385,7 @@ def _first_breach(walk: Walk, watch: Any, starts: list[tuple[str, str]], people:
         state = todo.popleft()
         place, seen, counts = state
         for step, move, to, begins, after in walk.after(place, counts):
-            skipped = move is not None and not move.took_place and move.route is not None
-            if begins and not skipped and not watch.begins(seen, step):
+            if begins and not _skipped(move) and not watch.begins(seen, step):
                 return way(state, step, None)
             now = watch.done(seen, step) if move is not None and move.took_place else seen
             if isinstance(to, Ended):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def parse(data: Any, positions: Positions | None = None, base: Path | None = Non
 
 def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
     """The scenario, or everything that is wrong with the data."""
-    from salessim.scenario import handoffs, invariants, modules, overrides
+    from salessim.scenario import handoffs, modules, overrides
     from salessim.scenario.checks import problems
     from salessim.scenario.lever_checks import problems as of_levers
     from salessim.scenario.model import Scenario
@@ -89,8 +89,22 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
         return _told(wrong, data)
     except Misfit as wrong:
         return [wrong.found]
-    found = list(problems(scenario)) or [*of_levers(scenario), *of_unknowns(scenario), *standard.problems(scenario), *overrides.problems(scenario), *invariants.problems(scenario)]
+    found = list(problems(scenario)) or [
+        *of_levers(scenario), *of_unknowns(scenario), *overrides.problems(scenario), *(list(standard.problems(scenario)) or _as_it_runs(scenario))
+    ]  # fmt: skip
     return found or canonical(scenario)
+
+
+def _as_it_runs(scenario: Scenario) -> Iterator[Problem]:
+    """What is wrong with the process with its standard worked in: rules that are broken, shares beyond 100 %."""
+    from salessim.scenario import invariants
+
+    try:
+        _ = scenario.with_standard
+    except ScenarioError as wrong:
+        yield Problem(("standardisation",), f"with the standard worked in, {wrong.place}: {wrong.problem}", wrong.remedy)
+        return
+    yield from invariants.problems(scenario)
 
 
 _FIRST = ("extra_forbidden", "union_tag_invalid")
@@ -227,9 +241,9 @@ def _record(annotation: Any) -> Any:
     return annotation
 
 
-def in_force(scenario: Scenario) -> Scenario:
-    """See `Scenario.in_force`."""
-    return parse(standard.standardised(scenario, to_data(scenario))) if standard.levels(scenario) else scenario
+def with_standard(scenario: Scenario) -> Scenario | None:
+    """See `Scenario.with_standard`."""
+    return parse(standard.standardised(scenario, to_data(scenario))) if standard.levels(scenario) else None
 
 
 def to_data(scenario: Scenario) -> dict[str, Any]:

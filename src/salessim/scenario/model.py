@@ -406,6 +406,10 @@ class Version(Part):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
 
 
+NO_REST = 1e-9
+"""What is left of 100 % below this is the rounding of a sum, not a way that somebody goes."""
+
+
 class Step(Documented):
     """One thing that happens to a case.
 
@@ -566,7 +570,8 @@ class Step(Documented):
             return share_in(route.share, segment)
         if not route.rest:
             return 1.0  # open to all for whom `when` is true
-        return max(0.0, 1.0 - sum(share_in(r.share, segment) for r in self.then if r.share is not None))
+        rest = 1.0 - sum(share_in(r.share, segment) for r in self.then if r.share is not None)
+        return rest if rest > NO_REST else 0.0
 
 
 Version.model_rebuild()
@@ -690,10 +695,11 @@ class ModuleType(Documented):
 
 
 class Expanded(Part):
-    """What a module was expanded from, and where its ports then led; written by `scenario.modules`."""
+    """What a module was expanded from, where its ports then led, and the rules it brought; written by `scenario.modules`."""
 
     of: str
     into: dict[Name, Name]
+    rules: tuple[str, ...] = ()
 
 
 class Module(InnerModule):
@@ -860,12 +866,20 @@ class Scenario(Part):
 
         return loader.change(self, changes, name)
 
-    @cached_property
+    @property
     def in_force(self) -> Scenario:
         """The scenario as it runs: with its level of standardisation worked into the steps; itself if there is none."""
+        return self.with_standard or self
+
+    @cached_property
+    def with_standard(self) -> Scenario | None:
+        """The scenario with its level of standardisation worked into the steps; None, and not itself, if there is none.
+
+        What is kept here is compared with the fields: two scenarios that held themselves could not be compared.
+        """
         from salessim.scenario import loader
 
-        return loader.in_force(self)
+        return loader.with_standard(self)
 
     @property
     def hash(self) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from pydantic import BaseModel
 from salessim.errors import ScenarioError
 from salessim.scenario.checks import Misfit, nearest
 from salessim.scenario.invariants import read
-from salessim.scenario.model import ALWAYS, Module, ModuleType
+from salessim.scenario.model import ALWAYS, Expanded, Module, ModuleType
 from salessim.scenario.module_types import Types
 from salessim.scenario.parts import BETWEEN, Name
 from salessim.scenario.wiring import Data, Path_, filled, fits, mapping, misfit, parts, redirect, split
@@ -59,7 +58,7 @@ def expand(data: Data, base: Path | None) -> Data:
         return data
     for name in fresh:
         if (old := declared[name].expanded) is not None:
-            _withdraw(data, name, old.into)
+            _withdraw(data, name, old)
     _Assembly(data, types, {n: Module.model_validate(data["modules"][n]) for n in declared}).run(fresh)
     return data
 
@@ -79,8 +78,17 @@ def swap(data: Data, name: str, use: str, with_: Mapping[str, Any], connect: Map
     module["use"] = use
     module["with"] = {k: v for k, v in module.get("with", {}).items() if k in known} | dict(with_)
     module["connect"] = {k: v for k, v in module.get("connect", {}).items() if k in kind.ports.out} | dict(connect)
-    # Levers on the steps that go have nothing left to say.
-    data["levers"] = {k: v for k, v in data.get("levers", {}).items() if name + BETWEEN not in json.dumps(v, ensure_ascii=False)}
+    # Levers on the steps that go have nothing left to say; what is uncertain about them goes with them (`carried`).
+    data["levers"] = {k: v for k, v in data.get("levers", {}).items() if not _about(v, name)}
+
+
+def _about(said: Any, name: str) -> bool:
+    """Whether a lever names a step of a module: by itself, in a path, or as where a way leads ("to STEP")."""
+    if isinstance(said, str):
+        return any(word.removeprefix("to ").startswith(name + BETWEEN) for word in said.split("."))
+    if isinstance(said, dict):
+        return any(_about(v, name) for k, v in said.items() if k not in ("title", "source", "assumption"))
+    return isinstance(said, list | tuple) and any(_about(part, name) for part in said)
 
 
 def steps_of(scenario: Any, name: str) -> list[str]:
@@ -162,8 +170,9 @@ class _Assembly:
             record = self.data["modules"][name]
             record["expanded"] = {"of": _digest(self.data, name), "into": {port: self._entry(name, port) for port in ports}}
             there = self.data.get("invariants") or []
-            if built[name].invariants and isinstance(there, list):
-                self.data["invariants"] = [*there, *(r for r in built[name].invariants if r not in there)]
+            if isinstance(there, list) and (rules := [r for r in built[name].invariants if r not in there]):
+                self.data["invariants"] = [*there, *rules]
+                record["expanded"]["rules"] = rules
 
     def _goal(self, to: str, where: Path_, own: list[str], carried: str | None) -> Data:
         """Where a word of the scenario leads: to a step, or into a module by a port that takes what is carried."""
@@ -387,9 +396,9 @@ def _rules(kind: ModuleType, prefix: str, values: Data, path: Path_) -> list[str
     return found
 
 
-def _withdraw(data: Data, name: str, into: Mapping[str, str]) -> None:
-    """Take a module's steps out; who was sent to them is sent to its ports."""
-    back = {step: f"{name} in {port}" for port, step in into.items()}
+def _withdraw(data: Data, name: str, old: Expanded) -> None:
+    """Take a module's steps and the rules it brought out; who was sent to the steps is sent to its ports."""
+    back = {step: f"{name} in {port}" for port, step in old.into.items()}
     for stage in data["stages"].values():
         for step in [s for s in stage.get("steps", {}) if s.startswith(name + BETWEEN)]:
             del stage["steps"][step]
@@ -397,11 +406,6 @@ def _withdraw(data: Data, name: str, into: Mapping[str, str]) -> None:
             redirect(step, lambda to, _: back.get(to, to), ())
     for channel in data["channels"].values():
         channel["enters"] = back.get(channel["enters"], channel["enters"])
-    if "invariants" in data:
-        data["invariants"] = [r for r in data["invariants"] if not _own_rule(r, name)]
-
-
-def _own_rule(rule: str, name: str) -> bool:
-    """Whether a rule speaks of the steps of one module only, so that the module brought it."""
-    quoted = re.findall(r"'([^']*)'", rule)
-    return len(quoted) == 2 and all(q.startswith(name + BETWEEN) for q in quoted)
+    for rule in old.rules:
+        if rule in data.get("invariants", []):
+            data["invariants"].remove(rule)

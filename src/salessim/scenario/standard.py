@@ -149,18 +149,13 @@ def _straighten(scenario: Scenario, step: Step, record: Data, factor: float) -> 
     if len(ways) < 2:
         return
     share = {i: {g: step.share_of(step.then[i], g) for g in segments} for i in ways}
-    main = max(ways, key=lambda i: (sum(share[i].values()), step.then[i].to or ""))
-    gained = dict.fromkeys(segments, 0.0)
+    # One way for all: that of most. A segment that never goes it keeps to the main one of its own: a standard opens no way.
+    ranked = sorted(ways, key=lambda i: (sum(share[i].values()), step.then[i].to or ""), reverse=True)
+    main = {g: ranked[0] if share[ranked[0]][g] > 0 else max(ranked, key=lambda i: share[i][g]) for g in segments}
     for i in ways:
-        if i != main and step.then[i].share is not None:
-            record["then"][i]["share"] = {g: s * factor for g, s in share[i].items()}
-            for g, s in share[i].items():
-                gained[g] += s * (1 - factor)
-        elif i != main:  # the side way takes the rest: the main one gets what it gives up
-            for g, s in share[i].items():
-                gained[g] += s * (1 - factor)
-    if step.then[main].share is not None:
-        record["then"][main]["share"] = {g: min(1.0, share[main][g] + gained[g]) for g in segments}
+        if step.then[i].share is not None:  # a way that takes the rest gets, or gives, what the others leave it
+            given = {g: sum(share[j][g] for j in ways if j != i) * (1 - factor) for g in segments}
+            record["then"][i]["share"] = {g: min(1.0, s + given[g]) if main[g] == i else s * factor for g, s in share[i].items()}
 
 
 def _keep(step: Step, record: Data, factor: float) -> None:

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from salessim.scenario.model import Route, Scenario, Step
 
 
+class Branch(NamedTuple):
+    """A branch of a case: where it is, and its own visits that are counted."""
+
+    place: Any
+    at: tuple[int, ...]
+
+
 class Fork(NamedTuple):
     """A case in a split: the branches that still run, and whether one of them was lost."""
 
     step: str
-    running: tuple[Any, ...]
+    running: tuple[Branch, ...]
     lost: bool
 
 
@@ -96,11 +103,11 @@ class Walk:
     They commute with whatever the others do, so that any answer stays the same (partial order reduction).
     """
 
-    def _next_of(self, running: tuple[Any, ...]) -> list[Any]:
+    def _next_of(self, running: tuple[Branch, ...]) -> list[Branch]:
         """The branches of which one goes on next."""
         if self.watched is not None:
             for branch in running:
-                if isinstance(branch, str) and branch not in self.watched and not self.scenario.steps[branch].parallel:
+                if isinstance(branch.place, str) and branch.place not in self.watched and not self.scenario.steps[branch.place].parallel:
                     return [branch]
         return list(dict.fromkeys(running))
 
@@ -112,11 +119,11 @@ class Walk:
             for branch in self._next_of(place.running):
                 others = list(place.running)
                 others.remove(branch)
-                for step, move, to, begins, _ in self.after(branch, ()):
+                for step, move, to, begins, seen in self.after(branch.place, branch.at):
                     if isinstance(to, Ended):
                         yield step, move, Fork(place.step, _ordered(others), place.lost or to.lost), begins, at
                     else:
-                        yield step, move, Fork(place.step, _ordered([*others, to]), place.lost), begins, at
+                        yield step, move, Fork(place.step, _ordered([*others, Branch(to, seen)]), place.lost), begins, at
             if not place.running:
                 # All have joined: the visit to the split is over.
                 if place.lost:
@@ -135,19 +142,28 @@ class Walk:
             for _, step in self.forms(name):
                 if share_in(step.adherence, self.segment) == 0:
                     continue
-                starts = step.parallel or ()
+                starts = tuple(Branch(start, self.nothing) for start in step.parallel or ())
                 # One branch, or two that are alike, stand for any number of them.
                 for running in [starts] if step.count is None else [starts, starts * 2]:
                     yield name, None, Fork(name, _ordered(running), False), True, at
 
     counted: tuple[str, ...] = ()
-    """Steps whose visits are counted against the limits of their routes."""
+    """Steps whose visits are counted against the limits of their routes; a branch counts for itself, from nothing."""
     most: tuple[int, ...] = ()
 
     def count(self, names: tuple[str, ...]) -> None:
         """Follow the limits of these steps."""
         self.counted = names
         self.most = tuple(max(r.limit or 0 for _, form in self.forms(n) for r in form.then) for n in names)
+
+    @property
+    def nothing(self) -> tuple[int, ...]:
+        """The counted visits of a case, or a branch, that begins."""
+        return (0,) * len(self.counted)
+
+    def limited(self, name: str) -> bool:
+        """Whether a step has routes with a limit."""
+        return any(r.limit is not None for _, form in self.forms(name) for r in form.then)
 
     def _seen(self, name: str, at: tuple[int, ...]) -> int | None:
         return at[self.counted.index(name)] if at and name in self.counted else None
@@ -159,8 +175,8 @@ class Walk:
         return (*at[:i], min(at[i] + 1, self.most[i]), *at[i + 1 :])
 
 
-def _ordered(places: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(places, key=repr))
+def _ordered(branches: Iterable[Branch]) -> tuple[Branch, ...]:
+    return tuple(sorted(branches, key=repr))
 
 
 def _goal(route: Route) -> str | Ended:

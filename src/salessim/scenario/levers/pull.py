@@ -20,10 +20,11 @@ from pydantic import TypeAdapter
 from salessim.errors import ScenarioError
 from salessim.scenario import handoffs, modules, surgery
 from salessim.scenario.carried import Said, attach, carrying, detach
-from salessim.scenario.checks import Problem, nearest, reachable, roles_of_step
+from salessim.scenario.checks import Problem, nearest, roles_of_step
 from salessim.scenario.kinds import Append, Base, Change, Lever, Missing, Plus, Put, Reshape, SetField, Setting, Times, certain
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.lever_checks import problems as of_levers
+from salessim.scenario.levers import ends
 from salessim.scenario.levers.figures import Form, carry_out
 from salessim.scenario.levers.settings import before, check, check_together, domain, is_today, leads_back, scale_of, today
 from salessim.scenario.loader import parse, to_data
@@ -94,7 +95,7 @@ def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None 
     _settle_levers(scenario, data, pulled, settings)
     design = parse(data)
     beside = {s for p in changes if isinstance(p.change, Reshape) and p.change.what == "in_parallel" for s in p.change.steps}
-    _check_core(scenario, design, any(lever.KEEPS_CORE for lever in pulled.values()), beside)
+    _check_core(scenario, design, ends.check(scenario, design, pulled), any(lever.KEEPS_CORE for lever in pulled.values()), beside)
     return design
 
 
@@ -195,12 +196,27 @@ def _check_apart(scenario: Scenario, changes: list[_Pulled]) -> None:
                 raise ScenarioError(
                     f"levers {owner[step]!r} and {p.name!r}", f"one takes step {step!r} away, the other changes it", "pull one of them only"
                 )
+    _check_made_anew(scenario, changes)
 
 
-def _check_core(today: Scenario, design: Scenario, keeps_visits: bool, beside: set[str]) -> None:
+def _check_made_anew(scenario: Scenario, changes: list[_Pulled]) -> None:
+    """A module of which a parameter is changed is put in anew: what another change does to its steps would be lost."""
+    figures = [(p, _keys(scenario, p.change.path)) for p in changes if not isinstance(p.change, Reshape)]
+    anew = {keys[1]: p.name for p, keys in figures if keys[0] == "modules" and len(keys) > 1}
+    touched = [(p.name, keys[3]) for p, keys in figures if keys[0] == "stages" and len(keys) > 3]
+    touched += [(p.name, s) for p in changes if isinstance(p.change, Reshape) and p.change.what != "swap" for s in p.change.steps]
+    for module, owner in anew.items():
+        for name, step in touched:
+            if step in modules.steps_of(scenario, module):
+                both = f"levers {owner!r} and {name!r}" if owner != name else f"lever {name!r}"
+                raise ScenarioError(both, f"module {module!r} is made anew with its parameters, and the change of its step {step!r} would be lost", "change the parameters, or the steps")
+
+
+def _check_core(today: Scenario, design: Scenario, at_ends: list[Scenario], keeps_visits: bool, beside: set[str]) -> None:
     """Core steps are as they were, and what could only be reached through one still cannot be reached around it.
 
     Args:
+        at_ends: the design, and at the ends of what is not certain.
         keeps_visits: whether the time of core steps may have changed.
         beside: steps that are now passed at the same time, not one after the other.
     """
@@ -210,8 +226,7 @@ def _check_core(today: Scenario, design: Scenario, keeps_visits: bool, beside: s
         free = {"then": before.then, "spawns": before.spawns, **({f: getattr(before, f) for f in _TIMES_OF_CORE} if keeps_visits else {})}
         if after is None or (after.model_copy(update=free) != before and not _same(after.model_copy(update=free), before)):
             raise ScenarioError("levers", f"the core step {core!r} would change", "leave it as it is")
-        guarded = reachable(today) - reachable(today, without=core)
-        around = sorted(step for step, segment in guarded & reachable(design, without=core) if step != core and not (core in beside and step in beside))
+        around = [step for step in ends.around(today, at_ends, core) if not (core in beside and step in beside)]
         if around:
             raise ScenarioError("levers", f"step {around[0]!r} could be reached around the core step {core!r}", "leave the way through it")
 
