@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from salessim.errors import InputError
 from salessim.measures import MEASURES, about, unit
 from salessim.scenario.checks import nearest
-from salessim.units import DAY, HOUR, MONTH, WEEK, cost_rate, duration, money, rate, share
+from salessim.units import DAY, HOUR, MONTH, WEEK, cost_rate, duration, half_width, money, number, rate, says_money, share
 
 _LIMIT = re.compile(r"\s*(<=|>=|<|>|≤|≥)\s*(.+)", re.DOTALL)
 
@@ -48,10 +48,10 @@ def figure(name: str, text: str, currency: str) -> float:
         >>> figure("cycle_time", "3 weeks", "EUR"), figure("lost_customers", "52 per year", "EUR") < 1
         (21.0, True)
     """
-    wanted, body = about(name).unit, text.strip().replace("％", "%")
+    wanted, body = about(name).unit, half_width(text.strip())
     try:
         if re.fullmatch(r"[-+]?[\d., ]*\d(?:[eE][-+]?\d+)?", body):
-            return float(body.replace(",", "").replace(" ", ""))
+            return number(body, example=f"10 {unit(name, currency)}")
         if wanted in ("days", "h"):
             return duration(body) / (DAY if wanted == "days" else HOUR)
         if wanted == "per week":
@@ -67,12 +67,12 @@ def figure(name: str, text: str, currency: str) -> float:
 
 
 def _money(wanted: str, body: str, currency: str) -> float:
-    if not re.search(r"[A-Za-z]{3}", body.partition("/")[0].partition(" per ")[0]):
+    if not says_money(body) and not re.search(r"[A-Za-z]{3}", body.partition("/")[0].partition(" per ")[0]):
         body = re.sub(r"^([\d., ]*\d)", rf"\1 {currency}", body)
     if wanted == "money":
         amount, given = money(body)
     else:
-        pay = cost_rate(body if "/" in body or " per " in body else f"{body}/month")
+        pay = cost_rate(body if "/" in body or " per " in body or "每" in body else f"{body}/month")
         amount, given = pay.amount * MONTH / pay.per, pay.currency
     if given != currency:
         raise ValueError(f"{body!r} is not in {currency}; convert it")

@@ -37,13 +37,20 @@ class Misfit(ValueError):
         super().__init__(f"{problem.problem}; {problem.remedy}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy for a name that does not exist."""
-    names = sorted(known)
+def nearest(name: str, known: Iterable[str], most: int = 12) -> str:
+    """A remedy for a name that does not exist.
+
+    Args:
+        name: what was written.
+        known: what there is; a list is said in its own order, anything else by the alphabet.
+        most: names that are said where nothing looks like it; the others are counted.
+    """
+    names = known if isinstance(known, list) else sorted(known)
     near = difflib.get_close_matches(name, names, 1, cutoff=0.5)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"use one of {', '.join(names[:12])}" if names else "declare it first"
+    more = f" or {len(names) - most} more" if len(names) > most else ""
+    return f"use one of {', '.join(names[:most])}{more}" if names else "declare it first"
 
 
 def problems(scenario: Scenario) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ number.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -212,6 +213,12 @@ class _Reader:
         return Formula(self.text, tuple(self.code), dimension)
 
     def wrong(self, problem: str, remedy: str) -> ValueError:
+        """A finding; a misspelt fact is taken for an attribute, a plain number, and its unit then fits nowhere."""
+        for name in (i.of for i in self.code if i.what == "attribute"):
+            near = difflib.get_close_matches(name, NAMES, 1, cutoff=0.75)
+            if near:
+                remedy = f"did you mean {near[0]!r} by {name!r}? Otherwise {remedy}"
+                break
         return ValueError(f"the formula {self.text!r}: {problem}; {remedy}")
 
     def sign(self, *signs: str) -> str | None:
