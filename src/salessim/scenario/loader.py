@@ -159,7 +159,7 @@ def _unknown_field(path: tuple[str | int, ...], error: Any, data: Any) -> Proble
     before = _before(data, path) if error["input"] is None else None
     if before is not None and re.match(r"\d", key) and isinstance(before[1], int):
         name, whole = before
-        return Problem(path[:-1] + (name,), f"the comma ends '{name}: {whole}', so '{whole},{key}' is not read as one number",
+        return Problem((*path[:-1], name), f"the comma ends '{name}: {whole}', so '{whole},{key}' is not read as one number",
                        f"write the decimal with a point: '{whole}.{key}'")  # fmt: skip
     if error["input"] is None and "：" in key:
         name = key.partition("：")[0].strip()
@@ -173,7 +173,7 @@ def _unknown_field(path: tuple[str | int, ...], error: Any, data: Any) -> Proble
 def _before(data: Any, path: tuple[str | int, ...]) -> tuple[str, Any] | None:
     """The field that stands before another, with its value; None if there is none."""
     for key in path[:-1]:
-        data = data[key] if isinstance(data, list) else data.get(key) if isinstance(data, dict) else None
+        data = data[int(key)] if isinstance(data, list) else data.get(key) if isinstance(data, dict) else None
     keys = [str(k) for k in data] if isinstance(data, dict) else []
     at = keys.index(str(path[-1])) if str(path[-1]) in keys else 0
     return (keys[at - 1], list(data.values())[at - 1]) if at else None
