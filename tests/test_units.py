@@ -167,7 +167,7 @@ def test_remedies_fit_what_was_written(read: Any, text: Any, remedy: str) -> Non
 @pytest.mark.parametrize(("text", "said"), [
     ("a: 1\nb：2\nc: 3", "x:2: the sign '：' in column 2 is a full-width one, which YAML takes for text; write ': '"),
     ("a: {b: 1， c: 2}", "x:1: the sign '，' in column 9 is a full-width one, which YAML takes for text; write ', '"),
-    ("# 注释：有全角\na: '：'\nb: ［c]", "x:3: the sign '［' in column 4 is a full-width one, which YAML takes for text; write '['"),
+    ("# 注释：有全角\na: '：'\nb: {c: ［d]}", "x:3: the sign '［' in column 8 is a full-width one, which YAML takes for text; write '['"),
     ("a: '：'\nb: [1\nc: 2", "x:3: the YAML cannot be read (did not find expected ',' or ']'); check indentation, colons and quotes"),
 ])  # fmt: skip
 def test_full_width_signs_are_named(text: str, said: str) -> None:
