@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from salessim import engines
+from salessim.catalogue import Catalogue
 from salessim.engines.reference import Reference
 from salessim.errors import InputError, ScenarioError
 from salessim.experiment import compare, replicate, replicate_until
@@ -190,25 +191,29 @@ def test_pareto_front_by_hand() -> None:
     assert pareto(points) == [0, 1, 3, 4]
 
 
+BUILT_IN = Catalogue({}, "EUR")
+
+
 def test_limits_in_words() -> None:
     for name, text, bound in (
         ("cost", "<= 90000/month", 90000), ("cost", "<= 12 EUR/hour", 12 * 24 * 30.4375), ("lost_customers", "<= 7", 7), ("lost_customers", "<= 2 per day", 14),
         ("cycle_time", "<= 3 weeks", 21), ("response_time", "<= 2 days", 48), ("win_rate", ">= 12 %", 12), ("cost_per_win", "<= 800 EUR", 800),
     ):  # fmt: skip
-        limit = parse_limit(name, text, "EUR")
+        limit = parse_limit(name, text, BUILT_IN)
         assert limit.bound == pytest.approx(bound), (name, text)
         assert limit.upper == text.startswith("<")
-    lower = parse_limit("win_rate", ">= 12 %", "EUR")
+    lower = parse_limit("win_rate", ">= 12 %", BUILT_IN)
     assert (lower.holds(13), lower.holds(11), lower.holds(float("nan"))) == (True, False, False)
     assert lower.excess(6) == pytest.approx(0.5)
-    assert [x.words("EUR") for x in parse_limits(["cost <= 9000/month", "win_rate >= 10 %"], "EUR")] == ["cost at most 9,000 EUR/month", "win rate at least 10 %"]
+    assert [x.words for x in parse_limits(["cost <= 9000/month", "win_rate >= 10 %"], BUILT_IN)] == ["cost at most 9,000 EUR/month", "win rate at least 10 %"]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [("cost", "<= 90000 USD/month", "is not in EUR"), ("win_rate", "<= nan", "is not finite"), ("cycle_time", "<= 3 EUR", "unknown unit"), ("lost_customers", "<= 20 apples", "does not say per what"),
-     ("cost", "90000", "is not a limit"), ("costs", "<= 1", "did you mean 'cost'")],
+     ("cost", "90000", "is not a limit"), ("costs", "<= 1", "did you mean 'cost'"), ("cycle_time", "<= 10,5", "sets no thousands apart"), ("win_rate", ">= 10,5 %", "sets no thousands apart"),
+     ("wip", "<= 1 5", "sets no thousands apart"), ("wip", "<= 30 persons", "is not a number of cases"), ("win_rate", ">= 140 %", "is not between"), ("cost", ">= -5", "is negative"), ("cycle_time", "<= ", "is not a limit")],
 )  # fmt: skip
 def test_limits_that_are_none(name: str, text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        parse_limit(name, text, "EUR")
+        parse_limit(name, text, BUILT_IN)

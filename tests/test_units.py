@@ -54,6 +54,10 @@ def test_money_rates_and_shares() -> None:
     assert [share(x) for x in ("35 %", 0.35, "0.35", "100%", 0)] == [0.35, 0.35, 0.35, 1.0, 0.0]
     assert quantity("20 EUR").dimension == "money"
     assert quantity("20 min").dimension == "time"
+    for read, comma in ((share, "1,5 %"), (rate, "1,5 per week"), (share, "0 5 %")):  # fifteen is not what was meant
+        with pytest.raises(ValueError, match="sets no thousands apart; write a point before decimals"):
+            read(comma)
+    assert rate("1,234,567 per week").count == 1234567
     for bad in ("140 %", -0.1, "x", True):
         with pytest.raises(ValueError, match=";"):
             share(bad)
@@ -154,8 +158,8 @@ def test_rates_and_pay_in_chinese() -> None:
 
 
 @pytest.mark.parametrize(("read", "text", "remedy"), [
-    (duration, "1,5 h", "write the decimal with a point: '1.5 h'"), (share, "1,5 %", "write the decimal with a point: '1.5 %'"), (rate, "2,5 per week", "write the decimal with a point: '2.5 per week'"),
-    (money, "38,50 EUR", "write the decimal with a point: '38.50 EUR'"), (share, 18, "write '18 %' if that is meant"), (share, "eighteen", "write for example '35 %'"), (share, "value > 5", "write it under 'when'"),
+    (duration, "1,5 h", "write a point before decimals: '1.5 h'"), (share, "1,5 %", "write a point before decimals: '1.5 %'"), (rate, "2,5 per week", "write a point before decimals: '2.5 per week'"),
+    (money, "38,50 EUR", "write a point before decimals: '38.50 EUR'"), (share, 18, "write '18 %' if that is meant"), (share, "eighteen", "write for example '35 %'"), (share, "value > 5", "write it under 'when'"),
     (cost_rate, "42 小时", "write for example '42 元/小时'"), (money, "很多", "write for example '38 元'"),
 ])  # fmt: skip
 def test_remedies_fit_what_was_written(read: Any, text: Any, remedy: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from salessim.calibration import calibrate
 from salessim.experiment import replicate, simulate
 from salessim.importers import inspect_log, read_log
-from salessim.measures import about, unit
 from salessim.optimisation import optimise
 from salessim.reporting import report_best
 from salessim.scenario.loader import write_whole
@@ -84,9 +83,9 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
     with progress("truth") as bar:
         a, b = replicate(same, 20, seed=seed, engine="compiled", progress=bar), replicate(other, 20, seed=seed + 1, engine="compiled", progress=bar)
     for name in CHECKED:
-        x, y = a.estimate(name), b.estimate(name)
+        x, y, about = a.estimate(name), b.estimate(name), b.catalogue.about(name)
         apart = "   differs" if x.high < y.low or y.high < x.low else ""
-        say(f"   {about(name).title:26} truth {x.value:8.2f} ± {x.half_width:.2f}   learnt {y.value:8.2f} ± {y.half_width:.2f} {unit(name, 'EUR')}{apart}")
+        say(f"   {about.title:26} truth {x.value:8.2f} ± {x.half_width:.2f}   learnt {y.value:8.2f} ± {y.half_width:.2f} {about.unit}{apart}")
     say("   (The intervals hold the noise of simulation only; what one log cannot tell comes on top.)")
 
     cost = b.estimate("cost").value

@@ -9,6 +9,9 @@ SalesSimError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SalesSimError(Exception):
     """Anything salessim raises on purpose."""
@@ -46,3 +49,28 @@ class LogError(InputError):
 
 class LimitReached(SalesSimError):
     """A run was stopped by one of its bounds."""
+
+
+def alike(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """The names most like one that does not exist, if any is like it at all."""
+    return difflib.get_close_matches(name, sorted(known), most, cutoff=0.5)
+
+
+def nearest(name: str, known: Iterable[str], most: int = 1, listed: int = 12) -> str:
+    """A remedy for a name that does not exist: the `most` nearest of those that do.
+
+    Args:
+        name: what was written.
+        known: what there is; a list is said in its own order, anything else by the alphabet.
+        most: names to choose from where some are like it.
+        listed: names that are said where nothing is like it; the others are counted.
+
+    Example:
+        >>> nearest("cots", ["cost", "won"]), nearest("x", {"won", "cost"})
+        ("did you mean 'cost'?", 'use one of cost, won')
+    """
+    names = known if isinstance(known, list) else sorted(known)
+    if near := alike(name, names, most):
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    more = f" or {len(names) - listed} more" if len(names) > listed else ""
+    return f"use one of {', '.join(names[:listed])}{more}" if names else "declare it first"

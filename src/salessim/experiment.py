@@ -13,18 +13,20 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from salessim import engines
+from salessim.catalogue import Catalogue, catalogue, in_common
 from salessim.engines import Engine
-from salessim.errors import InputError
-from salessim.measures import about, measure, value
+from salessim.errors import InputError, nearest
+from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
 from salessim.records import Replication
 from salessim.scenario.traffic import loads, throughput
@@ -35,11 +37,11 @@ from salessim.statistics import (
     Difference,
     Estimate,
     Spread,
-    enough,
     mean_interval,
     mser5,
     paired_difference,
     paired_ratio_difference,
+    precise,
     rank_correlation,
     ratio_interval,
     spread,
@@ -78,9 +80,21 @@ class Results:
         """One figure per replication; NaN where it does not exist."""
         return figures(self.pairs[name])
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the measures mean."""
+        return catalogue(self.scenario)
+
     def estimate(self, name: str) -> Estimate:
-        """A measure with its interval over replications."""
-        if about(name, self.scenario.measures).ratio:
+        """A measure with its interval over replications.
+
+        Raises:
+            InputError: the scenario has no such measure.
+        """
+        found = self.catalogue.about(name)
+        if name not in self.pairs:
+            raise InputError(f"measure {name!r}", f"{self.scenario.name!r} has no such step, team, channel or reason", nearest(name, self.pairs, 3))
+        if found.ratio:
             return ratio_interval(self.pairs[name][:, 0], self.pairs[name][:, 1], self.level)
         return mean_interval(self.values(name), self.level)
 
@@ -290,9 +304,13 @@ def replicate_until(
     Args:
         name: the measure.
         half_width: wanted half-width of its interval, in its unit or, if `relative`, as a share of its mean.
+
+    Raises:
+        InputError: there is no such measure.
     """
+    catalogue(scenario).find(name, "precision")
     results = replicate(scenario, 20, seed=seed, engine=engine, workers=workers)
-    while not enough(results.values(name), half_width, relative=relative) and len(results.numbers) < most:
+    while not precise(results.estimate(name), half_width, relative=relative) and len(results.numbers) < most:
         first = len(results.numbers)
         more = range(first, min(first + batch, most))
         results = merge(results, replicate(scenario, more, seed=seed, engine=engine, workers=workers))
@@ -301,12 +319,9 @@ def replicate_until(
     return results
 
 
-def difference(name: str, before: Any, after: Any, level: float = 0.95, own: Mapping[str, Any] | None = None) -> Difference:
-    """The paired change of a measure, from its (numerator, denominator) pairs, shape [replications, 2].
-
-    `own` are the scenario's own measures, if the name may be one of them.
-    """
-    if about(name, own).ratio:
+def difference(of: Measure, before: Any, after: Any, level: float = 0.95) -> Difference:
+    """The paired change of a measure, from its (numerator, denominator) pairs, shape [replications, 2]."""
+    if of.ratio:
         return paired_ratio_difference(before, after, level)
     return paired_difference(figures(before), figures(after), level)
 
@@ -322,12 +337,32 @@ class Comparison:
         """The scenario the others are compared with."""
         return self.results[0]
 
+    @cached_property
+    def _in_common(self) -> tuple[Catalogue, dict[str, str]]:
+        return in_common(r.scenario for r in self.results)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the measures mean that all scenarios have: of their own only those that they define alike."""
+        return self._in_common[0]
+
+    @property
+    def not_compared(self) -> dict[str, str]:
+        """Measures of their own that the scenarios have not in common, each with the reason."""
+        return self._in_common[1]
+
     def difference(self, name: str, other: int = 1, level: float = 0.95) -> Difference:
-        """Other minus base, pair by pair."""
-        a, b = self.base, self.results[other]
+        """Other minus base, pair by pair; nothing for what only one of them has.
+
+        Raises:
+            InputError: there is no such measure, or they define it differently.
+        """
+        if name in self.not_compared:
+            raise InputError(f"measure {name!r}", self.not_compared[name], "define it alike in all scenarios")
+        found, a, b = self.catalogue.about(name), self.base, self.results[other]
         if name not in a.pairs or name not in b.pairs:
             return paired_difference([], [])
-        return difference(name, a.pairs[name], b.pairs[name], level, a.scenario.measures)
+        return difference(found, a.pairs[name], b.pairs[name], level)
 
     def spread(self, name: str, other: int = 1) -> Spread | None:
         """How much of the variance of a change is ignorance; None if nothing is uncertain, or `ignorance.echo_all` has not been asked."""
@@ -344,7 +379,7 @@ class Comparison:
 
     def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
         """better, worse, the same, unclear -- or higher and lower where neither is better."""
-        verdict, direction = self.difference(name, other, level).verdict, about(name, self.base.scenario.measures).direction
+        verdict, direction = self.difference(name, other, level).verdict, self.catalogue.about(name).direction
         if verdict in ("the same", "unclear") or direction == "neither":
             return verdict
         return "better" if (verdict == "lower") == (direction == "lower is better") else "worse"

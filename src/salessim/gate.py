@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from salessim import __version__
+from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError
 from salessim.experiment import Results, difference, replicate
-from salessim.measures import MEASURES, about, unit
-from salessim.scenario.checks import nearest
+from salessim.measures import Measure
 from salessim.scenario.loader import write_whole
 from salessim.scenario.yaml import read_text
 from salessim.statistics import Difference
@@ -42,6 +42,8 @@ class Kept(BaseModel):
     half_width: float | None
     level: float
     unit: str
+    definition: str | None = None
+    """Of a measure of the scenario's own; what is defined otherwise by now is another figure."""
     max_worsening: Annotated[float, Field(ge=0)]
     """Largest change for the worse that passes, as a share of `mean`."""
     pairs: tuple[tuple[float | None, float | None], ...]
@@ -63,7 +65,8 @@ class Baseline(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> Baseline:
         for name, kept in self.measures.items():
-            _known(name)
+            if kept.definition is None:
+                _built_in(name)
             if len(kept.pairs) != self.replications:
                 raise ValueError(f"{name} has {len(kept.pairs)} replications of {self.replications}")
         return self
@@ -73,11 +76,16 @@ class Baseline(BaseModel):
 class Finding:
     """One measure judged."""
 
-    measure: str
+    of: Measure
     verdict: Verdict
     threshold: float
     """Largest worsening that passes, in the measure's unit."""
     difference: Difference
+
+    @property
+    def measure(self) -> str:
+        """The name of the measure."""
+        return self.of.name
 
 
 @dataclass(frozen=True)
@@ -90,11 +98,11 @@ class Check:
     """Whether the scenario is the one the baseline was made from."""
 
 
-def _known(name: str) -> None:
-    if name not in MEASURES:
-        raise ValueError(f"there is no measure {name!r}; {nearest(name, MEASURES)}")
-    if about(name).direction == "neither":
-        raise ValueError(f"{name!r} is neither better nor worse when it changes; choose another measure")
+def _built_in(name: str) -> None:
+    try:
+        Catalogue({}, "EUR").judged(name, "baseline")
+    except InputError as wrong:
+        raise ValueError(f"{wrong.problem}; {wrong.remedy}") from None
 
 
 def make_baseline(
@@ -107,26 +115,21 @@ def make_baseline(
         scenario: the design that is known to be good.
         replications: the more, the smaller the regressions that are told from noise.
         seed: the seed of all draws.
-        thresholds: measure -> largest worsening that passes, as a share of the baseline's mean.
+        thresholds: measure, built-in or the scenario's own -> largest worsening that passes, as a share of the baseline's mean.
 
     Raises:
         InputError: a threshold for a measure that does not exist or has no better direction.
     """
     chosen = dict(thresholds or DEFAULT_THRESHOLDS)
-    for name in chosen:
-        try:
-            _known(name)
-        except ValueError as wrong:
-            problem, _, remedy = str(wrong).partition("; ")
-            raise InputError(f"threshold {name!r}", problem, remedy) from None
+    judged = {name: catalogue(scenario).judged(name, f"threshold {name!r}") for name in sorted(chosen)}
     results = replicate(scenario, replications, seed=seed, progress=progress)
     measures = {}
-    for name in sorted(chosen):
+    for name, measure in judged.items():
         estimate = results.estimate(name)
         pairs = [(_finite(a), _finite(b)) for a, b in results.pairs[name].tolist()]
         measures[name] = Kept(
             mean=_finite(estimate.value), half_width=_finite(estimate.half_width), level=estimate.level,
-            unit=unit(name, scenario.currency), max_worsening=chosen[name], pairs=tuple(pairs),
+            unit=measure.unit, definition=measure.explain if measure.own else None, max_worsening=chosen[name], pairs=tuple(pairs),
         )  # fmt: skip
     return Baseline(
         salessim=__version__, scenario=scenario.name, scenario_hash=scenario.hash, seed=seed, replications=replications, measures=measures
@@ -160,23 +163,51 @@ def load_baseline(path: str | Path) -> Baseline:
     raise InputError(str(path), f"this is not a baseline ({said})", "make one with `salessim check SCENARIO --baseline FILE --update`")
 
 
+def _same(scenario: Scenario, name: str, kept: Kept) -> Measure:
+    """What a measure of the baseline is in the scenario, if it is the same figure."""
+    measure = catalogue(scenario).judged(name, "baseline")
+    now = measure.explain if measure.own else None
+    if now != kept.definition or measure.unit != kept.unit:
+        said = [f"{of or 'the built-in measure'} in {unit or 'plain numbers'}" for of, unit in ((kept.definition, kept.unit), (now, measure.unit))]
+        raise InputError("baseline", f"{name!r} was made as {said[0]}, and is now {said[1]}", "make the baseline anew with --update")
+    return measure
+
+
+def thresholds_of(path: str | Path) -> dict[str, float] | None:
+    """The thresholds that somebody has set in a baseline; None if there is no baseline.
+
+    Raises:
+        InputError: the file is something else.
+    """
+    if not Path(path).exists():
+        return None
+    try:
+        return {name: kept.max_worsening for name, kept in load_baseline(path).measures.items()}
+    except InputError as wrong:
+        raise InputError(str(path), wrong.problem, "mend or remove the file, whose thresholds are kept, or give --threshold") from None
+
+
 def check(scenario: Scenario, baseline: Baseline, *, progress: Callable[[int, int], None] | None = None) -> Check:
     """Judge a scenario against a baseline, pair by pair.
 
     A measure regresses when the whole interval of its worsening lies above the threshold, passes when the whole
     interval lies below, and is inconclusive in between (more replications would tell). An unchanged scenario
     differs by exactly zero and passes.
+
+    Raises:
+        InputError: a measure of the baseline is not one of the scenario's, or is another figure by now.
     """
+    judged = {name: _same(scenario, name, kept) for name, kept in baseline.measures.items()}
     results: Results = replicate(scenario, baseline.replications, seed=baseline.seed, progress=progress)
     findings = []
     for name, kept in baseline.measures.items():
         before = np.array([[np.nan if x is None else x for x in pair] for pair in kept.pairs], float)
-        found = difference(name, before, results.pairs[name])
-        bad = 1 if about(name).direction == "lower is better" else -1
+        found = difference(judged[name], before, results.pairs[name])
+        bad = 1 if judged[name].direction == "lower is better" else -1
         threshold = kept.max_worsening * abs(kept.mean or 0.0)
         low, high = sorted((bad * found.change.low, bad * found.change.high))
         verdict: Verdict = "passed" if high <= threshold else "regression" if low > threshold else "inconclusive"
-        findings.append(Finding(name, verdict, threshold, found))
+        findings.append(Finding(judged[name], verdict, threshold, found))
     verdicts = [f.verdict for f in findings]
     overall: Verdict = "regression" if "regression" in verdicts else "inconclusive" if "inconclusive" in verdicts else "passed"
     return Check(overall, tuple(findings), scenario.hash == baseline.scenario_hash)

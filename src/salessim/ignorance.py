@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from salessim.engines import Engine
 from salessim.experiment import ECHO, Comparison, Progress, Results, replicate
-from salessim.measures import about
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -60,7 +59,7 @@ def drivers_in_words(found: Results | Comparison, measures: Sequence[str], *whic
     moved: dict[str, list[tuple[float, str]]] = {}
     for measure_name in measures:
         for name, r in found.drivers(measure_name, *which)[:1]:
-            moved.setdefault(name, []).append((abs(r), f"{about(measure_name).title.lower()} ({r:+.2f})"))
+            moved.setdefault(name, []).append((abs(r), f"{found.catalogue.about(measure_name).phrase} ({r:+.2f})"))
     most = 5  # of the measures one value moves; the rest say the same again
     ordered = sorted(moved.items(), key=lambda item: (-max(item[1])[0], item[0]))
     return [f"{name!r} moves most: {', '.join(said for _, said in sorted(moves, reverse=True)[:most])} (rank correlation)." for name, moves in ordered]

@@ -1,5 +1,6 @@
 """From what happened to numbers with a unit and a direction: one function and one line each.
 
+What the figures of a scenario are called, those of its own included, is in `catalogue`.
 The same functions measure a simulated replication and a real history. A measure over cases looks at those that
 arrived after the warm-up; what is still open at the end is censored (Aalen-Johansen), never dropped, because
 leaving it out makes every cycle time too good.
@@ -8,7 +9,7 @@ leaving it out makes every cycle time too good.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -29,11 +30,30 @@ class Measure:
     name: str
     title: str
     unit: str
-    """"days", "h", "%", "per week", "people", "cases", or "money", "money/month" (in the scenario's currency)."""
+    """As `measured_in.unit_of` reads it: "days", "h", "%", "per week", "cases", or "money", "money/month" (in the scenario's currency)."""
     direction: Direction
     explain: str
     ratio: bool = False
     """Combined over replications as sum of numerators over sum of denominators."""
+    bounded: bool = True
+    """Never negative, and as a percentage never above 100."""
+    own: bool = False
+    """Defined by the scenario."""
+
+    @property
+    def better(self) -> str:
+        """Which way is better, in a word: lower, higher, neither."""
+        return self.direction.removesuffix(" is better")
+
+    @property
+    def heading(self) -> str:
+        """The title with the unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def phrase(self) -> str:
+        """The title within a sentence; names and abbreviations keep their capitals."""
+        return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
 
 
 Pair = tuple[float, float]
@@ -321,60 +341,13 @@ def _own(view: View, measure: Any) -> Pair:
 
     if measure.when is not None:
         keep = keep & (measure.when.of_cases(fact) != 0)
-    formula = getattr(measure, measure.kind)
-    scale = HOUR if formula.dimension == "time" else 1.0
-    values = np.broadcast_to(formula.of_cases(fact), keep.shape)[keep] / scale
+    scale = measure.measured_in(labels.currency).ticks if measure.formula.dimension == "time" else 1
+    values = np.broadcast_to(measure.formula.of_cases(fact), keep.shape)[keep] / scale
     if measure.kind == "mean":
         return float(np.sum(values)), float(len(values))
     if measure.kind == "share":
         return 100 * float(np.sum(values != 0)), float(len(values))
     return _plain(float(np.sum(values)) / (view.window / (WEEK if measure.kind == "per_week" else MONTH)))
-
-
-def own_measure(name: str, measure: Any) -> Measure:
-    """Title, unit and direction of a measure of the scenario's own."""
-    formula = getattr(measure, measure.kind)
-    natural = {"time": "h", "money": "money", "number": ""}[formula.dimension]
-    unit = measure.unit or {"share": "%", "per_week": "per week", "per_month": f"{natural}/month".lstrip("/")}.get(measure.kind, natural)
-    explain = f"{measure.kind.replace('_', ' ')} of {formula.text}" + (f" where {measure.when.text}" if measure.when else "") + f"; cases: {measure.over}"
-    return Measure(name, measure.title or name, unit, measure.direction, explain, ratio=measure.kind in ("mean", "share"))
-
-
-def about(name: str, own: Mapping[str, Any] | None = None) -> Measure:
-    """Title, unit and direction of any measure `measure` returns; `own` are those of the scenario (`Scenario.measures`)."""
-    if name in MEASURES:
-        return MEASURES[name][0]
-    if own and name in own:
-        return own_measure(name, own[name])
-    if name == JUNK:
-        return Measure(name, "Junk and duplicates", "per week", "lower is better", "cases that are no customers, or a customer's second case")
-    if name.startswith("arrived from "):
-        return Measure(name, f"Arrivals from {name[13:]}", "per week", "neither", "customers who came in by the channel")
-    if name.startswith("win rate from "):
-        return Measure(name, f"Win rate from {name[14:]}", "%", "higher is better", "share of the channel's customers who are won and stay won")
-    if name.startswith("cost of "):
-        return Measure(name, f"Cost of {name[8:]}", "money/month", "lower is better", "cost per case, campaigns, advertising and content")
-    if name.startswith("cost per arrival from "):
-        return Measure(name, f"Cost per arrival from {name[22:]}", "money", "lower is better", "the channel's cost over the customers it brought", ratio=True)
-    if name.startswith("in use of "):
-        return Measure(name, f"Places of {name[10:]} in use", "cases", "neither", "on average over time")
-    kind, _, what = name.partition(" @ ")
-    if kind == "waiting":
-        return Measure(name, f"Wait for people at {what}", "h", "lower is better", "elapsed hours per visit", ratio=True)
-    if kind == "queue":
-        return Measure(name, f"Cases waiting at {what}", "cases", "lower is better", "on average over time")
-    if kind == "lost":
-        return Measure(name, f"Lost at stage {what}", "per week", "lower is better", "by the stage the case was in")
-    if name.startswith("lost because "):
-        return Measure(name, f"Lost: {name[13:]}", "per week", "lower is better", "by reason")
-    if name.startswith("utilisation of "):
-        return Measure(name, f"Utilisation of {name[15:]}", "%", "neither", "time worked over time on duty", ratio=True)
-    raise KeyError(name)
-
-
-def unit(name: str, currency: str, own: Mapping[str, Any] | None = None) -> str:
-    """The unit of a measure in words, with the currency."""
-    return about(name, own).unit.replace("money", currency)
 
 
 def value(pair: Pair) -> float:

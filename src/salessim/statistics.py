@@ -234,7 +234,11 @@ def enough(values: ArrayLike, half_width: float, *, relative: bool = False, leve
         values: one figure per replication so far.
         half_width: wanted half-width, in the unit of the figure or, if `relative`, as a share of the mean.
     """
-    estimate = mean_interval(values, level)
+    return precise(mean_interval(values, level), half_width, relative=relative, least=least)
+
+
+def precise(estimate: Estimate, half_width: float, *, relative: bool = False, least: int = 20) -> bool:
+    """Whether a figure is known well enough to stop; see `enough`, which is the same for a plain mean."""
     if estimate.n < least:
         return False
     wanted = half_width * abs(estimate.value) if relative else half_width

@@ -50,6 +50,7 @@ _MONEY = re.compile(rf"\s*({_NUMBER})\s*((?:[百千]?万|[百千亿])?)\s*([A-Za
 _COUNTED = re.compile(rf"\s*({_NUMBER})\s*(?:个|单|件|次|条|人|位|名|笔|家|例|项|起|票|台|份)?\s*")
 _PER = re.compile(r"\s*(?:/|per\b|每)\s*", re.IGNORECASE)
 _EACH = re.compile(r"\s*每\s*(.+)", re.DOTALL)
+_NO_THOUSANDS = re.compile(r"\d[ _,](?!\d{3}(?!\d))")
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
 
 
@@ -72,16 +73,16 @@ def decimal_comma(text: Any) -> str | None:
 
     Example:
         >>> decimal_comma("1,5 h"), decimal_comma("1,500 h")
-        ("write the decimal with a point: '1.5 h'", None)
+        ("write a point before decimals: '1.5 h'", None)
     """
     half = half_width(text) if isinstance(text, str) else ""
     if _DECIMAL_COMMA.search(half) is None:
         return None
-    return f"write the decimal with a point: {_DECIMAL_COMMA.sub(lambda m: m[0].replace(',', '.'), half).strip()!r}"
+    return f"write a point before decimals: {_DECIMAL_COMMA.sub(lambda m: m[0].replace(',', '.'), half).strip()!r}"
 
 
-def number(text: str, whole: str = "", example: str = "30 min") -> float:
-    """A plain number in words; thousands may be set apart by commas, spaces or low lines.
+def number_of(text: str, whole: str = "", example: str = "30 min") -> float:
+    """A plain number in words; thousands may be set apart by commas, spaces or underscores.
 
     Args:
         text: the number.
@@ -89,22 +90,29 @@ def number(text: str, whole: str = "", example: str = "30 min") -> float:
         example: what could have been written.
 
     Raises:
-        ValueError: it is none; with problem and remedy.
+        ValueError: it is none, not a finite one, or has a comma where others write a point; with problem and remedy.
 
     Example:
-        >>> number("12,500"), number("1e3")
+        >>> number_of("12,500"), number_of("1e3")
         (12500.0, 1000.0)
     """
     whole, text = whole or text, half_width(text).strip()
+    if _NO_THOUSANDS.search(text):
+        raise ValueError(f"{whole!r} has a sign that sets no thousands apart; {decimal_comma(whole) or 'write a point before decimals'}")
     if re.fullmatch(_NUMBER, text) is None or not re.search(r"\d", text):
-        raise ValueError(f"{whole!r} has no number; {decimal_comma(whole) or f'write for example {example!r}'}")
+        raise ValueError(f"{whole!r} has no number; write for example {example!r}")
     value = float(re.sub(r"[ _,]", "", text))
     if not math.isfinite(value):
         raise ValueError(f"{whole!r} is not finite; write a finite number")
     return value
 
 
-def _unit(word: str, whole: str) -> int:
+def unit_of_time(word: str, whole: str) -> int:
+    """Ticks of a unit of time such as "min", "weeks" or "天".
+
+    Raises:
+        ValueError: there is no such unit; `whole` is what it stands in, for the message.
+    """
     unit = _UNITS.get(word) or _UNITS.get(word.lower())
     if unit is None:
         raise ValueError(f"{whole!r} has the unknown unit {word!r}; use s, min, h, days, weeks, months or years")
@@ -137,7 +145,7 @@ def duration(text: str) -> int:
         if piece is None or not piece.group(1).strip("+-"):
             example = "'30 分钟' 或 '2 天'" if _chinese(text) else "'30 min' or '2 days'"
             raise ValueError(f"{text!r} is not a time; {decimal_comma(text) or f'write for example {example}'}")
-        total += Fraction(number(piece.group(1), text)) * _unit(piece.group(2), text)
+        total += Fraction(number_of(piece.group(1), text)) * unit_of_time(piece.group(2), text)
         at = piece.end()
     if not text.strip():
         raise ValueError("the time is empty; write for example '30 min'")
@@ -181,7 +189,7 @@ def money(text: str) -> tuple[float, str]:
     if match is None or not match.group(1):
         example = "38 元" if _chinese(text) else "38 EUR"
         raise ValueError(f"{text!r} is not an amount of money; {decimal_comma(text) or f'write for example {example!r}'}")
-    amount = number(match.group(1), text)
+    amount = number_of(match.group(1), text)
     if match.group(2):  # 0.29 万 is 2900, to the last digit
         amount = float(Fraction(re.sub(r"[ _,]", "", match.group(1))) * _TIMES_TEN[match.group(2)])
     if amount < 0:
@@ -211,7 +219,7 @@ def _split_per(text: Any, example: str) -> tuple[str, int]:
     parts = _PER.split(half)
     if len(parts) != 2:
         raise ValueError(f"{text!r} does not say per what; write for example {example!r}")
-    return parts[0], _unit(parts[1].strip(), text)
+    return parts[0], unit_of_time(parts[1].strip(), text)
 
 
 def _plain(value: float) -> str:
@@ -293,7 +301,7 @@ def rate(text: str) -> Frequency:
     example = "每周 40 个" if _chinese(text) else "40 per week"
     left, per = _split_per(text, example)
     counted = _COUNTED.fullmatch(left)
-    value = number(counted.group(1) if counted else left, text, example)
+    value = number_of(counted.group(1) if counted else left, text, example)
     if value < 0:
         raise ValueError(f"{text!r} is negative; write a rate of zero or more")
     return Frequency(value, per)
@@ -311,9 +319,9 @@ def share(value: Any) -> float:
     percent = isinstance(value, str) and value.strip().endswith(("%", "％"))
     if isinstance(value, str) and re.search(r"[<>=]", value):
         raise ValueError(f"{value!r} is a condition where a share belongs; write it under 'when'")
-    if isinstance(value, str) and decimal_comma(value) is None and re.fullmatch(rf"\s*{_NUMBER}\s*%?\s*", half_width(value)) is None:
+    if isinstance(value, str) and not re.fullmatch(r"[-+\d., _eE]*\d[.]?\s*%?\s*", half_width(value).strip()):
         raise ValueError(f"{value!r} is not a share; write for example '35 %'")
-    found = number(value.strip().rstrip("%％"), value, "35 %") if isinstance(value, str) else float(value)
+    found = number_of(value.strip().rstrip("%％"), value, "35 %") if isinstance(value, str) else float(value)
     found = found / 100 if percent else found
     if not 0 <= found <= 1:
         meant = f"write '{_plain(found)} %' if that is meant" if not percent and 1 < found <= 100 else "give a share in that range"
@@ -423,7 +431,7 @@ def quantity(value: Any) -> Quantity:
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min' or '800 EUR'")
     if isinstance(value, str):
         if value.strip().endswith(("%", "％")):
-            return quantity(number(value.strip().rstrip("%％"), value, "35 %") / 100)
+            return quantity(number_of(value.strip().rstrip("%％"), value, "35 %") / 100)
         match = _MONEY.fullmatch(half_width(value))
         if match is not None and match.group(1) and (match.group(3) in CURRENCIES or match.group(3).lower() not in _UNITS):
             amount, currency = money(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salessim.describing.dot import dot
@@ -12,7 +11,6 @@ from salessim.describing.procedure import procedure
 from salessim.describing.svg import svg
 from salessim.describing.words import WORDS, Language
 from salessim.errors import InputError
-from salessim.scenario.loader import write_whole
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -38,14 +36,3 @@ def describe(scenario: Scenario, form: str = "markdown", language: Language = "e
     if language not in WORDS:
         raise InputError("describe", f"there is no language {language!r}", f"use one of {', '.join(WORDS)}")
     return FORMATS[form](scenario, language)
-
-
-def save_description(text: str, out: str | Path, *, force: bool = False) -> None:
-    """Write a description to a file, whole or not at all.
-
-    Raises:
-        InputError: the file exists and `force` is not given, or it cannot be written.
-    """
-    if not force and Path(out).exists():
-        raise InputError(f"--out {out}", "the file exists", "give another file, or --force to write over it")
-    write_whole(out, text)

@@ -435,7 +435,7 @@ MEASURE_LINES = (
     Line("definition", ("mean", "share", "per_week", "per_month"), lambda t, _, m: t(f"measure_{m.kind}", formula=t.formula(getattr(m, m.kind)))),
     Line("", ("over",), lambda t, _, m: t(f"over_{m.over}")),
     Line("", ("when",), lambda t, _, m: t("route_when", formula=t.formula(m.when)) if m.when is not None else None),
-    Line("", ("unit",), lambda t, _, m: t.own(m.unit) if m.unit else None),
+    Line("", ("unit",), lambda t, _, m: t.own(m.measured_in(t.scenario.currency).text) if m.unit else None),
 )
 COST_LINES = (
     Line("cost", ("running",), lambda t, _, c: t("running", pay=t.pay(c.running)) if c.running else None),

@@ -1,4 +1,4 @@
-"""Limits on measures, in words: "cost <= 90000 EUR/month", "cycle_time <= 3 weeks", "win_rate >= 10 %"."""
+"""Limits on measures, in words: "cost <= 90000 EUR/month", "cycle_time <= 3 weeks", "margin >= -500 EUR/month"."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from salessim.catalogue import Catalogue
 from salessim.errors import InputError
-from salessim.measures import MEASURES, about, unit
-from salessim.scenario.checks import nearest
-from salessim.units import DAY, HOUR, MONTH, WEEK, cost_rate, duration, half_width, money, number, rate, says_money, share
+from salessim.measures import Measure
 
-_LIMIT = re.compile(r"\s*(<=|>=|<|>|≤|≥)\s*(.+)", re.DOTALL)
+_LIMIT = re.compile(r"(?P<name>.*?)\s*(?P<sign><=|>=|<|>|≤|≥)\s*(?P<bound>[^<>=≤≥]+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Limit:
     """A bound that a measure must keep."""
 
-    measure: str
+    of: Measure
     bound: float
     upper: bool
+
+    @property
+    def measure(self) -> str:
+        """The name of the measure."""
+        return self.of.name
 
     def holds(self, value: float) -> bool:
         """Whether a figure keeps the limit; one that does not exist does not."""
@@ -33,83 +37,66 @@ class Limit:
             return 0.0
         return abs(value - self.bound) / abs(self.bound) if self.bound and math.isfinite(value) else math.inf
 
-    def words(self, currency: str) -> str:
+    @property
+    def words(self) -> str:
         """For people."""
-        return f"{about(self.measure).title.lower()} {'at most' if self.upper else 'at least'} {self.bound:,.6g} {unit(self.measure, currency)}"
+        return f"{self.of.phrase} {'at most' if self.upper else 'at least'} {self.bound:,.6g} {self.of.unit}".rstrip()
 
 
-def figure(name: str, text: str, currency: str) -> float:
+def figure(name: str, text: str, known: Catalogue) -> float:
     """A quantity in words as a number in a measure's unit; a bare number is in that unit already.
 
     Raises:
         ValueError: it is of another kind or currency; with problem and remedy.
 
     Example:
-        >>> figure("cycle_time", "3 weeks", "EUR"), figure("lost_customers", "52 per year", "EUR") < 1
+        >>> built_in = Catalogue({}, "EUR")
+        >>> figure("cycle_time", "3 weeks", built_in), figure("lost_customers", "52 per year", built_in) < 1
         (21.0, True)
     """
-    wanted, body = about(name).unit, half_width(text.strip())
     try:
-        if re.fullmatch(r"[-+]?[\d., ]*\d(?:[eE][-+]?\d+)?", body):
-            return number(body, example=f"10 {unit(name, currency)}")
-        if wanted in ("days", "h"):
-            return duration(body) / (DAY if wanted == "days" else HOUR)
-        if wanted == "per week":
-            return rate(body).per_tick * WEEK
-        if wanted == "%":
-            return 100 * share(body)
-        if wanted.startswith("money"):
-            return _money(wanted, body, currency)
+        return known.unit(name).read(text, bounded=known.about(name).bounded)
     except ValueError as wrong:
-        problem, _, remedy = str(wrong).partition("; ")
-        raise ValueError(f"{problem}; write it in {unit(name, currency)}" if not remedy else str(wrong)) from None
-    raise ValueError(f"{text.strip()!r} is not a number of {wanted}; write a number")
+        if "; " in str(wrong):
+            raise
+        raise ValueError(f"{wrong}; write it in {known.about(name).unit}") from None
 
 
-def _money(wanted: str, body: str, currency: str) -> float:
-    if not says_money(body) and not re.search(r"[A-Za-z]{3}", body.partition("/")[0].partition(" per ")[0]):
-        body = re.sub(r"^([\d., ]*\d)", rf"\1 {currency}", body)
-    if wanted == "money":
-        amount, given = money(body)
-    else:
-        pay = cost_rate(body if "/" in body or " per " in body or "每" in body else f"{body}/month")
-        amount, given = pay.amount * MONTH / pay.per, pay.currency
-    if given != currency:
-        raise ValueError(f"{body!r} is not in {currency}; convert it")
-    return amount
-
-
-def parse_limit(name: str, text: str, currency: str) -> Limit:
+def parse_limit(name: str, text: str, known: Catalogue) -> Limit:
     """A limit from words such as "<= 90000/month".
+
+    Args:
+        name: a measure, built-in or the scenario's own.
+        text: a sign and a bound.
+        known: the measures of the scenario.
 
     Raises:
         InputError: an unknown measure, or words that are no limit on it.
     """
-    if name not in MEASURES:
-        raise InputError(f"limit {name!r}", "there is no such measure", nearest(name, MEASURES))
-    match = _LIMIT.fullmatch(str(text))
-    if match is None:
-        raise InputError(f"limit {name}", f"{text!r} is not a limit", f"write for example '<= 10 {unit(name, currency)}'")
+    measure = known.find(name, f"limit {name!r}")
+    match = _LIMIT.fullmatch(str(text).strip())
+    if match is None or match["name"]:
+        raise InputError(f"limit {name}", f"{text!r} is not a limit", f"write for example '{f'<= 10 {measure.unit}'.rstrip()}'")
     try:
-        bound = figure(name, match.group(2), currency)
+        bound = figure(name, match["bound"], known)
     except ValueError as wrong:
         problem, _, remedy = str(wrong).partition("; ")
         raise InputError(f"limit {name}", problem, remedy) from None
-    return Limit(name, bound, match.group(1) in ("<=", "<", "≤"))
+    return Limit(measure, bound, match["sign"] in ("<=", "<", "≤"))
 
 
-def parse_limits(limits: Mapping[str, str] | Iterable[str], currency: str) -> tuple[Limit, ...]:
+def parse_limits(limits: Mapping[str, str] | Iterable[str], known: Catalogue) -> tuple[Limit, ...]:
     """Limits from {"cost": "<= 90000/month"} or from ["cost <= 90000/month"].
 
     Raises:
         InputError: see `parse_limit`.
     """
     if isinstance(limits, Mapping):
-        return tuple(parse_limit(name, text, currency) for name, text in limits.items())
+        return tuple(parse_limit(name, text, known) for name, text in limits.items())
     found = []
     for text in limits:
-        sign = re.search("[<>≤≥]", text)
-        if sign is None:
+        match = _LIMIT.fullmatch(text.strip())
+        if match is None or not match["name"]:
             raise InputError("limit", f"{text!r} is not a limit", "write for example 'cost <= 90000/month'")
-        found.append(parse_limit(text[: sign.start()].strip(), text[sign.start() :], currency))
+        found.append(parse_limit(match["name"], text.strip()[len(match["name"]) :], known))
     return tuple(found)

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError
 from salessim.experiment import Comparison, Results, check_seed, replicate, workers_of
 from salessim.ignorance import echo_all
-from salessim.measures import MEASURES, about, unit
 from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.payback import payback
-from salessim.scenario.checks import nearest
 from salessim.scenario.levers import assumed, in_words, propose
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Best:
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
         if not self.changed:
             if not any(t.feasible for t in self.trials):
-                limits = " and ".join(limit.words(self.today.currency) for limit in self.limits)
+                limits = " and ".join(limit.words for limit in self.limits)
                 first = f"No design that was tried keeps the limits ({limits}){'' if self.trials[0].feasible else ', and neither does the process as it is'}."
             else:
                 within = " and keeps the limits" if self.limits else ""
@@ -118,14 +117,15 @@ class Best:
 
     def _said(self, name: str) -> str:
         """What becomes of a measure; a change only where the interval shows one."""
-        found, title, per = self.final.difference(name), about(name).title.lower(), unit(name, self.today.currency)
+        found, about = self.final.difference(name), catalogue(self.today).about(name)
+        title, per = about.phrase, about.unit
         if found.verdict == "the same":
             return f"{title} exactly as it is"
         low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in (found.change.low, found.change.high))
         if found.verdict == "unclear":
-            return f"no clear change of {title} ({low} to {high} {per})"
+            return f"no clear change of {title} ({low} to {high}{f' {per}' if per else ''})"
         value = f"{found.change.value:+,.0f}" if abs(found.change.value) >= 1000 else f"{found.change.value:+.3g}"
-        return f"{title} {value} {per} ({low} to {high})"
+        return f"{title} {value}{f' {per}' if per else ''} ({low} to {high})"
 
 
 def optimise(
@@ -138,7 +138,7 @@ def optimise(
     Args:
         scenario: declares the levers; without any, staffing and automation are proposed (marked as assumptions).
         levers: names of those to use; all by default.
-        objectives: measures, each taken in the direction in which it is better.
+        objectives: measures, built-in or the scenario's own, each taken in the direction in which it is better.
         limits: {"cost": "<= 90000 EUR/month"} or ["cost <= 90000 EUR/month", "win_rate >= 10 %"]; a design that breaks
             one is not recommended.
         trials: designs to look at.
@@ -159,21 +159,20 @@ def optimise(
     import optuna
 
     check_seed(seed)
-    for name in objectives:
-        if name not in MEASURES or about(name).direction == "neither":
-            raise InputError(f"objective {name!r}", "there is no such objective", nearest(name, MEASURES))
+    known = catalogue(scenario)
+    better = {name: known.judged(name, f"objective {name!r}").direction for name in objectives}
     if trials < 1 or replications < 2 or final < 2:
         raise InputError("optimise", "too few trials or replications", "give at least 1 trial and 2 replications")
     no_levers = not scenario.levers
     if no_levers:
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
         scenario = scenario.change({"levers": proposed})
-    bounds = parse_limits(limits, scenario.currency)
+    bounds = parse_limits(limits, known)
     space = space_of(scenario, levers)
     if journal is not None:
         journal.unlink(missing_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    directions = ["minimize" if about(n).direction == "lower is better" else "maximize" for n in objectives]
+    directions = ["minimize" if better[n] == "lower is better" else "maximize" for n in objectives]
     evaluate = _Evaluator(space, tuple(objectives), bounds, replications, seed, workers_of(workers))
     import warnings
 
@@ -197,16 +196,23 @@ def optimise(
         if trial.values is None:
             study.tell(asked, state=optuna.trial.TrialState.FAIL)
         else:
-            penalty = 1.0 + excess
-            values = [
-                trial.values[n] * (penalty if d == "minimize" else 1 / penalty) for n, d in zip(objectives, directions, strict=True)
-            ]
+            values = [_worsened(trial.values[n], d, 1.0 + excess) for n, d in zip(objectives, directions, strict=True)]
             study.tell(asked, [v if math.isfinite(v) else (1e12 if d == "minimize" else -1e12) for v, d in zip(values, directions, strict=True)])
         if journal is not None:
             _append(journal, trial)
         if progress:
             progress(number + 1, trials)
     return replace(_choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers), proposed=no_levers)
+
+
+def _worsened(value: float, direction: str, penalty: float) -> float:
+    """An objective of a design that breaks limits, made worse by a factor; of a loss the direction is the other way round.
+
+    Example:
+        >>> _worsened(10.0, "minimize", 2.0), _worsened(10.0, "maximize", 2.0), _worsened(-10.0, "maximize", 2.0)
+        (20.0, 5.0, -20.0)
+    """
+    return value * penalty if (direction == "minimize") == (value >= 0) else value / penalty
 
 
 def _sampler(seed: int, number: int, seen: int) -> Any:
@@ -283,9 +289,9 @@ def _excess(trial: Trial, bounds: tuple[Limit, ...]) -> float:
     return min(1e6, sum(limit.excess(trial.values[limit.measure]) for limit in bounds))
 
 
-def _signed(values: Mapping[str, float], objectives: tuple[str, ...]) -> Any:
+def _signed(values: Mapping[str, float], objectives: tuple[str, ...], known: Catalogue) -> Any:
     """Objectives so that less is better; what does not exist is worst."""
-    signs = [1 if about(n).direction == "lower is better" else -1 for n in objectives]
+    signs = [1 if known.about(n).direction == "lower is better" else -1 for n in objectives]
     raw = np.array([s * values[n] for n, s in zip(objectives, signs, strict=True)])
     return np.where(np.isfinite(raw), raw, np.inf)
 
@@ -305,19 +311,20 @@ def _choose(
 ) -> Best:  # fmt: skip
     """The front of the search, the balanced best of it, and its comparison with today on fresh seeds."""
     space = evaluate.space
+    known = catalogue(space.scenario)
     distinct: dict[tuple[Any, ...], Trial] = {}
     for trial in done:
         distinct.setdefault(space.key(trial.settings), trial)
     able = [t for t in distinct.values() if t.values is not None and t.feasible]
-    points = [_signed(t.values, objectives) for t in able if t.values is not None]
+    points = [_signed(t.values, objectives, known) for t in able if t.values is not None]
     front = [able[i] for i in pareto(points)]
-    base = _signed(done[0].values, objectives) if done[0].values else np.ones(len(objectives))
+    base = _signed(done[0].values, objectives, known) if done[0].values else np.ones(len(objectives))
     scale = np.where(np.isfinite(base) & (base != 0), np.abs(base), 1.0)
 
     def gain(t: Trial) -> tuple[float, int]:
         """Mean relative improvement over today; among equals the design that changes less."""
         assert t.values is not None
-        relative = (_signed(t.values, objectives) - base) / scale
+        relative = (_signed(t.values, objectives, known) - base) / scale
         return (float(np.mean(relative)) if np.isfinite(relative).all() else math.inf), len(t.words)
 
     ranked = sorted((t for t in front if t.words), key=gain)[:3]
@@ -360,22 +367,22 @@ def _pruned(evaluate: _Evaluator, trial: Trial, gain: Callable[[Trial], tuple[fl
 
 def _why_not(comparison: Comparison, objectives: tuple[str, ...], bounds: tuple[Limit, ...], indifference: float) -> str | None:
     """Why a design is not recommended; None if it is."""
-    currency = comparison.base.scenario.currency
+    known = comparison.catalogue
     for limit in bounds:
         value = comparison.results[1].estimate(limit.measure).value
         if not limit.holds(value):
-            return f"it does not keep the limit: {about(limit.measure).title.lower()} is {value:,.6g} {unit(limit.measure, currency)}"
+            return f"it does not keep the limit: {limit.of.phrase} is {value:,.6g} {limit.of.unit}".rstrip()
     # At 99 %, because the best of several is looked at: what is recommended should still be better on other seeds.
     words = {n: comparison.word(n, level=0.99) for n in objectives}
     for name, word in words.items():
         if word == "worse":
-            return f"{about(name).title.lower()} gets worse"
+            return f"{known.about(name).phrase} gets worse"
     sizes = {n: abs(comparison.difference(n).relative.value) for n, word in words.items() if word == "better"}
     if not sizes:
         return "nothing it aims at clearly gets better"
     largest = max(sizes, key=lambda n: sizes[n])
     if sizes[largest] < indifference:
-        return f"{about(largest).title.lower()} gets better by {100 * sizes[largest]:.2g} % only"
+        return f"{known.about(largest).phrase} gets better by {100 * sizes[largest]:.2g} % only"
     return None
 
 

@@ -100,11 +100,11 @@ def in_process(table: pd.DataFrame, names: list[str], warm_up: float) -> Any:
     return _styled((line + rule + text).properties(height=220))
 
 
-def front(table: pd.DataFrame, x: str, y: str, x_title: str, y_title: str) -> Any:
-    """Designs by two objectives."""
+def front(table: pd.DataFrame, x_title: str, y_title: str) -> Any:
+    """Designs by two objectives, columns x and y; the names of measures are no names of fields."""
     kinds = ["today", "recommended", "front", "other", "over a limit"]
     chart = alt.Chart(table).mark_point(filled=True, opacity=0.9).encode(
-        x=alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, nice=True)), y=alt.Y(f"{y}:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
+        x=alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=True)), y=alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
         color=alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["#be123c", "#0f766e", "#0ea5e9", "#cbd5e1", "#e7c59a"])),
         shape=alt.Shape("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["diamond", "square", "circle", "circle", "triangle-up"])),
         size=alt.Size("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=[170, 170, 70, 40, 40])),

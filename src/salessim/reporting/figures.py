@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salessim import engines
+from salessim.catalogue import catalogue
 from salessim.measures import View
 from salessim.network import build
 from salessim.scenario.calendars import DAYS
@@ -176,16 +177,35 @@ def in_process(comparison: Comparison, names: list[str]) -> pd.DataFrame:
 
 
 def designs(best: Best) -> pd.DataFrame:
-    """Every design the search looked at, with its objectives."""
-    rows = []
+    """Every design the search looked at: what it is, of which kind, and cost and objectives, headed by title and unit."""
+    known, names, rows = catalogue(best.today), list(dict.fromkeys(["cost", *best.objectives])), []
     pruned = [best.chosen] if best.chosen and all(t.settings != best.settings for t in best.distinct) else []
     for trial in [*best.distinct, *pruned]:
         if trial.values is None:
             continue
         kind = "today" if not trial.words else "recommended" if best.changed and trial.settings == best.settings else "front" if trial.number in best.front else "other" if trial.feasible else "over a limit"
-        rows.append({"design": "; ".join(trial.words) or "today", "kind": kind, "cost": trial.values["cost"], **{n: trial.values[n] for n in best.objectives}})
+        rows.append(("; ".join(trial.words) or "today", kind, *(trial.values[n] for n in names)))
     above = ("other", "over a limit", "front", "today", "recommended")  # what matters is drawn last, on top
-    return pd.DataFrame(sorted(rows, key=lambda row: above.index(str(row["kind"]))))
+    return pd.DataFrame(sorted(rows, key=lambda row: above.index(row[1])), columns=["design", "kind", *(known.about(n).heading for n in names)])
+
+
+def front(best: Best, table: pd.DataFrame) -> pd.DataFrame:
+    """The first two objectives of the designs of a table, x and y, for the chart."""
+    names = list(dict.fromkeys(["cost", *best.objectives]))
+    x, y = (table.iloc[:, 2 + names.index(n)] for n in best.objectives[:2])
+    return pd.DataFrame({"x": x, "y": y, "kind": table["kind"]})
+
+
+def definitions(comparison: Comparison) -> list[list[str]]:
+    """What the scenarios' own measures are: title, definition, unit, which way is better, origin."""
+    rows: list[list[str]] = []
+    for results in comparison.results:
+        for name, own in results.scenario.measures.items():
+            about = results.catalogue.about(name)
+            assumed = "assumption" if own.assumption is True else f"assumption: {own.assumption}" if own.assumption else ""
+            row = [about.title, about.explain, about.unit, about.better, "; ".join(x for x in (own.source, assumed) if x)]
+            rows += [row] if row not in rows else []
+    return rows
 
 
 def provenance(scenario: Scenario) -> pd.DataFrame:
@@ -207,7 +227,7 @@ def provenance(scenario: Scenario) -> pd.DataFrame:
                 walk(v, [*path, _label(v, i)])
 
     data = to_data(scenario)
-    for part in ("calendars", "teams", "segments", "channels", "stages", "costs", "levers"):
+    for part in ("calendars", "teams", "segments", "channels", "stages", "attributes", "limits", "measures", "costs", "levers"):
         walk(data.get(part, {}), [part])
     rows += [{"where": f"uncertain › {row['where']}", "kind": "assumption" if row["assumed"] else "source", "said": f"{row['law']}; {row['origin']}"} for row in in_words(scenario)]
     return pd.DataFrame(rows, columns=["where", "kind", "said"])

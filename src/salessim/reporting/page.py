@@ -11,7 +11,6 @@ import pandas as pd
 
 from salessim import __version__
 from salessim.experiment import cautions
-from salessim.measures import MEASURES, about, unit
 from salessim.reporting import charts, figures
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
@@ -56,6 +55,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
         title = names[0]
     details = [figures.detail(r) for r in comparison.results]
     notes = best.cautions() if best is not None else []
+    notes += [f"{why[:1].upper()}{why[1:]}; it is not compared." for why in comparison.not_compared.values()]
     notes += [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r) if text not in notes]
     return environment.from_string(template).render(
         title=title,
@@ -64,6 +64,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
         sentences=_sentences(comparison, names, best),
         cautions=list(dict.fromkeys(notes)),
         comparisons=_tables(comparison, names),
+        definitions=figures.definitions(comparison),
         unknown=_unknown(comparison, names),
         sections=_sections(comparison, names, details, best),
         validation=_validation(calibration),
@@ -87,16 +88,18 @@ def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> l
         for name in _HEADLINES:
             e = r.estimate(name)
             if math.isfinite(e.value):
-                said.append(f"{about(name).title}: {number(e.value)} {unit(name, r.scenario.currency)} ({number(e.low)} to {number(e.high)})")
+                about = r.catalogue.about(name)
+                said.append(f"{about.title}: {number(e.value)} {about.unit} ({number(e.low)} to {number(e.high)})")
         return ["The process as it stands.", "; ".join(said) + "."]
     result = []
-    for i, other in enumerate(comparison.results[1:], start=1):
+    for i in range(1, len(comparison.results)):
         said = []
         for name in _HEADLINES:
             d = comparison.difference(name, i)
             word = comparison.word(name, i)
             if math.isfinite(d.change.value) and word not in ("unclear", "the same"):
-                said.append(f"{about(name).title.lower()} {signed(d.change.value)} {unit(name, other.scenario.currency)} ({signed(d.change.low)} to {signed(d.change.high)})")
+                about = comparison.catalogue.about(name)
+                said.append(f"{about.phrase} {signed(d.change.value)} {about.unit} ({signed(d.change.low)} to {signed(d.change.high)})")
         result.append(f"{names[i]}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
     return result
 
@@ -107,26 +110,25 @@ def _saved(times: float) -> str:
 
 
 def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
-    base = comparison.base
-    currency = base.scenario.currency
-    said = {n: [r.estimate(n).value for r in comparison.results] for n in base.names if n in MEASURES}
-    shown = [n for n, values in said.items() if n in _HEADLINES or any(math.isfinite(v) and v != 0 for v in values)]
+    base, known = comparison.base, comparison.catalogue
+    said = {n: [r.estimate(n).value for r in comparison.results] for n in known.names}
+    shown = [n for n, values in said.items() if n in _HEADLINES or n in known.own or any(math.isfinite(v) and v != 0 for v in values)]
     if len(comparison.results) == 1:
         rows = []
         for n in shown:
-            e = base.estimate(n)
-            rows.append({"explain": about(n).explain, "word": "", "icon": "", "cells": [about(n).title, number(e.value), f"{number(e.low)} to {number(e.high)}", unit(n, currency)]})
+            e, about = base.estimate(n), known.about(n)
+            rows.append({"explain": about.explain, "word": "", "icon": "", "cells": [about.title, number(e.value), f"{number(e.low)} to {number(e.high)}", about.unit]})
         return [{"title": "The figures", "caption": "Mean over replications with its interval.", "head": ["", "mean", "interval", "unit", ""], "rows": rows}]
     tables = []
     for i in range(1, len(comparison.results)):
         rows = []
         for n in shown:
             d, a, b = comparison.difference(n, i), base.estimate(n), comparison.results[i].estimate(n)
-            word = comparison.word(n, i)
+            word, about = comparison.word(n, i), known.about(n)
             percent = "–" if not math.isfinite(d.relative.value) else f"{signed(100 * d.relative.value)} %"
-            cells = [about(n).title, number(a.value), number(b.value), signed(d.change.value), f"{signed(d.change.low)} to {signed(d.change.high)}", percent, unit(n, currency),
+            cells = [about.title, number(a.value), number(b.value), signed(d.change.value), f"{signed(d.change.low)} to {signed(d.change.high)}", percent, about.unit,
                      _saved(d.variance_reduction)]  # fmt: skip
-            rows.append({"explain": about(n).explain, "word": word, "icon": _ICONS[word], "cells": cells})
+            rows.append({"explain": about.explain, "word": word, "icon": _ICONS[word], "cells": cells})
         tables.append(
             {"title": f"Before and after: {names[i]}",
              "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs. Each interval by itself holds 95 times of 100: of twenty rows one may miss by chance.",
@@ -145,8 +147,8 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
         which = (i,) if len(names) > 1 else ()
         found: Any = comparison if len(names) > 1 else comparison.base
         rows = []
-        for n in comparison.base.names:
-            spread = found.spread(n, *which) if n in MEASURES else None
+        for n in comparison.catalogue.names:
+            spread, about = found.spread(n, *which), comparison.catalogue.about(n)
             if spread is None or not math.isfinite(spread.low):
                 continue
             share = spread.ignorance
@@ -154,7 +156,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
             show = signed if which else number
             told = share.low > 0  # else it cannot be told from chance
             rows.append(
-                [about(n).title, f"{show(spread.low)} to {show(spread.high)}" if told else "–", unit(n, scenarios[0].currency),
+                [about.title, f"{show(spread.low)} to {show(spread.high)}" if told else "–", about.unit,
                  f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})" if told else f"below {100 * share.high:.0f} %", moving or "–"]
             )  # fmt: skip
         tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
@@ -182,14 +184,14 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
     if best is not None:
         table = figures.designs(best)
         if len(table) > 1 and len(best.objectives) >= 2:
-            x, y = best.objectives[:2]
-            titles = [f"{about(n).title} ({unit(n, best.today.currency)})" for n in (x, y)]
-            limits = "; ".join(limit.words(best.today.currency) for limit in best.limits) or "none"
-            flattery = "; ".join(f"{about(n).title.lower()} {v:+.3g} {unit(n, best.today.currency)}" for n, v in best.flattery.items())
+            known = comparison.catalogue
+            titles = [known.about(n).heading for n in best.objectives[:2]]
+            limits = "; ".join(limit.words for limit in best.limits) or "none"
+            flattery = "; ".join(f"{known.about(n).phrase} {v:+.3g} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
             sections.append(
                 {"title": "The designs that were tried", "text": f"{len(best.distinct)} looked at of {best.designs:,} possible; {best.refused} refused before simulation because a team could not keep up or levers exclude each other. "
                  f"Limits: {limits}. What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count.",
-                 "figures": [_figure(charts.front(table, x, y, *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one is the best of the front without the changes that hardly help.")]}
+                 "figures": [_figure(charts.front(figures.front(best, table), *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one is the best of the front without the changes that hardly help.")]}
             )  # fmt: skip
     funnel = stacked("funnel")
     sections.append({"title": "How far cases get", "text": "Cases that arrive through a channel, followed from their arrival; those of the last quarter are left out because they had no time to get on.",

@@ -5,11 +5,12 @@ Every finding has a path, so that the loader can say in which line it stands.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salessim.catalogue import clashes
+from salessim.errors import nearest as nearest
 from salessim.scenario.formulas import NAMES, RESERVED, Formula
 from salessim.scenario.model import ALWAYS, REST, Role, share_in
 
@@ -35,22 +36,6 @@ class Misfit(ValueError):
     def __init__(self, problem: Problem) -> None:
         self.found = problem
         super().__init__(f"{problem.problem}; {problem.remedy}")
-
-
-def nearest(name: str, known: Iterable[str], most: int = 12) -> str:
-    """A remedy for a name that does not exist.
-
-    Args:
-        name: what was written.
-        known: what there is; a list is said in its own order, anything else by the alphabet.
-        most: names that are said where nothing looks like it; the others are counted.
-    """
-    names = known if isinstance(known, list) else sorted(known)
-    near = difflib.get_close_matches(name, names, 1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    more = f" or {len(names) - most} more" if len(names) > most else ""
-    return f"use one of {', '.join(names[:most])}{more}" if names else "declare it first"
 
 
 def problems(scenario: Scenario) -> Iterator[Problem]:
@@ -386,7 +371,14 @@ def _formulas(scenario: Scenario) -> Iterator[Problem]:
                 if attribute_name not in attributes:
                     yield Problem((*path, "spawns", i, "gives", attribute_name), f"there is no attribute {attribute_name!r}", nearest(attribute_name, attributes))
                 yield from fits((*path, "spawns", i, "gives", attribute_name), formula)
+    for name, what in clashes(scenario):
+        yield Problem(("measures", name), f"{name!r} means something already: {what}", "choose another name")
     for name, measure in scenario.measures.items():
+        try:
+            measure.measured_in(scenario.currency)
+        except ValueError as wrong:
+            problem, _, remedy = str(wrong).partition("; ")
+            yield Problem(("measures", name, "unit"), problem, remedy)
         for field in (measure.kind, "when"):
             formula = getattr(measure, field)
             if formula is None:

@@ -160,14 +160,14 @@ def _unknown_field(path: tuple[str | int, ...], error: Any, data: Any) -> Proble
     if before is not None and re.match(r"\d", key) and isinstance(before[1], int):
         name, whole = before
         return Problem((*path[:-1], name), f"the comma ends '{name}: {whole}', so '{whole},{key}' is not read as one number",
-                       f"write the decimal with a point: '{whole}.{key}'")  # fmt: skip
+                       f"write a point before decimals: '{whole}.{key}'")  # fmt: skip
     if error["input"] is None and "：" in key:
         name = key.partition("：")[0].strip()
         return Problem(path, f"the colon in {key!r} is the full-width one (：), which does not end a name", f"write '{name}: {key.partition('：')[2].strip()}' with ': '")
     usual = ["work", "automatic", "customer", "by", "then"]
     if "then" in fields:  # a step: what nearly every step has stands first, the rest as in the reference
         fields = [*usual, *(f for f in fields if f not in usual)]
-    return Problem(path, f"there is no field {key!r} here", nearest(key, fields, most=20))
+    return Problem(path, f"there is no field {key!r} here", nearest(key, fields, listed=20))
 
 
 def _before(data: Any, path: tuple[str | int, ...]) -> tuple[str, Any] | None:

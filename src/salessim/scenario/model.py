@@ -21,6 +21,7 @@ from salessim.scenario.calendars import Calendar, minutes_of_day, weekdays, zone
 from salessim.scenario.channels import Channel, Market
 from salessim.scenario.formulas import FormulaText
 from salessim.scenario.kinds import Lever
+from salessim.scenario.own_measures import OwnMeasure
 from salessim.scenario.parts import ALWAYS as ALWAYS
 from salessim.scenario.parts import REST as REST
 from salessim.scenario.parts import Documented, Mark, Name, Names, Part
@@ -133,32 +134,6 @@ class Limit(Documented):
     """Places that cases hold over several steps: deals in work at once, stock, seats."""
 
     size: Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class OwnMeasure(Documented):
-    """A figure of the scenario's own, from the attributes of cases: a mean, a share, or a sum per week or month."""
-
-    mean: FormulaText | None = None
-    share: FormulaText | None = None
-    per_week: FormulaText | None = None
-    per_month: FormulaText | None = None
-    over: Literal["all", "won", "lost", "delivered", "ended", "service"] = "ended"
-    when: FormulaText | None = None
-    """Only cases for which this is true."""
-    unit: str | None = None
-    direction: Literal["lower is better", "higher is better", "neither"] = "neither"
-
-    @property
-    def kind(self) -> Literal["mean", "share", "per_week", "per_month"]:
-        """Which of the four it is."""
-        kinds: tuple[Literal["mean", "share", "per_week", "per_month"], ...] = ("mean", "share", "per_week", "per_month")
-        return next(k for k in kinds if getattr(self, k) is not None)
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if sum(getattr(self, k) is not None for k in ("mean", "share", "per_week", "per_month")) != 1:
-            raise ValueError("a measure has exactly one of 'mean', 'share', 'per_week' and 'per_month'; keep one")
-        return self
 
 
 class Fade(Part):

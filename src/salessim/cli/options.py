@@ -1,0 +1,68 @@
+"""Options that several commands have, and what is done with the paths that are given to them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all draws.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress.")
+workers_option = click.option("--workers", type=click.IntRange(1, 4096), help="Threads or processes (default: all processors).")
+replications_option = click.option("--replications", "-n", type=click.IntRange(1, 1_000_000), default=30, show_default=True)
+engine_option = click.option(
+    "--engine", type=click.Choice(["auto", "reference", "compiled"]), default="auto", show_default=True,
+    help="The figures are the same; only the speed differs.",
+)  # fmt: skip
+force_option = click.option("--force", is_flag=True, help="Write over a file that is there.")
+
+def load(path: str) -> Scenario:
+    """The scenario of a file."""
+    from salessim.scenario.model import Scenario
+
+    return Scenario.load(path)
+
+
+def folder_of(path: str) -> Path:
+    """A folder to write to, made if it is not there."""
+    from salessim.errors import InputError
+
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise InputError(path, f"the folder cannot be made ({wrong.strerror})", "give a folder that is writable") from None
+    return folder
+
+
+def not_over(out: str, *inputs: str) -> None:
+    """Refuse to write over what is read, also by way of a link."""
+    from salessim.errors import InputError
+
+    for path in inputs:
+        if os.path.realpath(out) == os.path.realpath(path) or (os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path)):
+            raise InputError(f"--out {out}", f"this is the file that is read ({path}), and it would be overwritten", "give another file")
+
+
+def free(path: str | Path, force: bool) -> None:
+    """Refuse to write over a file that is there, unless that is wanted."""
+    from salessim.errors import InputError
+
+    if os.path.exists(path) and not force:
+        raise InputError(str(path), "the file is there already", "choose another name, or write over it with --force")
+
+
+def named_value(text: str, option: str, example: str) -> tuple[str, str]:
+    """The two sides of NAME=VALUE; a name may hold a sign of its own."""
+    from salessim.errors import InputError
+
+    name, sign, value = text.rpartition("=")
+    if not sign or not name.strip() or not value.strip():
+        raise InputError(option, f"{text!r} does not say a measure and a value", f"write for example '{example}'")
+    return name.strip(), value.strip()

@@ -1,0 +1,70 @@
+"""Search for a better design: `salessim optimise`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from salessim.cli.figures import difference_json
+from salessim.cli.group import EXIT_FINE, say
+from salessim.cli.options import folder_of, json_option, load, quiet_option, seed_option, workers_option
+from salessim.cli.show import Progress, json_text, print_json
+
+
+@click.command()
+@click.argument("scenario")
+@seed_option
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the design, the trials and the report.")
+@click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
+@click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
+@click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
+@click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [cycle_time, lost_customers].")
+@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
+@click.option("--lever", "levers", multiple=True, help="Only these levers.")
+@workers_option
+@json_option
+@quiet_option
+def optimise(
+    scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
+    limits: tuple[str, ...], levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+) -> int:  # fmt: skip
+    """Search staffing, automation and simplification for a better design."""
+    from salessim.optimisation import optimise as search
+    from salessim.scenario.loader import write_whole
+
+    loaded = load(scenario)
+    folder = folder_of(out)
+    journal = folder / "trials.jsonl"
+    with Progress("designs", quiet) as progress:
+        best = search(
+            loaded, levers=list(levers) or None, objectives=objectives or ("cycle_time", "lost_customers"), limits=limits,
+            trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
+        )  # fmt: skip
+    best.scenario.save(folder / "best.yaml")
+    answer = _best_json(best)
+    write_whole(folder / "best.json", json_text(answer) + "\n")
+    from salessim.reporting import report_best
+
+    report_best(best, folder / "report.html")
+    if as_json:
+        print_json(answer)
+    else:
+        for sentence in best.sentences():
+            click.echo(sentence)
+        click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
+        for text in best.cautions():
+            say(f"note: {text}")
+    return EXIT_FINE
+
+
+def _best_json(best: Any) -> dict[str, Any]:
+    return {
+        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
+        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
+        "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
+    }  # fmt: skip
+
+
+COMMANDS = (optimise,)
