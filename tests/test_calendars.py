@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from salessim.hours import FOREVER, Hours, build_hours, finish, intersection, merged, on_duty, worked
 from salessim.jit import interpreted
-from salessim.scenario.calendars import Calendar, dates, spans, weekdays
+from salessim.scenario.calendars import Calendar, by_month, by_weekday, dates, public_holidays, spans, weekdays
 from salessim.units import DAY, HOUR, MINUTE
 
 _finish, _worked, _on_duty = interpreted(finish), interpreted(worked), interpreted(on_duty)
@@ -108,6 +108,8 @@ def test_holidays_closed_and_open_days() -> None:
 def test_words() -> None:
     assert sorted(weekdays("Fri-Mon")) == [0, 4, 5, 6]
     assert sorted(weekdays("周六, 星期天")) == [5, 6]
+    assert sorted(weekdays("周一到周三、礼拜五")) == [0, 1, 2, 4]
+    assert spans("09：00－12：30，13:30至18:00") == ((540, 750), (810, 1080))
     assert spans("22:00-06:00") == ((1320, 1800),)
     assert len(dates("2026-12-30 to 2027-01-02")) == 4
 
@@ -151,3 +153,20 @@ def test_intersections_are_sets_of_ticks(a: list[tuple[int, int]], b: list[tuple
 
     assert ticks(intersection(a, b)) == ticks(a) & ticks(b)
     assert MINUTE * 60 == HOUR
+
+
+def test_profiles_have_their_days_and_months_in_any_language() -> None:
+    assert by_weekday({"周一": 1, "星期二": 2, "Wednesday": 3, "Thu": 4, "x": 5}) == {"Mon": 1, "Tue": 2, "Wed": 3, "Thu": 4, "x": 5}
+    assert by_month({"2月": 1, "十二月": 2, "March": 3}) == {"Feb": 1, "Dec": 2, "Mar": 3}
+    with pytest.raises(ValueError, match="'Mon' is given twice"):
+        by_weekday({"周一": 1, "Mon": 2})
+
+
+@pytest.mark.parametrize(("country", "remedy"), [
+    ("England", "write {country: GB, subdivision: ENG}, or GB"), ("Germany", "write the code 'DE'"), ("united kingdom", "write the code 'GB'"), ("中国", "write the code 'CN'"), ("Germny", "write the code 'DE'"),
+    ("Atlantis", "write a code such as 'DE' or 'CN'"),
+])  # fmt: skip
+def test_countries_by_their_names_are_led_to_their_codes(country: str, remedy: str) -> None:
+    with pytest.raises(ValueError, match="there are no holidays") as wrong:
+        public_holidays(country, 2026)
+    assert str(wrong.value).partition("; ")[2] == remedy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from salessim.describing import describe, lines
 from salessim.describing.procedure import code, escape
 from salessim.describing.register import priors
 from salessim.describing.telling import Teller, figure
+from salessim.describing.terms import TERMS
 from salessim.describing.words import EN, WORDS, ZH
+from salessim.durations import LAWS
 from salessim.errors import InputError, ScenarioError
+from salessim.library import templates
 from salessim.scenario import calendars, model
 from salessim.scenario.model import Scenario
 from salessim.units import DAY, HOUR, MINUTE
@@ -140,7 +144,8 @@ def test_everything_is_said_once(everything: Scenario) -> None:
         "a reminder every 4 days, at most 3; each leaves 70 % of the time that remains",
         "50 %: ticket, after 40 days on average, usually 4.2 to 92 days: go to 2.2 reserve (as a new customer; as large; only if `discount < 20 %`; probability times `0.5 + margin / 2`; with discount = `0`)",
         "all for whom it holds: finished (only if `discount < 20 %`)", "10 %: go to 1.1 ask (share times `1 + discount`)", "waits until 5 cases are together, at most 2 days",
-        "Mon to Fri 09:00-17:00; Sat, Sun 10:00-12:00; closed on the public holidays of DE-BY; closed on 2026-12-24; open on 2026-10-03, 09:00-12:00; in the time zone Europe/Berlin; puts work down at the end of a shift",
+        "| **office** | Mon to Fri 09:00-17:00; Sat, Sun 10:00-12:00 | closed on the public holidays of DE-BY; closed on 2026-12-24; open on 2026-10-03, 09:00-12:00; in the time zone Europe/Berlin |",
+        "| 3 | office; puts work down at the end of a shift |",
         "day and night; finishes what is begun, paid 2 times as overtime", "x (pace 50 %)", "3 per week; in groups of 1 (50 %), 3 (50 %); only during office; uneven over the week (Mon ×2, Tue ×1)",
         "uneven over the year (Jul ×0.5); growing by 10 % a year; days differ by 50 % more than chance explains; Fair, 2026-05-04 to 2026-05-05: 3 times as many", "2 recorded arrivals", "discount: 0.3 | 3 EUR each",
         "| **discount** | 0.1; large: 0.2 | passed on to cases that follow; share |", "| **margin** | `1 - discount` |", "| **Open deals** | 40 |", "mean of `margin` | cases that are won; only if `discount < 20 %`; share",
@@ -223,14 +228,17 @@ stages:
 """
 
 
+def english(text: str) -> set[str]:
+    """Latin words of a Chinese description, without addresses in the file. Currency, time zone and our name are no words of a language."""
+    return set(re.findall(r"[A-Za-z]{2,}", re.sub(r"`[^`]*`|<br>|场景哈希 .*", "", text)))
+
+
 def test_a_chinese_process_is_described_without_a_word_of_english() -> None:
     scenario = Scenario.parse(CHINESE)
     text = describe(scenario, language="zh")
     for said in ("# 订单流程", "平均 30 分钟，通常 3.2 至 69 分钟", "每周 60 个", "周一至周五 09:00-17:00", "40%：转到 1.2 签约", "其余（60%）：流失：无意向", "流失：放弃", "60 CNY/小时", "**里程碑**：完成即为赢单", "假设：估计"):
         assert said in text, said
-    prose = re.sub(r"`[^`]*`|<br>|场景哈希 .*", "", text)
-    # The currency, the time zone, our name, and the name of a field in the register are not words of a language.
-    assert set(re.findall(r"[A-Za-z]{2,}", prose)) == {"CNY", "UTC", "salessim", "rate", "per", "week"} - ({"per", "week"} if "60 每 周" in prose else set())
+    assert english(text) == {"CNY", "UTC", "salessim"}
 
 
 def test_the_same_scenario_gives_the_same_text(everything: Scenario) -> None:
@@ -317,3 +325,82 @@ def test_forms_and_languages_that_do_not_exist(b2b: Path) -> None:
         describe(scenario, "pdf")
     with pytest.raises(InputError, match="there is no language 'fr'; use one of en, zh"):
         describe(scenario, language="fr")
+
+
+# --- words of the file -----------------------------------------------------------------------------------------
+
+
+def test_every_field_of_the_language_has_its_word_in_chinese() -> None:
+    seen: set[type[BaseModel]] = set()
+
+    def walk(annotation: Any) -> None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if annotation not in seen:
+                seen.add(annotation)
+                for field in annotation.model_fields.values():
+                    walk(field.annotation)
+            return
+        for inner in typing.get_args(annotation):
+            walk(inner)
+
+    walk(Scenario)
+    words = {f.alias or n for record in seen for n, f in record.model_fields.items()} | set(LAWS)
+    assert len(words) > 250
+    assert words - TERMS["zh"].keys() == set(), "give them words in describing/terms.py"
+
+
+@pytest.mark.parametrize(("formula", "said"), [
+    ("if(uniform < 6 %, 1, 0)", "以 6% 的概率取 1，否则取 0"),
+    ("if(uniform < min(0.5, margin), 1, 0)", "以 （最小值（0.5，margin）） 的概率取 1，否则取 0"),
+    ("if(uniform < 6 % and discount > 0, 1, 0)", "若 随机数 < 6% 且 discount > 0 则为 1，否则为 0"),
+    ("1 - discount * (age / 2 days)", "1 - discount × （案例时长 ÷ 2 天）"),
+    ("not (value >= 50_000 EUR)", "非 （金额 ≥ 50000 EUR）"),
+    ("segment == 'large' or on('office') > 1 h", "客户类型 为 “large” 或 “office”内的时间 > 1 小时"),
+    ("clamp(-0.5, 0, in_use('deals'))", "-0.5（限于 0 至 “Open deals”已占用数）"),
+])  # fmt: skip
+def test_formulas_in_words(everything: Scenario, formula: str, said: str) -> None:
+    assert Teller(everything, "zh").formula_words(formula) == said
+
+
+def test_what_may_come_at_any_moment_is_a_chance_and_no_date(everything: Scenario) -> None:
+    def after(mean: str) -> str:
+        law = model.Unless.model_validate({"after": {"law": "exponential", "mean": mean}, "lost": "x"}).after
+        return Teller(everything).after(law)
+
+    assert after("45 days") == "about 2.2 % per day"  # 1 - exp(-1/45) = 0.02198
+    assert after("40 years") == "about 2.5 % per year"  # 1 - exp(-1/40) = 0.02469
+    assert after("400 days") == "about 1.7 % per week"  # 1 - exp(-7/400) = 0.01735
+    assert Teller(everything).after(model.Unless.model_validate({"after": "30 days", "lost": "x"}).after) == "after some 30 days"
+
+
+LEVERS = {
+    "hire": {"title": "One more", "add_staff": "a", "up_to": 2, "one_off_cost": "9000 EUR", "running_cost": "500 EUR/month", "needs": ["robot"], "rollout": {"from": "2026-03-01"}, "source": "a study"},
+    "robot": {"automate": "left"},
+    "beds": {"field": "limits.deals.size", "integer": [40, 60], "assumption": "room"},
+    "faster": {"field": "steps.wait.customer", "range": ["2 days", "5 days"], "excludes": ["hire"], "assumption": True},
+    "effects": {"effects": [{"field": "steps.wait.customer", "factor": 0.5}], "assumption": "half"},
+}
+
+
+def test_what_may_be_changed_is_described(everything: Scenario) -> None:
+    text = bare(describe(everything.change({"levers": LEVERS})))
+    section = text.split("## What may be changed")[1].split("## ")[0]
+    for row in (
+        "| **One more** | more people: Alpha | up to 2 | 9,000 EUR once; 500 EUR/month running | needs robot; from 2026-03-01 | source: a study |",
+        "| **beds** | limits › Open deals › size | 40 today, 40 to 60 | – | – | assumption: room |",
+        "| **faster** | steps › wait › customer | 5 days today, 2 days to 5 days | – | not together with One more | assumption: effect and cost |",
+        "| **effects** | steps › wait › customer | steps › wait › customer: × 0.5 | – | – | assumption: half |",
+    ):  # fmt: skip
+        assert row in section, (row, section)
+    # The usual effects of automation: triangular 50, 75, 95 % adopted, so 73.3 % on average.
+    assert "| **robot** | a system does it: 1.3 left | adoption 73.3 % on average" in section
+    assert "assumption: the usual effect of its kind" in section
+
+
+@pytest.mark.parametrize("found", [t for t in templates() if t.language == "zh"], ids=lambda t: t.name)
+def test_a_chinese_template_is_described_in_chinese(found: Any) -> None:
+    scenario = found.scenario()
+    text = bare(describe(scenario, language="zh"))
+    for origin in sorted((str(o) for p in priors(scenario) for o in (p.source, p.assumption) if o), key=len, reverse=True):
+        text = text.replace(origin, "")  # titles of studies are names
+    assert english(text) == {"CNY", "CN", "Asia", "Shanghai", "salessim", "MRP", "OTIF"}  # currency, country, time zone, and names that Chinese has from English

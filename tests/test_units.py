@@ -140,3 +140,41 @@ def test_the_values_of_a_mixture_of_constants_are_exact() -> None:
 
     law = TypeAdapter(Law).validate_python({"law": "mixture", "parts": [{"share": 0.25, "of": 0}, {"share": 0.5, "of": 0.1}, {"share": 0.25, "of": 7}]})
     assert list(law.quantile(np.array([1e-9, 0.2, 0.26, 0.5, 0.74, 0.76, 1 - 1e-9]))) == [0, 0, 0.1, 0.1, 0.1, 7, 7]
+
+
+@pytest.mark.parametrize(("text", "read"), [
+    ("38 元", (38.0, "CNY")), ("3.2 万元", (32000.0, "CNY")), ("0.29万元", (2900.0, "CNY")), ("1.5 亿元", (1.5e8, "CNY")), ("500 万美元", (5e6, "USD")), ("1，200 元", (1200.0, "CNY")), ("20EUR", (20.0, "EUR")),
+])  # fmt: skip
+def test_money_in_chinese(text: str, read: tuple[float, str]) -> None:
+    assert money(text) == read
+    assert quantity(text).text.split()[-1] == read[1]  # the rest of the program reads the currency there
+
+
+def test_rates_and_pay_in_chinese() -> None:
+    assert {str(rate(x)) for x in ("16 per week", "16/周", "每周 16 单", "每周16个", "16 单/周", "16 每 周", "每个星期 16 次")} == {"16 per week"}
+    assert {str(cost_rate(x)) for x in ("8000 CNY/month", "每月 8000 元", "8000 元/月", "0.8 万元/月", "8000元每月")} == {"8000 CNY/month"}
+    assert duration("3 个小时 30 分钟") == 210 * MINUTE
+    assert share("１８％") == 0.18
+
+
+@pytest.mark.parametrize(("read", "text", "remedy"), [
+    (duration, "1,5 h", "write a point before decimals: '1.5 h'"), (share, "1,5 %", "write a point before decimals: '1.5 %'"), (rate, "2,5 per week", "write a point before decimals: '2.5 per week'"),
+    (money, "38,50 EUR", "write a point before decimals: '38.50 EUR'"), (share, 18, "write '18 %' if that is meant"), (share, "eighteen", "write for example '35 %'"), (share, "value > 5", "write it under 'when'"),
+    (cost_rate, "42 小时", "write for example '42 元/小时'"), (money, "很多", "write for example '38 元'"),
+])  # fmt: skip
+def test_remedies_fit_what_was_written(read: Any, text: Any, remedy: str) -> None:
+    with pytest.raises(ValueError, match=";") as wrong:
+        read(text)
+    assert str(wrong.value).partition("; ")[2] == remedy
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("a: 1\nb：2\nc: 3", "x:2: the sign '：' in column 2 is a full-width one, which YAML takes for text; write ': '"),
+    ("a: {b: 1， c: 2}", "x:1: the sign '，' in column 9 is a full-width one, which YAML takes for text; write ', '"),
+    ("# 注释：有全角\na: '：'\nb: {c: ［d]}", "x:3: the sign '［' in column 8 is a full-width one, which YAML takes for text; write '['"),
+    ("a: '：'\nb: [1\nc: 2", "x:3: the YAML cannot be read (did not find expected ',' or ']'); check indentation, colons and quotes"),
+])  # fmt: skip
+def test_full_width_signs_are_named(text: str, said: str) -> None:
+    with pytest.raises(InputError) as wrong:
+        load_yaml(text, "x")
+    assert str(wrong.value) == said

@@ -56,14 +56,21 @@ def alike(name: str, known: Iterable[str], most: int = 1) -> list[str]:
     return difflib.get_close_matches(name, sorted(known), most, cutoff=0.5)
 
 
-def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
+def nearest(name: str, known: Iterable[str], most: int = 1, listed: int = 12) -> str:
     """A remedy for a name that does not exist: the `most` nearest of those that do.
 
+    Args:
+        name: what was written.
+        known: what there is; a list is said in its own order, anything else by the alphabet.
+        most: names to choose from where some are like it.
+        listed: names that are said where nothing is like it; the others are counted.
+
     Example:
-        >>> nearest("cots", ["cost", "won"]), nearest("x", ["won", "cost"])
+        >>> nearest("cots", ["cost", "won"]), nearest("x", {"won", "cost"})
         ("did you mean 'cost'?", 'use one of cost, won')
     """
-    names = sorted(known)
+    names = known if isinstance(known, list) else sorted(known)
     if near := alike(name, names, most):
         return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"use one of {', '.join(names[:12])}" if names else "declare it first"
+    more = f" or {len(names) - listed} more" if len(names) > listed else ""
+    return f"use one of {', '.join(names[:listed])}{more}" if names else "declare it first"

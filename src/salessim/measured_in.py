@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from salessim.units import duration, money, number_of, share, unit_of_time
+from salessim.units import duration, half_width, money, number_of, share, unit_of_time
 
 _PER = re.compile(r"(?P<what>.*?)\s*(?:/|\bper\b|每)\s*(?P<time>[^\W\d_]+)", re.IGNORECASE | re.DOTALL)
 _BARE = r"[-+]?(?:\d+(?:[ _,]\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
@@ -46,7 +46,7 @@ class Unit:
             ValueError: it is of another kind or currency; with problem and remedy.
         """
         whole = text.strip()
-        body = whole.replace("％", "%").replace("−", "-")
+        body = half_width(whole).replace("−", "-")
         if re.fullmatch(r"[-+]?[\d., _]*\d(?:[eE][-+]?\d+)?", body):
             value = number_of(body, whole)
         else:

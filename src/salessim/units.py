@@ -27,11 +27,11 @@ _UNITS: dict[str, int] = {}
 for _ticks, _words in (
     (1, "us µs microsecond microseconds 微秒"),
     (1000, "ms millisecond milliseconds 毫秒"),
-    (SECOND, "s sec secs second seconds 秒"),
+    (SECOND, "s sec secs second seconds 秒 秒钟"),
     (MINUTE, "m min mins minute minutes 分 分钟"),
-    (HOUR, "h hr hrs hour hours 小时 时"),
+    (HOUR, "h hr hrs hour hours 小时 个小时 时"),
     (DAY, "d day days 天 日"),
-    (WEEK, "w week weeks 周 星期"),
+    (WEEK, "w week weeks 周 星期 个星期"),
     (MONTH, "month months 月 个月"),
     (YEAR, "y year years 年"),
 ):
@@ -39,28 +39,69 @@ for _ticks, _words in (
         _UNITS[_word] = _ticks
 _SAY = (("year", YEAR), ("month", MONTH), ("week", WEEK), ("day", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND),
         ("ms", 1000), ("us", 1))  # fmt: skip
+CURRENCIES = {"元": "CNY", "圆": "CNY", "人民币": "CNY", "美元": "USD", "欧元": "EUR", "英镑": "GBP", "日元": "JPY", "港元": "HKD", "港币": "HKD"}
+"""Chinese words for money and the codes they stand for."""
+_TIMES_TEN = {"": 1, "百": 10**2, "千": 10**3, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+_HALF = str.maketrans("．，／％：－＋（）～　", ".,/%:-+()~ ")
+"""Full-width signs as a Chinese keyboard types them, and what they mean here."""
 _NUMBER = r"[+-]?(?:\d+(?:[ _,]\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _PIECE = re.compile(rf"\s*({_NUMBER})\s*([^\W\d_]+)\s*")
-_MONEY = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]{{3}})\s*")
+_MONEY = re.compile(rf"\s*({_NUMBER})\s*((?:[百千]?万|[百千亿])?)\s*([A-Za-z]{{3}}|{'|'.join(CURRENCIES)})\s*")
+_COUNTED = re.compile(rf"\s*({_NUMBER})\s*(?:个|单|件|次|条|人|位|名|笔|家|例|项|起|票|台|份)?\s*")
 _PER = re.compile(r"\s*(?:/|per\b|每)\s*", re.IGNORECASE)
+_EACH = re.compile(r"\s*每\s*(.+)", re.DOTALL)
+_NO_THOUSANDS = re.compile(r"\d[ _,](?!\d{3}(?!\d))")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
 
 
-def number_of(text: str, whole: str) -> float:
-    """The number in a text; thousands may be set apart by commas, spaces or underscores.
+def half_width(text: str) -> str:
+    """Text with the full-width signs of a Chinese keyboard as the signs they stand for.
+
+    Example:
+        >>> half_width("０９：００－１２：００，１８％")
+        '０９:００-１２:００,１８%'
+    """
+    return text.translate(_HALF)
+
+
+def _chinese(text: Any) -> bool:
+    return isinstance(text, str) and re.search(r"[\u4e00-\u9fff]", text) is not None
+
+
+def decimal_comma(text: Any) -> str | None:
+    """A remedy where a number has a comma for its decimal point; None where it has not.
+
+    Example:
+        >>> decimal_comma("1,5 h"), decimal_comma("1,500 h")
+        ("write a point before decimals: '1.5 h'", None)
+    """
+    half = half_width(text) if isinstance(text, str) else ""
+    if _DECIMAL_COMMA.search(half) is None:
+        return None
+    return f"write a point before decimals: {_DECIMAL_COMMA.sub(lambda m: m[0].replace(',', '.'), half).strip()!r}"
+
+
+def number_of(text: str, whole: str = "", example: str = "30 min") -> float:
+    """A plain number in words; thousands may be set apart by commas, spaces or underscores.
 
     Args:
         text: the number.
-        whole: what it stands in, for the message.
+        whole: what it stands in, for messages.
+        example: what could have been written.
 
     Raises:
-        ValueError: no number, or not a finite one; a comma where others write a point.
+        ValueError: it is none, not a finite one, or has a comma where others write a point; with problem and remedy.
+
+    Example:
+        >>> number_of("12,500"), number_of("1e3")
+        (12500.0, 1000.0)
     """
-    if re.search(r"\d[ _,](?!\d{3}(?!\d))", text):
-        raise ValueError(f"{whole!r} has a sign that sets no thousands apart; write a point before decimals")
-    try:
-        value = float(re.sub(r"[ _,]", "", text))
-    except ValueError:
-        raise ValueError(f"{whole!r} has no number; write a number and a unit such as '30 min'") from None
+    whole, text = whole or text, half_width(text).strip()
+    if _NO_THOUSANDS.search(text):
+        raise ValueError(f"{whole!r} has a sign that sets no thousands apart; {decimal_comma(whole) or 'write a point before decimals'}")
+    if re.fullmatch(_NUMBER, text) is None or not re.search(r"\d", text):
+        raise ValueError(f"{whole!r} has no number; write for example {example!r}")
+    value = float(re.sub(r"[ _,]", "", text))
     if not math.isfinite(value):
         raise ValueError(f"{whole!r} is not finite; write a finite number")
     return value
@@ -98,11 +139,12 @@ def duration(text: str) -> int:
         raise ValueError(f"{text!r} has no unit; write for example '{text} days' or '{text} min'")
     if re.fullmatch(rf"\s*{_NUMBER}\s*", text) and text.strip():
         raise ValueError(f"{text.strip()!r} has no unit; write for example '{text.strip()} days' or '{text.strip()} min'")
-    total, at = Fraction(0), 0
-    while at < len(text):
-        piece = _PIECE.match(text, at)
+    total, at, half = Fraction(0), 0, half_width(text)
+    while at < len(half):
+        piece = _PIECE.match(half, at)
         if piece is None or not piece.group(1).strip("+-"):
-            raise ValueError(f"{text!r} is not a time; write for example '30 min' or '2 days'")
+            example = "'30 分钟' 或 '2 天'" if _chinese(text) else "'30 min' or '2 days'"
+            raise ValueError(f"{text!r} is not a time; {decimal_comma(text) or f'write for example {example}'}")
         total += Fraction(number_of(piece.group(1), text)) * unit_of_time(piece.group(2), text)
         at = piece.end()
     if not text.strip():
@@ -119,7 +161,7 @@ def say_duration(ticks: float) -> str:
 
     Example:
         >>> say_duration(duration("36 h")), say_duration(duration("90 min")), say_duration(0)
-        ('36 h', '90 min', '0 min')
+        ('1.5 days', '1.5 h', '0 min')
     """
     ticks = ticks if isinstance(ticks, int) else int(ticks + 0.5)
     if ticks == 0:
@@ -140,22 +182,43 @@ def money(text: str) -> tuple[float, str]:
     """Amount and currency of money in words.
 
     Example:
-        >>> money("1,200 EUR")
-        (1200.0, 'EUR')
+        >>> money("1,200 EUR"), money("3.2 万元")
+        ((1200.0, 'EUR'), (32000.0, 'CNY'))
     """
-    match = _MONEY.fullmatch(text) if isinstance(text, str) else None
+    match = _MONEY.fullmatch(half_width(text)) if isinstance(text, str) else None
     if match is None or not match.group(1):
-        raise ValueError(f"{text!r} is not an amount of money; write for example '38 EUR'")
+        example = "38 元" if _chinese(text) else "38 EUR"
+        raise ValueError(f"{text!r} is not an amount of money; {decimal_comma(text) or f'write for example {example!r}'}")
     amount = number_of(match.group(1), text)
+    if match.group(2):  # 0.29 万 is 2900, to the last digit
+        amount = float(Fraction(re.sub(r"[ _,]", "", match.group(1))) * _TIMES_TEN[match.group(2)])
     if amount < 0:
         raise ValueError(f"{text!r} is negative; write an amount of zero or more")
-    return amount, match.group(2).upper()
+    return amount, CURRENCIES.get(match.group(3), match.group(3).upper())
+
+
+def says_money(text: str) -> bool:
+    """Whether words such as "30 EUR/hour" or "每月 8000 元" are about money.
+
+    Example:
+        >>> says_money("30 EUR/hour"), says_money("每月 8000 元"), says_money("每周 16 单")
+        (True, True, False)
+    """
+    half = half_width(text)
+    return re.search(r"\d\s*[A-Za-z]{3}\s*(?:/|\bper\b|每)", half) is not None or any(word in half for word in CURRENCIES)
 
 
 def _split_per(text: Any, example: str) -> tuple[str, int]:
-    parts = _PER.split(text) if isinstance(text, str) else []
+    """What stands before "/hour" or "每小时", or after a leading "每小时", and the unit of time."""
+    half = half_width(text) if isinstance(text, str) else ""
+    each = _EACH.fullmatch(half)
+    if each is not None:
+        word = next((w for w in sorted(_UNITS, key=len, reverse=True) if each[1].startswith(w)), None)
+        if word is not None:
+            return each[1][len(word) :], _UNITS[word]
+    parts = _PER.split(half)
     if len(parts) != 2:
-        raise ValueError(f"{text!r} does not say per what; write for example '{example}'")
+        raise ValueError(f"{text!r} does not say per what; write for example {example!r}")
     return parts[0], unit_of_time(parts[1].strip(), text)
 
 
@@ -221,10 +284,10 @@ def cost_rate(text: str) -> Pay:
     """Money per time from words.
 
     Example:
-        >>> cost_rate("38 EUR/hour").amount
-        38.0
+        >>> cost_rate("38 EUR/hour").amount, str(cost_rate("每月 8000 元"))
+        (38.0, '8000 CNY/month')
     """
-    left, per = _split_per(text, "38 EUR/hour")
+    left, per = _split_per(text, "42 元/小时" if _chinese(text) else "38 EUR/hour")
     return Pay(*money(left), per)
 
 
@@ -232,11 +295,13 @@ def rate(text: str) -> Frequency:
     """Events per time from words.
 
     Example:
-        >>> round(rate("14 per week").per_tick * DAY, 9)
-        2.0
+        >>> round(rate("14 per week").per_tick * DAY, 9), str(rate("每周 16 单"))
+        (2.0, '16 per week')
     """
-    left, per = _split_per(text, "40 per week")
-    value = number_of(left.strip(), text)
+    example = "每周 40 个" if _chinese(text) else "40 per week"
+    left, per = _split_per(text, example)
+    counted = _COUNTED.fullmatch(left)
+    value = number_of(counted.group(1) if counted else left, text, example)
     if value < 0:
         raise ValueError(f"{text!r} is negative; write a rate of zero or more")
     return Frequency(value, per)
@@ -252,11 +317,16 @@ def share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is not a share; write for example '35 %'")
     percent = isinstance(value, str) and value.strip().endswith(("%", "％"))
-    number = number_of(value.strip().rstrip("%％").strip(), value) if isinstance(value, str) else float(value)
-    number = number / 100 if percent else number
-    if not 0 <= number <= 1:
-        raise ValueError(f"{value} is not between 0 and 1 (0 % and 100 %); give a share in that range")
-    return number
+    if isinstance(value, str) and re.search(r"[<>=]", value):
+        raise ValueError(f"{value!r} is a condition where a share belongs; write it under 'when'")
+    if isinstance(value, str) and not re.fullmatch(r"[-+\d., _eE]*\d[.]?\s*%?\s*", half_width(value).strip()):
+        raise ValueError(f"{value!r} is not a share; write for example '35 %'")
+    found = number_of(value.strip().rstrip("%％"), value, "35 %") if isinstance(value, str) else float(value)
+    found = found / 100 if percent else found
+    if not 0 <= found <= 1:
+        meant = f"write '{_plain(found)} %' if that is meant" if not percent and 1 < found <= 100 else "give a share in that range"
+        raise ValueError(f"{value} is not between 0 and 1 (0 % and 100 %); {meant}")
+    return found
 
 
 def say_share(value: float) -> str:
@@ -330,7 +400,7 @@ class Quantity:
     value: float
     dimension: str
     text: str = field(compare=False)
-    """As it was written; "600 s" and "10 min" are the same quantity."""
+    """As it was written; "600 s" and "10 min" are the same quantity. Of money the last word is the currency's code."""
 
     def __str__(self) -> str:
         """As it was written."""
@@ -361,9 +431,12 @@ def quantity(value: Any) -> Quantity:
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min' or '800 EUR'")
     if isinstance(value, str):
         if value.strip().endswith(("%", "％")):
-            return quantity(number_of(value.strip().rstrip("%％").strip(), value) / 100)
-        if _MONEY.fullmatch(value) and value.split()[-1].lower() not in _UNITS and _MONEY.fullmatch(value).group(1):  # type: ignore[union-attr]
-            return Quantity(money(value)[0], "money", value.strip())
+            return quantity(number_of(value.strip().rstrip("%％"), value, "35 %") / 100)
+        match = _MONEY.fullmatch(half_width(value))
+        if match is not None and match.group(1) and (match.group(3) in CURRENCIES or match.group(3).lower() not in _UNITS):
+            amount, currency = money(value)
+            said = value.strip() if value.split()[-1].upper() == currency else str(Amount(amount, currency))  # its last word is its currency
+            return Quantity(amount, "money", said)
         return Quantity(float(duration(value)), "time", value.strip())
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{value} is not a finite number of zero or more; give one")

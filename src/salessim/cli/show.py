@@ -86,4 +86,3 @@ def table(head: list[str], rows: list[list[str]], right: int = 1) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-# --- commands --------------------------------------------------------------------------------------------------

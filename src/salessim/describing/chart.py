@@ -184,7 +184,7 @@ def _chips(t: Teller, name: str, step: Step) -> list[Chip]:
         chips.append(Chip("lost", t("late_chip", reason=reason)))
     for u in step.unless:
         if u.lost is not None:
-            chips.append(Chip("lost", f"{t('after_mean', time=t.time(u.after.mean))}{t('colon')}{t.own(u.lost)}"))
+            chips.append(Chip("lost", f"{t.after(u.after)}{t('colon')}{t.own(u.lost)}"))
     return chips
 
 
@@ -208,7 +208,7 @@ def _arrows(t: Teller, ends: dict[str, str]) -> list[Arrow]:
             arrows += [Arrow(start, r.to, "way", f"{t.own(v.name)} {short_share(t, v.step, r)}".rstrip()) for r in v.step.then if r.to and r.to not in drawn]
         if patient(s, step) and step.gives_up and step.gives_up.to:
             arrows.append(Arrow(name, step.gives_up.to, "late", t("kept_waiting")))
-        arrows += [Arrow(name, u.to, "late", t("after_mean", time=t.time(u.after.mean))) for u in step.unless if u.to]
+        arrows += [Arrow(name, u.to, "late", t.after(u.after)) for u in step.unless if u.to]
         arrows += [Arrow(start, x.to, "spawn", t.title(x, x.kind)) for x in step.spawns]
     return arrows
 

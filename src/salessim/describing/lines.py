@@ -6,15 +6,15 @@ no line is shown as it is written, so that nothing is ever silently missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salessim.describing.telling import Teller, patience_in, teams_of
-from salessim.scenario.calendars import DAYS, weekdays
 from salessim.scenario.checks import roles_of_step
 from salessim.scenario.model import ALWAYS
-from salessim.units import HOUR
+from salessim.units import HOUR, WEEK
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -46,16 +46,29 @@ def told(t: Teller, lines: tuple[Line, ...], name: str, part: BaseModel) -> Iter
         if field not in known and field in part.model_fields_set and getattr(part, field) is not None:
             value = part.model_dump(mode="json", include={field}, exclude_none=True, exclude_defaults=True).get(field)
             if value not in (None, {}, []):
-                yield t("title_further"), [t.code(f"{field}: {as_written(value)}")]
+                text = f"{t.term(field)}{t('colon')}{as_written(t, value)}"
+                yield t("title_further"), [t.code(text) if t.code_is_english else t.own(text)]
 
 
-def as_written(value: Any) -> str:
-    """A value in the form of the file, without what was left to its default."""
+def as_written(t: Teller, value: Any) -> str:
+    """A value in the form of the file, without what was left to its default or stands in the register; not escaped."""
     if isinstance(value, dict):
-        return ", ".join(f"{k} {as_written(v)}" for k, v in value.items())
+        law = [t.term(value["law"])] if isinstance(value.get("law"), str) else []
+        inside = t("comma").join(f"{_key(t, k)} {as_written(t, v)}" for k, v in value.items() if k not in ("title", "source", "assumption") and not (law and k == "law"))
+        return " ".join([*law, inside]).strip()
     if isinstance(value, list):
-        return "; ".join(map(as_written, value))
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        return t("semicolon").join(as_written(t, v) for v in value)
+    return t.written({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value))
+
+
+def _key(t: Teller, key: str) -> str:
+    """A key of the file: the path of a field, the name of a part, or the name of a field."""
+    if "." in key and key.split(".")[0] in ("steps", "teams", "stages", "channels", "segments", "costs", "attributes", "limits"):
+        return t.place(key)
+    for parts in (t.scenario.segments, t.scenario.teams, t.scenario.attributes):
+        if key in parts:
+            return str(getattr(parts[key], "title", None) or key)
+    return t.term(key)
 
 
 # --- ways on ---------------------------------------------------------------------------------------------------
@@ -239,24 +252,12 @@ _UNLESS_ITSELF = ("after", "to", "lost")
 
 
 def _unless(t: Teller, _: str, s: Any) -> Told:
-    return [t("unless_one", law=t.law(u.after), goal=goal(t, u.to, u.lost)) + remarks(t, UNLESS_LINES, u) for u in s.unless]
+    return [t("unless_one", law=deadline(t, u.after), goal=goal(t, u.to, u.lost)) + remarks(t, UNLESS_LINES, u) for u in s.unless]
 
 
-def days(t: Teller, text: str) -> str:
-    """Days of the week, runs of three and more as a range."""
-    numbers = sorted(weekdays(text))
-    runs: list[list[int]] = []
-    for n in numbers:
-        if runs and n == runs[-1][-1] + 1:
-            runs[-1].append(n)
-        else:
-            runs.append([n])
-    said = [t("day_range", first=_day(t, r[0]), last=_day(t, r[-1])) if len(r) > 2 else t.listed(_day(t, n) for n in r) for r in runs]
-    return t.listed(said)
-
-
-def _day(t: Teller, number: int) -> str:
-    return t(DAYS[number].lower())
+def deadline(t: Teller, law: Any) -> str:
+    """When something comes over a case that waits. An exponential law has no date: it is a chance at any moment."""
+    return t.after(law) if law.law == "exponential" else t("after_law", law=t.law(law))
 
 
 def _rhythm(t: Teller, _: str, s: Any) -> Told:
@@ -266,7 +267,7 @@ def _rhythm(t: Teller, _: str, s: Any) -> Told:
         said.append(t("reminders", time=t.time(reminders.every), most=reminders.most, share=t.percent(reminders.factor)))
     if posted:
         every = posted.every is not None
-        said.append(t("posted_every", time=t.time(posted.every)) if every else t("posted_at", times=t.listed(posted.at), days=days(t, posted.days)))
+        said.append(t("posted_every", time=t.time(posted.every)) if every else t("posted_at", times=t.listed(posted.at), days=t.days(posted.days)))
     if gather:
         wait = {"size": gather.size} | ({"time": t.time(gather.at_most)} if gather.at_most is not None else {})
         said.append(t("gather_at_most" if "time" in wait else "gather", **wait))
@@ -316,20 +317,21 @@ STEP_LINES = (
 # --- people, customers, channels -------------------------------------------------------------------------------
 
 
-def hours(t: Teller, name: str) -> str:
-    """When a calendar is open."""
-    calendar = t.scenario.calendars.get(name)
-    if calendar is None:
-        return t("calendar_always") if name == ALWAYS else t.own(name)
-    return t.clauses(s for _, said in told(t, CALENDAR_LINES, name, calendar) for s in said) or ""
+def _open_days(t: Teller, _: str, c: Any) -> Told:
+    """Single open days, those with the same hours together."""
+    by_hours: dict[str, list[str]] = {}
+    for day in c.open:
+        by_hours.setdefault(day.hours, []).append(str(day.date))
+    return [t("open_day", date=t.listed(dates), hours=t.own(hours)) for hours, dates in by_hours.items()]
 
 
 CALENDAR_LINES = (
-    Line("", ("shifts",), lambda t, _, c: [f"{days(t, s.days)} {t.own(s.hours)}" for s in c.shifts]),
+    Line("open_hours", ("shifts",), lambda t, _, c: [f"{t.days(s.days)} {t.own(s.hours)}" for s in c.shifts]),
     Line("", ("holidays",), lambda t, _, c: t("holidays", country=t.own(_country(c.holidays))) if c.holidays else None),
-    Line("", ("closed",), lambda t, _, c: t("closed", dates=t.listed(map(t.own, c.closed))) if c.closed else None),
-    Line("", ("open",), lambda t, _, c: [t("open_day", date=d.date, hours=t.own(d.hours)) for d in c.open]),
+    Line("", ("closed",), lambda t, _, c: t("closed", dates=t.listed(t.own(re.sub(r"\s+(?:to|至)\s+", t("date_range"), d)) for d in c.closed)) if c.closed else None),
+    Line("", ("open",), _open_days),
     Line("", ("time_zone",), lambda t, _, c: t("clock_zone", zone=t.own(c.time_zone)) if c.time_zone else None),
+    Line("", ("outages",), lambda t, _, c: t("outages", between=t.law(c.outages.between), repair=t.law(c.outages.repair)) if c.outages else None),
 )
 
 
@@ -345,11 +347,39 @@ def _shift_end(t: Teller, _: str, team: Any) -> Told:
     return t("overtime", factor=f"{team.overtime_pay:g}") if team.at_shift_end == "overtime" else t("suspend") if team.calendar != ALWAYS else None
 
 
+def _newcomers(t: Teller, _: str, team: Any) -> Told:
+    ramp = team.ramp
+    if not ramp:
+        return None
+    if ramp.points is None:
+        return t("ramp", share=t.percent(ramp.start or 0.0), time=t.time(ramp.over))
+    return t("ramp_points", points=t.listed(t("ramp_point", share=t.percent(pace), time=t.time(at)) for at, pace in ramp.points))
+
+
+def _learning(t: Teller, _: str, team: Any) -> Told:
+    return t("learning", share=t.percent(team.learning.rate)) + (t("in_brackets", text="", inside=t("learning_floor", share=t.percent(team.learning.floor))) if team.learning.floor > 0.01 else "") if team.learning else None
+
+
+def _meetings(t: Teller, _: str, team: Any) -> Told:
+    return [t("meeting", title=t.own(m.title) if m.title else t("meeting_untitled"), days=t.days(m.days), hours=t.own(m.hours)) + ("" if m.every == WEEK else t("in_brackets", text="", inside=t("every", time=t.time(m.every)))) for m in team.meetings]
+
+
 TEAM_LINES = (
     Line("size", ("size",), lambda t, _, team: f"{team.size}"),
-    Line("hours", ("calendar", "at_shift_end", "overtime_pay"), lambda t, n, team: t.clauses([hours(t, team.calendar), _flat(t, _shift_end(t, n, team))])),
+    Line("hours", ("calendar", "at_shift_end", "overtime_pay"), lambda t, n, team: t.clauses([t.calendar(team.calendar), _flat(t, _shift_end(t, n, team))])),
     Line("pay_word", ("cost",), lambda t, _, team: t.pay(team.cost) if team.cost else None),
     Line("skills", ("skills",), _skills),
+    Line("staffing", ("absence",), lambda t, _, team: t("absence", share=t.percent(team.absence.share), law=t.law(team.absence.spell)) if team.absence else None),
+    Line("staffing", ("attrition",), lambda t, _, team: t("attrition", tenure=t.law(team.attrition.tenure), hiring=t.law(team.attrition.hiring)) if team.attrition else None),
+    Line("staffing", ("joining",), lambda t, _, team: [t("joining", count=j.count, date=j.date) for j in team.joining]),
+    Line("staffing", ("leaving",), lambda t, _, team: [t("leaving", count=j.count, date=j.date) for j in team.leaving]),
+    Line("staffing", ("ramp",), _newcomers),
+    Line("staffing", ("learning",), _learning),
+    Line("staffing", ("meetings",), _meetings),
+    Line("staffing", ("courses",), lambda t, _, team: [t("course", title=t.own(c.title) if c.title else t("course_untitled"), start=c.start, end=c.end) for c in team.courses]),
+    Line("staffing", ("pace",), lambda t, _, team: [t("pace_change", share=t.percent(p.pace), start=p.start, end=p.end) for p in team.pace]),
+    Line("staffing", ("concurrency", "slowdown"), lambda t, _, team: t("concurrency", count=team.concurrency) + (t("in_brackets", text="", inside=t("slowdown", share=t.percent(team.slowdown))) if team.slowdown else "") if team.concurrency > 1 else None),
+    Line("staffing", ("under_load",), lambda t, _, team: t("under_load", share=t.percent(team.under_load.pace), count=f"{team.under_load.waiting:g}") if team.under_load else None),
 )
 SEGMENT_LINES = (
     Line("value", ("value",), lambda t, _, g: t.law(g.value) if g.value else None),
@@ -364,7 +394,7 @@ def _factors(t: Teller, factors: Any) -> str:
 
 ARRIVAL_LINES = (
     Line("", ("rate",), lambda t, _, a: t("arrivals_text", rate=t.rate(a.rate))),
-    Line("", ("batch",), lambda t, _, a: t("batched", sizes=t.listed(f"{n} ({t.percent(s)})" for n, s in a.batch.items())) if a.batch else None),
+    Line("", ("batch",), lambda t, _, a: t("batched", sizes=t.listed(t("in_brackets", text=n, inside=t.percent(s)) for n, s in a.batch.items())) if a.batch else None),
     Line("", ("calendar",), lambda t, _, a: t("in_hours", calendar=t.calendar(a.calendar)) if a.calendar != ALWAYS else None),
     Line("", ("weekdays",), lambda t, _, a: t("weekday_profile", days=_factors(t, a.weekdays)) if a.weekdays else None),
     Line("", ("hours",), lambda t, _, a: t("hour_profile", hours=_factors(t, a.hours)) if a.hours else None),
@@ -414,6 +444,7 @@ MEASURE_LINES = (
 COST_LINES = (
     Line("cost", ("running",), lambda t, _, c: t("running", pay=t.pay(c.running)) if c.running else None),
     Line("cost", ("one_off",), lambda t, _, c: t("one_off", money=t.money(c.one_off)) if c.one_off else None),
+    Line("cost", ("since",), lambda t, _, c: t("from_day", date=c.since) if c.since else None),
 )
 
 # --- what is described where -----------------------------------------------------------------------------------
@@ -454,7 +485,7 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "Clock": frozenset({"start", "time_zone"}),
     "Scenario": frozenset({
         "name", "description", "currency", "clock", "calendars", "teams", "segments", "channels", "stages", "costs",
-        "attributes", "limits", "measures", "invariants", "provenance",
+        "attributes", "limits", "measures", "invariants", "provenance", "levers",
     }),
 }  # fmt: skip
 """For each record of the language the fields that its description speaks of."""
@@ -466,21 +497,16 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "ReplayFile": {"time": "the column of a file", "case": "the column of a file"},
     "OwnMeasure": {**_REGISTER, "direction": "it says how a figure is judged, not what it is"},
     "Scenario": {
-        "salessim": "the version of the language", "levers": "changes under study are not yet part of the process",
+        "salessim": "the version of the language",
         "modules": "they have become plain steps", "module_types": "they have become plain steps",
     },
 }
 """Fields that a description leaves out, each with the reason."""
 AS_WRITTEN: dict[str, frozenset[str]] = {
-    "Calendar": frozenset({"outages"}),
     "Route": frozenset({"handoff"}),
     "Scenario": frozenset({"markets", "overrides", "standardisation", "uncertain"}),
     "Segment": frozenset({"customer"}),
     "Stage": frozenset({"standardisation"}),
-    "StandingCost": frozenset({"since"}),
     "Step": frozenset({"standardisation"}),
-    "Team": frozenset({
-        "absence", "attrition", "concurrency", "courses", "joining", "learning", "leaving", "meetings", "pace", "ramp", "slowdown", "under_load",
-    }),
 }  # fmt: skip
 """Fields that a description shows in the form of the file, as it does with every field that it does not know."""

@@ -6,40 +6,20 @@ in `lines`, and where the numbers come from in `register`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from salessim import __version__
 from salessim.describing import lines
-from salessim.describing.register import Prior, priors
+from salessim.describing.levers import levers
+from salessim.describing.markdown import code, escape, table
+from salessim.describing.register import Prior, origins, priors
 from salessim.describing.telling import Teller, teams_of
 from salessim.describing.words import Language
 from salessim.scenario.checks import roles_of_step
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|&~$])")
-
-
-def escape(text: str) -> str:
-    r"""Text that Markdown shows as it is: one line, no markup, no HTML, no cell borders.
-
-    Example:
-        >>> escape("a|b <script> *x*")
-        'a\\|b \\<script\\> \\*x\\*'
-    """
-    text = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-    return re.sub(r"^(\d*)([#+.)-])(?=\s|$)", r"\1\\\2", text)
-
-
-def code(text: str) -> str:
-    """A formula as a code span, whatever backticks and borders it has."""
-    text = " ".join(text.split()).replace("|", "\\|")
-    fence = "`" * (max((len(m) for m in re.findall("`+", text)), default=0) + 1)
-    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
-
 
 def procedure(scenario: Scenario, language: Language = "en") -> str:
     """The whole document.
@@ -49,7 +29,7 @@ def procedure(scenario: Scenario, language: Language = "en") -> str:
         language: "en" or "zh".
     """
     t = Teller(scenario, language, own=escape, code=code)
-    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), _register(t)]
+    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _calendars(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), levers(t), _register(t)]
     return "\n\n".join(p for p in ("\n".join(part) for part in parts) if p) + "\n"
 
 
@@ -62,18 +42,11 @@ def _head(t: Teller) -> Iterator[str]:
     yield f"\n{t('about_duty')}"
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    yield f"\n| {' | '.join(head)} |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield f"| {' | '.join(cell or '–' for cell in row)} |"
-
-
-def _cells(t: Teller, table: tuple[lines.Line, ...], name: str, part: Any) -> tuple[dict[str, str], str]:
+def _cells(t: Teller, said_in: tuple[lines.Line, ...], name: str, part: Any) -> tuple[dict[str, str], str]:
     """What the lines say, by label, and the rest, which has no label of its own."""
     said: dict[str, str] = {}
     rest = []
-    for label, sentences in lines.told(t, table, name, part):
+    for label, sentences in lines.told(t, said_in, name, part):
         text = t("semicolon").join(sentences)
         if label and label != t("title_further"):
             said[label] = t.clauses([said.get(label), text]) or ""
@@ -82,17 +55,17 @@ def _cells(t: Teller, table: tuple[lines.Line, ...], name: str, part: Any) -> tu
     return said, t("semicolon").join(rest)
 
 
-def _records(t: Teller, section: str, first: str, table: tuple[lines.Line, ...], parts: dict[str, Any], extra: dict[str, dict[str, str]] | None = None) -> Iterator[str]:
+def _records(t: Teller, section: str, first: str, said_in: tuple[lines.Line, ...], parts: dict[str, Any], extra: dict[str, dict[str, str]] | None = None) -> Iterator[str]:
     """A section with a row for each record; columns that nothing is said in are left out."""
     if not parts:
         return
     yield f"## {t(section)}"
-    rows = {n: _cells(t, table, n, p) for n, p in parts.items()}
-    columns = [c for c in dict.fromkeys(t(line.label) for line in table if line.label) if any(c in said for said, _ in rows.values())]
+    rows = {n: _cells(t, said_in, n, p) for n, p in parts.items()}
+    columns = [c for c in dict.fromkeys(t(line.label) for line in said_in if line.label) if any(c in said for said, _ in rows.values())]
     further = any(rest for _, rest in rows.values())
     added = dict.fromkeys(c for cells in (extra or {}).values() for c in cells)
     head = [t(first), *columns, *added, *([t("title_further")] if further else [])]
-    yield from _table(
+    yield from table(
         head,
         ([f"**{t.title(parts[n], n)}**", *(said.get(c, "") for c in columns), *((extra or {}).get(n, {}).get(c, "") for c in added), *([rest] if further else [])]
          for n, (said, rest) in rows.items()),
@@ -108,7 +81,7 @@ def _overview(t: Teller) -> Iterator[str]:
             for role in roles_of_step(step):
                 teams |= dict.fromkeys(map(t.team, teams_of(t.scenario, role.by, role.skill)))
         rows.append([f"**{i} {t.title(stage, name)}**", "<br>".join(map(t.step, stage.steps)), t.listed(teams)])
-    yield from _table([t("stage"), t("steps"), t("team")], rows)
+    yield from table([t("stage"), t("steps"), t("team")], rows)
 
 
 def _demand(t: Teller) -> Iterator[str]:
@@ -147,6 +120,13 @@ def _people(t: Teller) -> Iterator[str]:
     return _records(t, "people", "team", lines.TEAM_LINES, t.scenario.teams, extra)
 
 
+def _calendars(t: Teller) -> Iterator[str]:
+    """Each calendar once, whoever works by it."""
+    used = {x for s in t.scenario.steps.values() if s.calendar for x in (s.calendar,)} | {team.calendar for team in t.scenario.teams.values()}
+    used |= {c.arrivals.calendar for c in t.scenario.channels.values() if c.arrivals}
+    return _records(t, "calendars", "calendar", lines.CALENDAR_LINES, {n: c for n, c in t.scenario.calendars.items() if n in used})
+
+
 def _steps(t: Teller) -> Iterator[str]:
     yield f"## {t('procedure')}"
     for i, (name, stage) in enumerate(t.scenario.stages.items(), 1):
@@ -179,11 +159,11 @@ def _exceptions(t: Teller) -> Iterator[str]:
                 losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), t("legend_late")])
         for u in step.unless:
             if u.lost is not None:
-                losses.append([t.step(name), t.own(u.lost), t.law(u.after)])
+                losses.append([t.step(name), t.own(u.lost), t.after(u.after) if u.after.law == "exponential" else t.law(u.after)])
     yield f"\n### {t('loops')}\n"
     yield from loops or [t("no_loops")]
     yield f"\n### {t('losses')}"
-    yield from _table([t("step_word"), t("reason"), t("share_word")], losses) if losses else ["", t("no_losses")]
+    yield from table([t("step_word"), t("reason"), t("share_word")], losses) if losses else ["", t("no_losses")]
 
 
 def _measures(t: Teller) -> Iterator[str]:
@@ -195,13 +175,13 @@ def _costs(t: Teller) -> Iterator[str]:
 
 
 def _register(t: Teller) -> Iterator[str]:
-    found = priors(t.scenario)
+    found, count = priors(t.scenario, t), origins(t.scenario)
     yield f"## {t('register')}\n"
     if not found:
         yield t("register_empty")
     else:
-        yield t("register_intro", assumed=sum(bool(p.assumption) for p in found), sourced=sum(bool(p.source) for p in found))
-        yield from _table([t("place"), t("figures"), t("basis")], ([code(p.place), t.own(p.figures), _basis(t, p)] for p in found))
+        yield t("register_intro", assumed=count.assumed, sourced=count.sourced)
+        yield from table([t("place"), t("figures"), t("basis")], ([code(p.place), t.own(p.figures), _basis(t, p)] for p in found))
     for key, text in t.scenario.provenance.items():
         yield f"\n- **{t.own(key)}**{t('colon')}{t.own(text)}"
     yield f"\n{t('made_by', version=__version__, hash=t.scenario.hash[:12])}"

@@ -7,20 +7,25 @@ one way in which that text gets into a description.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from salessim.describing.formula import told
+from salessim.describing.terms import FORMULA, TERMS
 from salessim.describing.words import WORDS, Language
+from salessim.scenario.calendars import DAYS, MONTHS, weekdays
 from salessim.scenario.model import ALWAYS, REST
-from salessim.units import DAY, HOUR, MINUTE, MONTH, SECOND, WEEK, YEAR, Amount, Frequency, Pay
+from salessim.units import DAY, HOUR, MINUTE, MONTH, SECOND, WEEK, YEAR, Amount, Frequency, Pay, cost_rate, duration, half_width, quantity, rate
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
 
 _TIMES = (("year", YEAR), ("month", MONTH), ("week", WEEK), ("day", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND), ("ms", 1000), ("us", 1))
 _MANY = {"year", "month", "week", "day"}
+_PIECES = re.compile(r"([+-]?\d[\d.,_ ]*(?:[eE][+-]?\d+)?)\s*([^\W\d_]+)")
 LOW, HIGH = 0.1, 0.9
 """The quantiles between which a value usually lies."""
 
@@ -89,6 +94,11 @@ class Teller:
         """The fixed words."""
         return WORDS[self.language]
 
+    @property
+    def code_is_english(self) -> bool:
+        """Whether formulas and fields are shown as written, since the language has no words of its own for them."""
+        return not TERMS[self.language]
+
     def __call__(self, key: str, **values: Any) -> str:
         """A fixed phrase with values in its places."""
         return self.words[key].format(colon=self.words["colon"], **values) if values else self.words[key]
@@ -138,8 +148,93 @@ class Teller:
         return self.title(self.scenario.attributes.get(name), name)
 
     def formula(self, formula: Any) -> str:
-        """A formula as it was written."""
-        return self.code(str(getattr(formula, "text", formula)))
+        """A formula as it was written, or in words where the language has words for it."""
+        text = str(getattr(formula, "text", formula))
+        return self.own(self.formula_words(text)) if FORMULA[self.language] else self.code(text)
+
+    def formula_words(self, text: str) -> str:
+        """The same, not escaped."""
+        words = FORMULA[self.language]
+        if not words:
+            return text
+
+        def number(digits: str, unit: str) -> str:
+            return self.written(f"{digits} {unit}".strip())
+
+        def name(what: str, which: str) -> str:
+            parts: Any = {"attribute": self.scenario.attributes, "segment": self.scenario.segments, "channel": self.scenario.channels, "in_use": self.scenario.limits}.get(what, {})
+            return getattr(parts.get(which), "title", None) or which
+
+        return told(text, words, name, number)
+
+    # --- words of the file ---
+
+    def term(self, word: str, record: str = "") -> str:
+        """A word of the file: the name of a field (of a record, where that matters), a law, a setting, a day or a month."""
+        words = TERMS[self.language]
+        if not words:
+            return word
+        return words.get(f"{record}.{word}") or words.get(word) or (self.words.get(word.lower(), word) if word in (*DAYS, *MONTHS) else word)
+
+    def written(self, text: str) -> str:
+        """A quantity, a formula or a word as a file has it."""
+        if not TERMS[self.language]:
+            return text
+        if text in TERMS[self.language]:
+            return self.term(text)
+        if text.strip().endswith(("%", "％")):
+            return self("percent", number=text.strip().rstrip("%％").strip())
+        readers: tuple[Callable[[str], str], ...] = (lambda x: self.pay(cost_rate(x)), lambda x: self.rate(rate(x)))
+        for say in readers:
+            try:
+                return say(text)
+            except ValueError:
+                continue
+        try:
+            found = quantity(text)
+        except ValueError:
+            return text
+        if found.dimension != "time":
+            return text
+        pieces = _PIECES.findall(half_width(text))
+        return " ".join(self("quantity", number=n.strip(), unit=self._unit(duration(f"1 {u}"), n.strip())) for n, u in pieces)
+
+    def _unit(self, ticks: int, number: str) -> str:
+        name = _per(ticks)
+        return self(f"unit_{name}{'s' if name in _MANY and number != '1' else ''}")
+
+    def days(self, text: str) -> str:
+        """Days of the week, runs of three and more as a range."""
+        numbers = sorted(weekdays(text))
+        runs: list[list[int]] = []
+        for n in numbers:
+            if runs and n == runs[-1][-1] + 1:
+                runs[-1].append(n)
+            else:
+                runs.append([n])
+        said = [self("day_range", first=self.day(r[0]), last=self.day(r[-1])) if len(r) > 2 else self.listed(map(self.day, r)) for r in runs]
+        return self.listed(said)
+
+    def day(self, number: int) -> str:
+        """A day of the week, Monday is 0."""
+        return self(DAYS[number].lower())
+
+    def place(self, path: str) -> str:
+        """A place of the scenario, for people: its parts by their titles, its fields in words."""
+        said, here, keys = [], self.scenario, path.split(".")
+        part: Any = here
+        for i, key in enumerate(keys):
+            above = part
+            part = here.steps.get(keys[1]) if keys[0] == "steps" and i == 1 else here.steps if keys[0] == "steps" and i == 0 else _below(part, key)
+            named = isinstance(above, Mapping) or (keys[0] == "steps" and i == 1)
+            word, _, rest = key.partition(" ")
+            if named:
+                said.append(self.segment(key) if key in here.segments or key == REST else self.title(part, key))
+            elif rest and word in ("to", "lost"):
+                said.append(f"{self.term(word)} {self.title(here.steps.get(rest), rest) if word == 'to' else self.own(rest)}")
+            else:
+                said.append(str(int(key) + 1) if key.isdigit() else self.term(key, type(above).__name__))
+        return " › ".join(said)
 
     # --- quantities ---
 
@@ -150,13 +245,13 @@ class Teller:
     def quantity(self, ticks: float, unit: tuple[str, int], digits: int = 3) -> str:
         """A time in a given unit."""
         name, size = unit
-        number = figure(ticks / size, digits)
+        number = figure(ticks / size, min(digits, int(self("year_digits"))) if name == "year" else digits)
         return self("quantity", number=number, unit=self(f"unit_{name}{'s' if name in _MANY and number != '1' else ''}"))
 
     def money(self, value: float | Amount, digits: int = 3) -> str:
         """Money, in the scenario's currency unless it brings its own."""
         if isinstance(value, Amount):
-            return str(value)
+            return f"{figure(value.value, 12)} {value.currency}"
         return f"{figure(value, digits)} {self.scenario.currency}"
 
     def pay(self, pay: Pay) -> str:
@@ -196,6 +291,11 @@ class Teller:
         unit = unit_for(mean, hours)
         return self("law", mean=self.quantity(mean, unit), low=self._near(low, unit, hours, high), high=self._near(high, unit, hours))
 
+    def law_of_share(self, law: Any) -> str:
+        """The law of a share: its mean and usual range as percentages."""
+        mean, (low, high) = float(law.mean), (float(q) for q in law.quantile([LOW, HIGH]))
+        return self.percent(mean) if low == high == mean else self("law", mean=self.percent(mean), low=figure(100 * low, 2), high=self.percent(float(f"{high:.2g}")))
+
     def _near(self, ticks: float, unit: tuple[str, int], hours: bool, beside: float = 0.0) -> str:
         """An end of a range in the unit of its mean where that reads well; the unit is said once if both ends have it."""
         fits = 0.5 <= ticks / unit[1] < 1000 or ticks == 0
@@ -209,10 +309,31 @@ class Teller:
             return self.time(value, hours=hours, digits=digits)
         return self.money(value, digits) if dimension == "money" else figure(value, digits)
 
+    def after(self, law: Any) -> str:
+        """When something comes over a case that waits: after some time, or, where it may be at any moment, how often."""
+        if law.law != "exponential":
+            return self("after_mean", time=self.time(law.mean))
+        share, per = self.chance(float(law.mean))
+        return self("after_chance", share=share, unit=per)
+
+    def chance(self, mean: float) -> tuple[str, str]:
+        """An exponential time by its chance per unit of time: the largest unit in which it is at most some 5 %."""
+        name, size = next(((n, t) for n, t in _TIMES if mean >= 20 * t), _TIMES[-1])
+        return self.percent(float(f"{-math.expm1(-size / mean):.2g}")), self(f"per_{name}")
+
     def laws(self, law: Any, by_segment: Mapping[str, Any], *, hours: bool = False) -> str:
         """A law, and those of the segments that have their own."""
         own = [self("by_segment_law", segment=self.segment(g), value=self.law(x, hours=hours)) for g, x in by_segment.items()]
         return self("semicolon").join([self.law(law, hours=hours), *own])
+
+
+def _below(part: Any, key: str) -> Any:
+    """What a key leads to; None where that is no part of a scenario."""
+    if isinstance(part, Mapping):
+        return part.get(key)
+    if isinstance(part, tuple):
+        return part[int(key)] if key.isdigit() and int(key) < len(part) else None
+    return getattr(part, key, None)
 
 
 def _per(ticks: int) -> str:

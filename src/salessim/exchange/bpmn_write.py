@@ -188,7 +188,7 @@ class _Process:
             self._edge_event(name, "gives_up", sum(means) / len(means), self.t("kept_waiting"), f"<salessim:gives_up step={_quoted(name)}/>",
                              given.to if given else None, (given.lost if given else None) or self.t("gave_up"))  # fmt: skip
         for i, end in enumerate(step.unless):
-            title = self.t("after_mean", time=self.t.time(end.after.mean))
+            title = self.t.after(end.after)
             self._edge_event(name, f"unless:{i}", float(end.after.mean), title, f'<salessim:unless step={_quoted(name)} index="{i}"/>', end.to, end.lost)
 
     def _edge_event(self, name: str, what: str, ticks: float, title: str, extension: str, to: str | None, lost: str | None) -> None:

@@ -18,16 +18,24 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from salessim.durations import Law
 from salessim.hours import Intervals, merged
 from salessim.memo import Content, content
-from salessim.units import SECOND
+from salessim.units import SECOND, half_width
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_WORDS = {d.lower(): i for i, d in enumerate(DAYS)}
 _DAY_WORDS |= {
     w: i for i, w in enumerate(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 }
-for _prefix in ("周", "星期"):
+for _prefix in ("周", "星期", "礼拜"):
     _DAY_WORDS |= {_prefix + w: i for i, w in enumerate("一二三四五六日")}
     _DAY_WORDS[_prefix + "天"] = 6
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_WORDS = {m.lower(): i for i, m in enumerate(MONTHS)}
+_MONTH_WORDS |= {
+    w: i
+    for i, w in enumerate(["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"])
+}
+_MONTH_WORDS |= {f"{i + 1}月": i for i in range(12)}
+_MONTH_WORDS |= {f"{w}月": i for i, w in enumerate(("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"))}
 _SPAN = re.compile(r"\s*(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})\s*")
 _UTC = dt.UTC
 
@@ -41,7 +49,7 @@ def weekdays(text: str) -> frozenset[int]:
     """
     days: set[int] = set()
     for piece in re.split(r"[,，、]", text):
-        ends = [_day(word) for word in re.split(r"[-–至]", piece)]
+        ends = [_day(word) for word in re.split(r"[-–—~～－至到]", piece)]
         if len(ends) > 2:
             raise ValueError(f"{piece.strip()!r} is not a range of days; write for example 'Mon-Fri'")
         days |= {(ends[0] + i) % 7 for i in range((ends[-1] - ends[0]) % 7 + 1)}
@@ -55,6 +63,42 @@ def _day(word: str) -> int:
         raise ValueError(f"{word.strip()!r} is not a weekday; write Mon, Tue, Wed, Thu, Fri, Sat or Sun") from None
 
 
+def by_weekday(data: Any) -> Any:
+    """A profile over weekdays with its keys as Mon to Sun, however they were written ("周一", "monday").
+
+    Raises:
+        ValueError: one day is given twice.
+    """
+    return _renamed(data, _DAY_WORDS, DAYS)
+
+
+def by_month(data: Any) -> Any:
+    """A profile over months with its keys as Jan to Dec, however they were written ("2月", "february").
+
+    Raises:
+        ValueError: one month is given twice.
+    """
+    return _renamed(data, _MONTH_WORDS, MONTHS)
+
+
+def _renamed(data: Any, words: dict[str, int], names: tuple[str, ...]) -> Any:
+    if not isinstance(data, dict):
+        return data
+    result: dict[Any, Any] = {}
+    for key, value in data.items():
+        word = str(key).replace(" ", "").lower()
+        name = names[words[word]] if word in words else key
+        if name in result:
+            raise ValueError(f"{key!r} is given twice; keep one of them")
+        result[name] = value
+    return result
+
+
+ANY_WEEKDAY = tuple(dict.fromkeys((*DAYS, *(w for w in _DAY_WORDS if not w.isascii()))))
+ANY_MONTH = tuple(dict.fromkeys((*MONTHS, *(w for w in _MONTH_WORDS if not w.isascii()))))
+"""What editors offer for the keys of profiles."""
+
+
 def spans(text: str) -> tuple[tuple[int, int], ...]:
     """Working spans of a day in minutes from midnight; one that runs past midnight ends above 1440.
 
@@ -64,7 +108,7 @@ def spans(text: str) -> tuple[tuple[int, int], ...]:
     """
     result = []
     for piece in re.split(r"[,，、]", text):
-        match = _SPAN.fullmatch(piece)
+        match = _SPAN.fullmatch(half_width(piece).replace("至", "-").replace("到", "-").replace("~", "-"))
         if match is None:
             raise ValueError(f"{piece.strip()!r} is not a span of hours; write for example '09:00-12:30'")
         h1, m1, h2, m2 = map(int, match.groups())
@@ -84,7 +128,7 @@ def minutes_of_day(text: str) -> int:
         >>> minutes_of_day("18:30")
         1110
     """
-    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", str(text))
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", half_width(str(text)))
     if match is None or int(match[1]) > 24 or int(match[2]) > 59 or (int(match[1]) == 24 and int(match[2])):
         raise ValueError(f"{text!r} is not a time of day; write for example '18:00'")
     return 60 * int(match[1]) + int(match[2])
@@ -260,11 +304,34 @@ def public_holidays(which: str | Holidays, year: int) -> frozenset[dt.date]:
     country, subdivision = (which, None) if isinstance(which, str) else (which.country, which.subdivision)
     known = holidays.list_supported_countries(include_aliases=True)
     if country not in known:
-        near = difflib.get_close_matches(country.upper(), sorted(known), 1)
-        hint = f"did you mean {near[0]!r}?" if near else "write a code such as 'DE' or 'CN'"
-        raise ValueError(f"there are no holidays for the country {country!r}; {hint}")
+        raise ValueError(f"there are no holidays for the country {country!r}; {_country_hint(country, known)}")
     try:
         return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
     except NotImplementedError:
         parts = ", ".join(known[country][:12])
         raise ValueError(f"{country} has no subdivision {subdivision!r}; use one of {parts}") from None
+
+
+_PARTS = {"england": "ENG", "scotland": "SCT", "wales": "WLS", "northern ireland": "NIR", "英格兰": "ENG", "苏格兰": "SCT"}
+"""Parts of the United Kingdom, which people take for countries."""
+_CALLED = {
+    "great britain": "GB", "britain": "GB", "united states of america": "US", "america": "US", "holland": "NL", "deutschland": "DE", "österreich": "AT",
+    "schweiz": "CH", "españa": "ES", "italia": "IT", "中国": "CN", "英国": "GB", "美国": "US", "德国": "DE", "法国": "FR", "意大利": "IT", "西班牙": "ES", "日本": "JP",
+    "韩国": "KR", "香港": "HK", "澳门": "MO", "台湾": "TW", "新加坡": "SG", "马来西亚": "MY", "泰国": "TH", "越南": "VN", "印度": "IN", "澳大利亚": "AU", "加拿大": "CA",
+}  # fmt: skip
+"""Names by which people know countries, besides their English ones."""
+
+
+def _country_hint(country: str, known: Any) -> str:
+    """A remedy for what is not the code of a country: by its name, else by what looks like it."""
+    from holidays.registry import COUNTRIES
+
+    said = " ".join(country.replace("_", " ").split()).lower()
+    if said in _PARTS:
+        return f"write {{country: GB, subdivision: {_PARTS[said]}}}, or GB"
+    names = {**{module.replace("_", " "): codes[1] for module, codes in COUNTRIES.items()}, **_CALLED}
+    near = difflib.get_close_matches(said, names, 1, cutoff=0.75)
+    if near:
+        return f"write the code {names[near[0]]!r}"
+    codes = difflib.get_close_matches(country.upper(), sorted(known), 1) if len(country) <= 3 else []
+    return f"did you mean {codes[0]!r}?" if codes else "write a code such as 'DE' or 'CN'"

@@ -9,14 +9,22 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from salessim.durations import Law
+from salessim.scenario.calendars import ANY_MONTH, ANY_WEEKDAY, by_month, by_weekday
 from salessim.scenario.parts import ALWAYS, Documented, Mark, Name, Part
 from salessim.units import CostRate, Duration, Money, Rate, Share
 
-WeekdayFactors = dict[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], Annotated[float, Field(ge=0, le=1e6)]]
 Factor = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+WeekdayFactors = Annotated[
+    dict[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], Annotated[float, Field(ge=0, le=1e6)]],
+    BeforeValidator(by_weekday, json_schema_input_type=dict[Literal[ANY_WEEKDAY], Factor]),  # type: ignore[valid-type]  # a tuple of words
+]
+MonthFactors = Annotated[
+    dict[Literal["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], Factor],
+    BeforeValidator(by_month, json_schema_input_type=dict[Literal[ANY_MONTH], Factor]),  # type: ignore[valid-type]  # a tuple of words
+]
 Steepness = Annotated[float, Field(ge=0.1, le=20)]
 
 
@@ -160,9 +168,7 @@ class Arrivals(Documented):
     weekdays: WeekdayFactors | None = None
     hours: dict[str, Factor] | None = None
     calendar: Name = ALWAYS
-    months: dict[
-        Literal["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], Factor
-    ] = {}
+    months: MonthFactors = {}
     yearly_growth: Annotated[float, Field(gt=-1, le=100)] = 0.0
     campaigns: tuple[Campaign, ...] = ()
     spend: Spend | None = None

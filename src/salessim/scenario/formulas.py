@@ -7,6 +7,7 @@ number.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -246,26 +247,40 @@ FormulaText = Annotated[
 """A formula in a record of the language."""
 
 
+def tokens(text: str) -> list[tuple[Literal["number", "name", "sign", "text"], str, str]]:
+    """The words of a formula: (kind, word, unit of a number).
+
+    Raises:
+        ValueError: something in it is no word of a formula.
+
+    Example:
+        >>> tokens("value > 5 EUR")
+        [('name', 'value', ''), ('sign', '>', ''), ('number', '5', 'EUR')]
+    """
+    found: list[tuple[Literal["number", "name", "sign", "text"], str, str]] = []
+    at = 0
+    while at < len(text.rstrip()):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise ValueError(f"{text!r}: {text[at:].strip()[:10]!r} is not understood; write for example '1 + 0.2 * complexity'")
+        if match["number"] is not None:
+            found.append(("number", match["number"].replace("_", ""), (match["unit"] or "").strip()))
+        elif match["name"] is not None:
+            found.append(("name", match["name"], ""))
+        elif match["sign"] is not None:
+            found.append(("sign", match["sign"], ""))
+        else:
+            found.append(("text", match["single"] if match["single"] is not None else match["double"], ""))
+        at = match.end()
+    return found
+
+
 class _Reader:
     """Recursive descent, one method per level of binding."""
 
     def __init__(self, text: str) -> None:
         self.text, self.code, self.depth, self.nested = text, list[Instruction](), 0, 0
-        self.tokens: list[tuple[str, str, str]] = []
-        at = 0
-        while at < len(text.rstrip()):
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise ValueError(f"{text!r}: {text[at:].strip()[:10]!r} is not understood; write for example '1 + 0.2 * complexity'")
-            if match["number"] is not None:
-                self.tokens.append(("number", match["number"].replace("_", ""), (match["unit"] or "").strip()))
-            elif match["name"] is not None:
-                self.tokens.append(("name", match["name"], ""))
-            elif match["sign"] is not None:
-                self.tokens.append(("sign", match["sign"], ""))
-            else:
-                self.tokens.append(("text", match["single"] if match["single"] is not None else match["double"], ""))
-            at = match.end()
+        self.tokens = tokens(text)
         self.at = 0
 
     def read(self) -> Formula:
@@ -275,6 +290,12 @@ class _Reader:
         return Formula(self.text, tuple(self.code), dimension)
 
     def wrong(self, problem: str, remedy: str) -> ValueError:
+        """A finding; a misspelt fact is taken for an attribute, a plain number, and its unit then fits nowhere."""
+        for name in (i.of for i in self.code if i.what == "attribute"):
+            near = difflib.get_close_matches(name, NAMES, 1, cutoff=0.75)
+            if near:
+                remedy = f"did you mean {near[0]!r} by {name!r}? Otherwise {remedy}"
+                break
         return ValueError(f"the formula {self.text!r}: {problem}; {remedy}")
 
     def sign(self, *signs: str) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from salessim.hours import Intervals
 from salessim.memo import Content, content
-from salessim.scenario.calendars import DAYS, midnight, spans, zone
+from salessim.scenario.calendars import DAYS, MONTHS, midnight, spans, zone
 from salessim.scenario.response import added, factors
 from salessim.units import DAY, HOUR, SECOND, YEAR
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from salessim.scenario.channels import Arrivals, Channel, ReplayFile
     from salessim.scenario.model import Clock, Scenario
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | ReplayFile | None) -> list[int]:
@@ -112,7 +111,7 @@ def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile |
         midnight_ticks = _wall_ticks(origin, date, 0, here)
         if midnight_ticks >= clock.horizon:
             break
-        season = daily[date.weekday()] * months.get(_MONTHS[date.month - 1], 1.0)
+        season = daily[date.weekday()] * months.get(MONTHS[date.month - 1], 1.0)
         of_day = season * float(times[day])
         of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
         beside = season * float(more[day]) / mean if more is not None else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -150,7 +151,7 @@ def _explain(error: Any, data: Any) -> Problem:
         problem, _, remedy = str(context.get("error", message)).partition("; ")
         return Problem(path, problem, remedy or "see the documentation of this field")
     if kind == "extra_forbidden":
-        return Problem(path, f"there is no field {str(path[-1])!r} here", nearest(str(path[-1]), _fields_beside(error, data)))
+        return _unknown_field(path, error, data)
     if kind == "missing":
         return Problem(path[:-1] if len(path) > 1 else (), f"{str(path[-1])!r} is missing", "add it")
     if kind == "literal_error":
@@ -165,6 +166,32 @@ def _explain(error: Any, data: Any) -> Problem:
     value = repr(error.get("input"))
     said = message[0].lower() + message[1:]
     return Problem(path, f"{value[:60]}: {said}", _REMEDIES.get(kind, "correct the value"))
+
+
+def _unknown_field(path: tuple[str | int, ...], error: Any, data: Any) -> Problem:
+    """A field that does not exist: a misspelt one, the rest of a number after a comma, or one with a full-width colon."""
+    key, fields = str(path[-1]), _fields_beside(error, data)
+    before = _before(data, path) if error["input"] is None else None
+    if before is not None and re.match(r"\d", key) and isinstance(before[1], int):
+        name, whole = before
+        return Problem((*path[:-1], name), f"the comma ends '{name}: {whole}', so '{whole},{key}' is not read as one number",
+                       f"write a point before decimals: '{whole}.{key}'")  # fmt: skip
+    if error["input"] is None and "：" in key:
+        name = key.partition("：")[0].strip()
+        return Problem(path, f"the colon in {key!r} is the full-width one (：), which does not end a name", f"write '{name}: {key.partition('：')[2].strip()}' with ': '")
+    usual = ["work", "automatic", "customer", "by", "then"]
+    if "then" in fields:  # a step: what nearly every step has stands first, the rest as in the reference
+        fields = [*usual, *(f for f in fields if f not in usual)]
+    return Problem(path, f"there is no field {key!r} here", nearest(key, fields, listed=20))
+
+
+def _before(data: Any, path: tuple[str | int, ...]) -> tuple[str, Any] | None:
+    """The field that stands before another, with its value; None if there is none."""
+    for key in path[:-1]:
+        data = data[int(key)] if isinstance(data, list) else data.get(key) if isinstance(data, dict) else None
+    keys = [str(k) for k in data] if isinstance(data, dict) else []
+    at = keys.index(str(path[-1])) if str(path[-1]) in keys else 0
+    return (keys[at - 1], list(data.values())[at - 1]) if at else None
 
 
 def _kinds() -> frozenset[str]:

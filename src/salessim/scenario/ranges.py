@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from salessim.units import Amount, Frequency, Pay, cost_rate, duration, money, rate, say_duration, say_share, share
+from salessim.units import Amount, Frequency, Pay, cost_rate, duration, money, rate, say_duration, say_share, says_money, share
 
 Kind = Literal["number", "share", "time", "money", "pay", "rate"]
 SAID = {"number": "a number", "share": "a share", "time": "a time", "money": "an amount of money", "pay": "money per time", "rate": "a rate"}
@@ -55,8 +55,8 @@ def read(value: Any) -> tuple[Scale, float]:
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min', '40 %' or '30 EUR/hour'")
     if value.strip().endswith(("%", "％")):
         return Scale("share"), share(value)
-    if re.search(r"/|\bper\b|每", value):
-        if re.search(r"[A-Za-z]{3}\s*(?:/|\bper\b|每)", value):
+    if re.search(r"[/／]|\bper\b|每", value):
+        if says_money(value):
             pay = cost_rate(value)
             return Scale("pay", pay.currency, pay.per), pay.amount
         frequency = rate(value)

@@ -23,6 +23,10 @@ _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
           "null": None, "Null": None, "NULL": None, "~": None, "": None}  # fmt: skip
 
+_SIGNS = {"：": ": ", "，": ", ", "｛": "{", "｝": "}", "［": "[", "］": "]", "【": "[", "】": "]", "“": '"', "”": '"', "＃": "# ", "－": "- ", "　": " "}
+"""Signs of YAML as a Chinese keyboard types them, and what to write instead."""
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|(?:^|\s)#.*$")
+
 Path_ = tuple[str | int, ...]
 
 
@@ -138,6 +142,10 @@ def load_yaml(text: str, name: str) -> tuple[Any, Positions]:
         said = getattr(problem, "problem", None) or getattr(problem, "reason", None) or "this is not YAML"
         if "expected a single document" in str(problem):
             said = "there is more than one document"
+        wide = _full_width(text, mark.line if mark else 0)
+        if wide is not None:
+            line, column, sign = wide
+            raise InputError(f"{name}:{line + 1}", f"the sign {sign!r} in column {column + 1} is a full-width one, which YAML takes for text", f"write {_SIGNS[sign]!r}") from None
         place = f"{name}:{mark.line + 1}" if mark else name
         raise InputError(place, f"the YAML cannot be read ({said})", "check indentation, colons and quotes") from None
     if root is None:
@@ -166,6 +174,33 @@ def load_yaml(text: str, name: str) -> tuple[Any, Positions]:
         return _scalar(node, fail)
 
     return build(root, ()), positions
+
+
+def _full_width(text: str, line: int) -> tuple[int, int, str] | None:
+    """Line, column and sign of the full-width sign because of which a text cannot be read; None if that is not why.
+
+    A sign is to blame if the text can be read with it as a half-width one, or gets further than before.
+
+    Args:
+        text: what cannot be read.
+        line: where the reader stopped, from 0; the sign may stand some lines above.
+    """
+    lines = text.split("\n")
+    for at in range(min(line, len(lines) - 1), max(-1, line - 4), -1):
+        bare = _QUOTED.sub(lambda m: " " * len(m[0]), lines[at])
+        wide = [i for i, c in enumerate(bare) if c in _SIGNS]
+        if not wide:
+            continue
+        mended = "".join(_SIGNS[c] if i in wide else c for i, c in enumerate(lines[at]))
+        try:
+            for _ in yaml.parse("\n".join([*lines[:at], mended, *lines[at + 1 :]]), Loader=yaml.CSafeLoader):
+                pass
+        except yaml.YAMLError as problem:
+            mark = getattr(problem, "problem_mark", None)
+            if mark is None or mark.line <= line:
+                continue
+        return at, wide[0], lines[at][wide[0]]
+    return None
 
 
 def _scalar(node: Any, fail: Any) -> Any:
