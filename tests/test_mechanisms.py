@@ -286,6 +286,18 @@ def test_satisfaction_brings_customers_back() -> None:
         assert holds(found, exact, 0.02)
 
 
+def test_those_who_answer_a_survey_are_the_satisfied_ones() -> None:
+    """Satisfaction uniform on 0 to 1 and an answer with just that probability: answers average E[S²]/E[S] = 2/3, customers 1/2."""
+    steps = {
+        "serve": {"automatic": "1 h", "then": [{"done": True}],
+                  "spawns": [{"kind": "survey", "to": "answer", "probability": 1, "factor": "satisfaction", "after": "1 day", "gives": {"satisfaction": "satisfaction"}}]},
+        "answer": {"customer": "1 h", "then": [{"done": True}]},
+    }  # fmt: skip
+    found = runs(process(steps, attributes={"satisfaction": {"starts": {"law": "uniform", "low": 0, "high": 1}}}))
+    assert holds([float(np.mean(r.cases.marks[r.cases.channel == 1, 0])) for r in found], 2 / 3)
+    assert holds([float(np.mean(r.cases.marks[r.cases.channel == 0, 0])) for r in found], 1 / 2)
+
+
 def test_gifts_and_inheritance_by_hand() -> None:
     steps = {
         "sell": {"automatic": "1 h", "sets": {"match": "0.5 + match / 2", "seen": "match"}, "then": [{"done": True}],

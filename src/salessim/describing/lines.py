@@ -168,7 +168,12 @@ def people(t: Teller, role: Any) -> str:
 def _who(t: Teller, _: str, s: Any) -> Told:
     if s.kind == "work":
         first, *others = roles_of_step(s)
-        return t("semicolon").join([people(t, first), *(t("together", others=people(t, r)) for r in others)])
+        said = [people(t, first), *(t("together", others=people(t, r)) for r in others)]
+        if s.owner:
+            said[0] = t("owner", text=said[0], limit=t.title(t.scenario.limits.get(s.owner), s.owner))
+        if s.customer_hours:
+            said.append(t("with_customer", calendar=t.calendar(s.customer_hours)))
+        return t("semicolon").join(said)
     if s.kind == "parallel":
         return t("the_branches")
     who = t("the_system") if s.kind == "automatic" else t("the_customer")
@@ -267,7 +272,8 @@ def _rhythm(t: Teller, _: str, s: Any) -> Told:
         said.append(t("reminders", time=t.time(reminders.every), most=reminders.most, share=t.percent(reminders.factor)))
     if posted:
         every = posted.every is not None
-        said.append(t("posted_every", time=t.time(posted.every)) if every else t("posted_at", times=t.listed(posted.at), days=t.days(posted.days)))
+        days = t.clauses([t.days(posted.days), t("days_of_month", days=t.listed(map(str, posted.days_of_month))) if posted.days_of_month else None])
+        said.append(t("posted_every", time=t.time(posted.every)) if every else t("posted_at", times=t.listed(posted.at), days=days))
     if gather:
         wait = {"size": gather.size} | ({"time": t.time(gather.at_most)} if gather.at_most is not None else {})
         said.append(t("gather_at_most" if "time" in wait else "gather", **wait))
@@ -296,7 +302,7 @@ def _flat(t: Teller, said: Told) -> str | None:
 
 
 STEP_LINES = (
-    Line("title_who", ("by", "skill", "together_with", "calendar"), _who),
+    Line("title_who", ("by", "owner", "skill", "together_with", "calendar", "customer_hours"), _who),
     Line("title_time", ("work", "automatic", "customer", "time_by_segment", "factor"), _time),
     Line("title_branches", ("parallel", "count"), _branches),
     Line("title_duty", ("core", "adherence", "optional"), _duty),
@@ -434,7 +440,7 @@ ATTRIBUTE_LINES = (
     Line("", ("inherited",), lambda t, _, a: t("inherited") if a.inherited else None),
     Line("", ("unit",), lambda t, _, a: t.own(a.unit) if a.unit else None),
 )
-LIMIT_LINES = (Line("how_many", ("size",), lambda t, _, x: f"{x.size}"),)
+LIMIT_LINES = (Line("how_many", ("size", "each"), lambda t, _, x: t("places_each", size=x.size, team=t.team(x.each)) if x.each else f"{x.size}"),)
 MEASURE_LINES = (
     Line("definition", ("mean", "share", "per_week", "per_month"), lambda t, _, m: t(f"measure_{m.kind}", formula=t.formula(getattr(m, m.kind)))),
     Line("", ("over",), lambda t, _, m: t(f"over_{m.over}")),
