@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from salessim.errors import InputError
 from salessim.experiment import SATURATED, busy
 from salessim.scenario.checks import nearest
-from salessim.scenario.levers import apply, domain, is_today, misfits, repaired, scale_of, today
+from salessim.scenario.levers import apply, domain, is_today, misfits, repaired, scale_of, today, unmet
 from salessim.scenario.traffic import loads
 
 if TYPE_CHECKING:
@@ -71,12 +71,14 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
     """The space of a scenario's levers, or of some of them.
 
     Raises:
-        InputError: there is nothing to choose.
+        InputError: there is nothing to choose, or a lever that could not be.
     """
     names = sorted(scenario.levers) if levers is None else sorted(levers)
     for name in names:
         if name not in scenario.levers:
             raise InputError(f"lever {name!r}", "there is no such lever", nearest(name, scenario.levers))
+    for name, need in unmet(scenario, names):
+        raise InputError(f"lever {name!r}", f"it needs {need!r}, which is not among the levers to choose from, so that it could never be pulled", f"add {need!r} to them")
     for problem in misfits(scenario):
         if problem.path[1] in names:
             raise InputError(".".join(map(str, problem.path)), problem.problem, problem.remedy)

@@ -73,9 +73,10 @@ def carrying(value: Any, entries: tuple[Said, ...], known_by: frozenset[str] = f
     """
     if not entries and not known_by:
         return _own(value)
-    for kind, carrier in ((dict, _Fields), (str, _Text), (int, _Whole), (float, _Number)):
+    carriers: tuple[tuple[type, Any], ...] = ((dict, _Fields), (str, _Text), (int, _Whole), (float, _Number))
+    for kind, carrier in carriers:
         if isinstance(value, kind) and not isinstance(value, bool):
-            result: Any = carrier(value)  # type: ignore[arg-type]  # of the kind that was just asked for
+            result: Any = carrier(value)
             result.said, result.marks = entries, known_by
             return result
     raise ValueError(f"{value!r} is no quantity; name a field that holds one")

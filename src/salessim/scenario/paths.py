@@ -39,7 +39,7 @@ def split(scenario: Scenario, path: str) -> list[str]:
 def canonical(root: Any, keys: list[str]) -> str:
     """The one spelling of a path: short where a step is meant, entries of lists by what they are about.
 
-    An entry keeps its place where its label is not its own alone, or could be read as a place or as two keys.
+    An entry keeps its place where its label is not its own alone, or could be read as a place.
 
     Args:
         root: a scenario, or its plain data.
@@ -61,7 +61,7 @@ def _label(entries: list[Any] | tuple[Any, ...], place: int) -> str:
     """What one entry of a list is called by."""
     others = [label for i, entry in enumerate(entries) if i != place for label in labels(entry)]
     mine = labels(entries[place]) if place < len(entries) else []
-    return next((one for one in mine if one not in others and "." not in one and not one.isdigit()), str(place))
+    return next((one for one in mine if one not in others and not one.isdigit()), str(place))
 
 
 def labels(entry: Any) -> list[str]:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from salessim.errors import ScenarioError
 from salessim.scenario import handoffs, modules, surgery
 from salessim.scenario.carried import Said, attach, carrying, detach
-from salessim.scenario.checks import Problem, nearest, roles_of_step
+from salessim.scenario.checks import Misfit, Problem, nearest, roles_of_step
 from salessim.scenario.kinds import Append, Base, Change, Lever, Missing, Plus, Put, Reshape, SetField, Setting, Times, certain
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.lever_checks import problems as of_levers
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _ORDER = (Put, Append, Plus, Times, Missing)
 _LEVERS: TypeAdapter[Any] = TypeAdapter(dict[str, Lever])
+_LAST_DAY = dt.date.max - dt.timedelta(days=1)
+"""Of a dip: the calendar must go on behind it."""
 _SHAPES = ("with_fallback", "answer_first", "in_parallel", "merge", "remove", "swap")
 _TIMES_OF_CORE = frozenset({"work", "customer", "automatic", "time_by_segment", "automation", "factor", "versions", "unless", "reminders", "adherence"})
 """What a lever that keeps every visit may change at a core step."""
@@ -291,7 +293,8 @@ def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, 
         base["versions"] = [{"name": name, "from": str(since), "share": rollout.share, "step": form}]
     if rollout.dip is not None:
         teams = rollout.dip.teams or sorted({t for s in changed for role in roles_of_step(scenario.steps[s]) for t in role.by})
-        until = dt.date.fromordinal(min(since.toordinal() + rollout.dip.lasts // DAY - 1, dt.date.max.toordinal()))
+        since = min(since, _LAST_DAY)
+        until = dt.date.fromordinal(min(since.toordinal() + rollout.dip.lasts // DAY - 1, _LAST_DAY.toordinal()))
         for team in teams:
             there = data["teams"][team].get("pace", [])
             data["teams"][team]["pace"] = [*there, {"start": str(since), "end": str(max(since, until)), "pace": rollout.dip.factor, "title": f"learning {name}"}]
@@ -310,7 +313,10 @@ def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, versio
     elif shape.what == "swap":
         swap = shape.how["swap"]
         modules.swap(data, swap.module, swap.for_, swap.with_, swap.connect)
-        data |= handoffs.expand(modules.expand(data, None))  # now, while what is uncertain hangs on the ways that lead there
+        try:  # now, while what is uncertain hangs on the ways that lead there
+            data |= handoffs.expand(modules.expand(data, None))
+        except Misfit as wrong:
+            raise ScenarioError(".".join(map(str, wrong.found.path)), wrong.found.problem, wrong.found.remedy) from None
     elif shape.what == "with_fallback":
         step, law = shape.steps[0], shape.how["failure"]
         mark = _free_mark(data, f"fails_{re.sub(r'[^0-9A-Za-z_]', '_', step)[:24]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from salessim.errors import ScenarioError
@@ -114,6 +114,12 @@ def check_together(scenario: Scenario, pulled: Mapping[str, Setting]) -> None:
         clash = [n for n in on if n != name and (n in lever.excludes or name in scenario.levers[n].excludes)]
         if clash:
             raise ScenarioError(f"levers {min(name, clash[0])!r} and {max(name, clash[0])!r}", "they exclude each other", "pull one of them only")
+
+
+def unmet(scenario: Scenario, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(lever, what it needs) for levers that no setting of these levers alone can pull."""
+    there = {*names} | _in_force(scenario, {})
+    return ((name, need) for name in sorted(names) for need in scenario.levers[name].needs if need not in there)
 
 
 def repaired(scenario: Scenario, settings: Mapping[str, Setting]) -> dict[str, Setting]:
