@@ -210,7 +210,7 @@ def test_limits_in_words() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
-    [("cost", "<= 90000 USD/month", "is not in EUR"), ("win_rate", "<= nan", "is not finite"), ("cycle_time", "<= 3 EUR", "unknown unit"), ("lost_customers", "<= 20 apples", "does not say per what"),
+    [("cost", "<= 90000 USD/month", "is not in EUR"), ("win_rate", "<= nan", "is not a share"), ("cycle_time", "<= 3 EUR", "unknown unit"), ("lost_customers", "<= 20 apples", "does not say per what"),
      ("cost", "90000", "is not a limit"), ("costs", "<= 1", "did you mean 'cost'"), ("cycle_time", "<= 10,5", "sets no thousands apart"), ("win_rate", ">= 10,5 %", "sets no thousands apart"),
      ("wip", "<= 1 5", "sets no thousands apart"), ("wip", "<= 30 persons", "is not a number of cases"), ("win_rate", ">= 140 %", "is not between"), ("cost", ">= -5", "is negative"), ("cycle_time", "<= ", "is not a limit")],
 )  # fmt: skip

@@ -278,8 +278,8 @@ def test_what_is_best_for_each_department_is_worse_for_all_and_by_how_much() -> 
         ({"a": Department((), "leads")}, "margin", "department 'a': it has no levers"),
         ({"a": Department(("push",), "leads"), "b": Department(("push",), "sold")}, "margin", "department 'b': the lever 'push' is also in the hands of 'a'"),
         ({"a": Department(("pusch",), "leads")}, "margin", "lever 'pusch': there is no such lever; did you mean 'push'?"),
-        ({"a": Department(("push",), "leeds")}, "margin", "measure 'leeds': there is no such measure; did you mean 'leads'?"),
-        ({"a": Department(("push",), "arrived")}, "margin", "measure 'arrived': neither more nor less of it is better"),
+        ({"a": Department(("push",), "leeds")}, "margin", "measure 'leeds': there is no measure 'leeds'; did you mean 'leads'?"),
+        ({"a": Department(("push",), "arrived")}, "margin", "'arrived' is neither better nor worse when it changes"),
     ],
 )
 def test_departments_that_make_no_sense_are_refused(departments: dict[str, Department], objective: str, said: str) -> None:

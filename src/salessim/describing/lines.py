@@ -466,7 +466,7 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "GiveUp": frozenset({"to", "lost"}),
     "Unless": _fields(UNLESS_LINES, *_UNLESS_ITSELF),
     "Reminders": frozenset({"every", "factor", "most"}),
-    "Posted": frozenset({"every", "at", "days"}),
+    "Posted": frozenset({"every", "at", "days", "days_of_month"}),
     "Gather": frozenset({"size", "at_most"}),
     "Version": frozenset({"name", "since", "share", "step"}),
     "Fade": frozenset({"law", "of", "half_life", "scale", "shape", "points"}),
