@@ -24,6 +24,7 @@ from salessim.experiment import Results, replicate
 from salessim.library import template, templates
 from salessim.measures import measure, value
 from salessim.network import Network, build
+from salessim.optimisation import optimise
 from salessim.records import COMPLETED, LOST, NEVER, OPEN, Replication
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import first_to_end, loads
@@ -339,3 +340,10 @@ def test_init_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "renewals.yaml").read_text() == "mine"
     with pytest.raises(InputError, match="not there in 'zh'"):
         template("smb-inbound", "zh")
+
+
+@every
+def test_the_search_runs_on_it_whatever_its_levers_choose_from(name: str) -> None:
+    """Settings may be numbers, words, lists or mappings; the search begins at the far end of each."""
+    found = optimise(scenario(name), trials=2, replications=2, final=4)
+    assert found.sentences()

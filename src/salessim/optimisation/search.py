@@ -233,7 +233,8 @@ def _starts(space: Space) -> list[Settings]:
     """Designs to begin with: each lever pulled alone to its far end."""
     starts = []
     for name, options in space.options.items():
-        for end in dict.fromkeys((options[-1], options[0])):
+        # Settings may be lists or mappings, which are told apart by being equal or not.
+        for end in (options[-1], options[0])[: 1 if options[-1] == options[0] else 2]:
             needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
             settings = space.repaired(space.today | needed | {name: end})
             if settings != space.today and settings not in starts:

@@ -19,11 +19,11 @@ from salessim.units import CostRate, Duration, Money, Rate, Share
 Factor = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 WeekdayFactors = Annotated[
     dict[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], Annotated[float, Field(ge=0, le=1e6)]],
-    BeforeValidator(by_weekday, json_schema_input_type=dict[Literal[ANY_WEEKDAY], Factor]),  # type: ignore[valid-type]  # a tuple of words
+    BeforeValidator(by_weekday, json_schema_input_type=dict[Literal[ANY_WEEKDAY], Factor]),  # type: ignore[valid-type]  # mypy reads no Literal of a tuple
 ]
 MonthFactors = Annotated[
     dict[Literal["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], Factor],
-    BeforeValidator(by_month, json_schema_input_type=dict[Literal[ANY_MONTH], Factor]),  # type: ignore[valid-type]  # a tuple of words
+    BeforeValidator(by_month, json_schema_input_type=dict[Literal[ANY_MONTH], Factor]),  # type: ignore[valid-type]  # mypy reads no Literal of a tuple
 ]
 Steepness = Annotated[float, Field(ge=0.1, le=20)]
 
