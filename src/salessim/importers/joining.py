@@ -85,6 +85,7 @@ def history(parts: dict[str, Part], tally: Tally) -> History:
     known = pd.concat(about) if about else pd.DataFrame()
     if len(about) > 1 or name_of:
         known = known.groupby(level=0, sort=False).first()
+    if len(born) > 1 or name_of:
         first = first.groupby(level=0, sort=False).min()
     teams = {who: team for p in parts.values() for who, team in p.teams.items()}
     if teams and len(together):
@@ -116,6 +117,8 @@ def _cases(parts: dict[str, Part], tally: Tally) -> dict[str, dict[str, str]]:
     kin = _Kin(rank)
     for label, part in parts.items():
         for other, pairs in part.links.items():
+            if other not in ids:
+                continue  # no table tells anything of these
             there = pairs.isin(ids.get(other, set()))
             if not there.all():
                 tally.unmatched.append(Unmatched(f"keys of {other} in table {label!r} are in no table of {other}", tuple(sorted(set(pairs[~there])))))

@@ -21,7 +21,7 @@ NEVER = -(1 << 63)
 
 
 @dataclass
-class _Running:
+class Running:
     """A visit that has begun."""
 
     row: int
@@ -43,8 +43,10 @@ class Joined:
     started: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     suspended: list[int] = field(default_factory=list)
+    waiting: dict[int, int] = field(default_factory=dict)
+    """Row that scheduled work which nobody began -> its stamp."""
 
-    def add(self, last: int, visit: _Running, ended: int) -> None:
+    def add(self, last: int, visit: Running, ended: int) -> None:
         """One more visit."""
         self.first.append(visit.row)
         self.last.append(last)
@@ -79,28 +81,29 @@ def join(keys: NDArray[np.int64], enabled: NDArray[np.int64], stamps: NDArray[np
         tally: what was made of rows that do not fit.
     """
     result = Joined()
-    waiting: dict[int, int] = {}
-    running: dict[int, _Running] = {}
+    waiting: dict[int, tuple[int, int]] = {}
+    running: dict[int, Running] = {}
     again = aborted = stray = 0
     for row, (key, since, stamp, moment) in enumerate(zip(keys.tolist(), enabled.tolist(), stamps.tolist(), meant.tolist(), strict=True)):
         visit = running.get(key)
         if moment in (COMPLETE, ABORT):
             aborted += moment == ABORT and visit is not None
             if visit is None:
-                visit = _Running(row, since if since != NEVER else waiting.pop(key, NEVER), NEVER)
+                _, scheduled = waiting.pop(key, (0, NEVER))
+                visit = Running(row, since if since != NEVER else scheduled, NEVER)
             else:
                 del running[key]
             if visit.paused != NEVER:
                 visit.suspended += stamp - visit.paused
             result.add(row, visit, stamp)
         elif moment == SCHEDULE:
-            waiting[key] = stamp
+            waiting[key] = row, stamp
         elif moment == START or (moment == RESUME and visit is None):
             if visit is not None:
                 again += 1
             else:
-                scheduled = waiting.pop(key, NEVER)
-                running[key] = _Running(row, since if since != NEVER else scheduled, stamp)
+                _, scheduled = waiting.pop(key, (0, NEVER))
+                running[key] = Running(row, since if since != NEVER else scheduled, stamp)
         elif moment == SUSPEND and visit is not None and visit.paused == NEVER:
             visit.paused = stamp
         elif moment == RESUME and visit is not None and visit.paused != NEVER:
@@ -114,5 +117,5 @@ def join(keys: NDArray[np.int64], enabled: NDArray[np.int64], stamps: NDArray[np
     tally.dropped("rows suspend or resume what was not under way; they were left out", stray)
     tally.doubtful("visits were aborted after they had begun; they count as ended", aborted)
     tally.doubtful("visits were under way at the end of the log", len(running))
-    tally.doubtful("work items were scheduled and not begun at the end of the log", len(waiting))
+    result.waiting = dict(waiting.values())
     return result

@@ -286,6 +286,21 @@ def load_mapping(path: str | Path) -> Mapping:
     return parse_mapping(data, positions.place)
 
 
+def load_filled_in(path: str | Path) -> dict[str, Any]:
+    """What a person filled in of a mapping that still has blanks.
+
+    Raises:
+        LogError: the file cannot be read.
+    """
+    try:
+        data, _ = load_yaml(read_text(path, "mapping"), str(path))
+    except InputError as wrong:
+        raise LogError(wrong.place, wrong.problem, wrong.remedy) from None
+    if not isinstance(data, dict) or not isinstance(data.get("columns", {}), dict):
+        raise LogError(str(path), "this is not a mapping", "make one with `salessim import inspect LOG --out MAPPING`")
+    return data
+
+
 def parse_mapping(data: Any, place: Any = lambda loc: "mapping") -> Mapping:
     """A mapping from plain data."""
     if not isinstance(data, dict):

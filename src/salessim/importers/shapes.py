@@ -144,15 +144,16 @@ class Reading:
 
     def activities(self, frame: pd.DataFrame, columns: Names) -> pd.Series:
         """Names of activities, by their labels if they are keys."""
+        return names(self.labelled(frame, columns), "activity", self.tally)
+
+    def labelled(self, frame: pd.DataFrame, columns: Names) -> pd.Series:
+        """The text of a column, or what its keys are called."""
         text = self.text(frame, columns, " / ")
-        if isinstance(columns, str) and columns in self.table.labels:
-            text = text.replace(self.labels(columns))
-        return names(text, "activity", self.tally)
+        return text.replace(self.labels(columns)) if isinstance(columns, str) and columns in self.table.labels else text
 
     def states(self, frame: pd.DataFrame, column: str) -> pd.Series:
         """Names of states that a change left."""
-        text = self.text(frame, column)
-        return names(text.replace(self.labels(column)) if column in self.table.labels else text, "state before", self.tally)
+        return names(self.labelled(frame, column), "state before", self.tally)
 
     def present(self) -> pd.Series:
         """The states in which records stand now, by the table `current` names."""
@@ -178,11 +179,8 @@ class Reading:
 
     def words(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
         """Who, which team, which outcome and stage, as far as it is said."""
-        found = {role: names(frame[column], role, self.tally) for role in WORDS if (column := getattr(self.columns, role))}
+        found = {role: names(self.labelled(frame, column), role, self.tally) for role in WORDS if (column := getattr(self.columns, role))}
         if "resource" in found:
-            column = str(self.columns.resource)
-            if column in self.table.labels:
-                found["resource"] = names(frame[column].str.strip().replace(self.labels(column)), "resource", self.tally)
             found["resource"] = people(found["resource"])
         return found
 
@@ -191,10 +189,7 @@ class Reading:
         import pandas as pd
 
         wanted = {role: column for role in CASE_ROLES if (column := getattr(self.columns, role))} | self.table.attributes
-        cells_ = {role: frame[column].str.strip() for role, column in wanted.items()}
-        for role, column in wanted.items():
-            if column in self.table.labels:
-                cells_[role] = cells_[role].replace(self.labels(column))
+        cells_ = {role: self.labelled(frame, column) for role, column in wanted.items()}
         texts = pd.DataFrame({r: c.where(c != "") for r, c in cells_.items()}, index=frame.index)
         return texts.groupby(ids.astype("str"), sort=False).first()
 
@@ -320,6 +315,9 @@ def _joined(rows: pd.DataFrame, frame: pd.DataFrame, reading: Reading) -> pd.Dat
     some = rows[work]
     pairs = some["id"].cat.codes.to_numpy().astype(np.int64) * len(rows["activity"].cat.categories) + some["activity"].cat.codes.to_numpy()
     joined = lifecycle.join(pairs, _us(some["enabled"]), _us(some["end"]), meant[work], tally)
+    stays = _waiting_still(rows, some, joined, tally)
+    for row, stamp in stays:
+        joined.add(row, lifecycle.Running(row, stamp, lifecycle.NEVER), lifecycle.NEVER)
     first = some.iloc[joined.first]
     visits = some.iloc[joined.last].copy().reset_index(drop=True)
     for name, values in zip(STAMPS, (joined.enabled, joined.started, joined.ended), strict=True):
@@ -337,6 +335,20 @@ def _joined(rows: pd.DataFrame, frame: pd.DataFrame, reading: Reading) -> pd.Dat
             reading.rows.place, f"no row of work has a word of the mapping's lifecycle ({said})", "give the words of the log, such as 'complete: [complete]'"
         )
     return pd.concat([visits, events], ignore_index=True)
+
+
+def _waiting_still(rows: pd.DataFrame, some: pd.DataFrame, joined: lifecycle.Joined, tally: Tally) -> list[tuple[int, int]]:
+    """Rows that schedule work that nobody began, and nothing happened to the case since: it waits."""
+    import numpy as np
+
+    if not joined.waiting:
+        return []
+    last = rows["end"].groupby(rows["id"].cat.codes, sort=False).max()
+    scheduled = some.iloc[list(joined.waiting)]
+    still = (scheduled["end"].to_numpy() >= last.reindex(scheduled["id"].cat.codes).to_numpy()).tolist()
+    tally.doubtful("work items were scheduled and not begun at the end of the log", sum(still))
+    tally.dropped("work items were scheduled and never begun, though the case went on", len(still) - sum(still))
+    return [(row, stamp) for (row, stamp), stays in zip(joined.waiting.items(), np.array(still), strict=True) if stays]
 
 
 def _nothing_of(words: pd.Series) -> str | None:
@@ -369,8 +381,7 @@ def _states(reading: Reading) -> Part:
     tally.doubtful("states were entered in the same second as the one before (changed in bulk, or skipped)", int(bulk.sum()), reading._first(bulk))
     visits = rows.assign(end=rows["enabled"].shift(-1).where(following), start=pd.NaT)
     if "resource" in visits:  # who moves a case on is who had it
-        moved_on = visits["resource"].shift(-1)
-        visits["resource"] = moved_on.where(following & (moved_on.astype("str") != ""), visits["resource"])
+        visits["resource"] = visits["resource"].shift(-1).where(following, visits["resource"])
     final = np.array([mapping_kind != "work" for mapping_kind in (reading.mapping.activities[str(a)].kind if str(a) else "event" for a in visits["activity"].cat.categories)])
     over = pd.Series(final[visits["activity"].cat.codes.to_numpy()], index=visits.index)
     visits["end"] = visits["end"].mask(over, visits["enabled"])  # entering it is all there is to it
