@@ -91,7 +91,9 @@ def log_writer(out: str) -> Callable[[EventLog], object]:
     ending = Path(out).suffix.lower()
     if ending not in (".csv", ".parquet", ".xes"):
         raise LogError(f"--out {out}", f"the ending {ending!r} is of no format a log is written in", "use .csv, .parquet or .xes")
-    return lambda log: {".csv": log.to_csv, ".parquet": log.to_parquet, ".xes": log.to_xes}[ending](out)
+    if ending == ".csv":
+        return lambda log: log.to_csv(out)
+    return lambda log: log.to_parquet(out) if ending == ".parquet" else log.to_xes(out)
 
 
 @click.command()

@@ -17,9 +17,9 @@ from salessim.importers.names import SYSTEM as SYSTEM
 from salessim.importers.names import WAITING as WAITING
 from salessim.importers.names import clean as clean
 from salessim.importers.names import step_names as step_names
+from salessim.importers.parts import part_of
 from salessim.importers.quality import Quality, Tally
 from salessim.importers.readers import Source, Where, open_source
-from salessim.importers.shapes import part_of
 from salessim.importers.tidy import amounts
 from salessim.log import DATES, EventLog, LogAbout
 from salessim.records import COLUMNS

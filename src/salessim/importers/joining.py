@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from salessim.errors import LogError
 from salessim.importers.quality import Tally, Unmatched
-from salessim.importers.shapes import VISIT, Part
+from salessim.importers.reading import VISIT, Part
 
 if TYPE_CHECKING:
     import pandas as pd

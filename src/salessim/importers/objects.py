@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from salessim.errors import LogError, nearest
 from salessim.importers.readers.ocel import EVENTS, LINKS, OBJECTS, RELATIONS
 from salessim.importers.readers.source import Columns, Table
-from salessim.importers.shapes import Part, Reading, events
+from salessim.importers.reading import Part, Reading
+from salessim.importers.shapes import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from salessim.errors import LogError
 from salessim.importers.mapping import Step, columns_of
-from salessim.importers.shapes import Part, Reading, born_of, fulfils, shaped
-from salessim.importers.tidy import names
+from salessim.importers.reading import Part, Reading, born_of, shaped
+from salessim.importers.tidy import fulfils, names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,256 +1,22 @@
-"""The shapes of tables: how the rows of each become visits of records to activities.
+"""Tables of events and of states: how their rows become visits of cases to activities.
 
-A part is what one table tells: visits, what is known of its records, and which other records they belong to. Dates are
-in UTC, keys and names are categoricals, and every row that is not in the result is in the tally.
+Dates are in UTC, keys and names are categoricals, and every row that is not in the result is in the tally.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from salessim.errors import LogError, nearest
+from salessim.errors import LogError
 from salessim.importers import lifecycle
-from salessim.importers.mapping import CASE_ROLES, Columns, Mapping, Names, Step, Table, columns_of
 from salessim.importers.quality import Tally
-from salessim.importers.readers.source import FINGERPRINT, Source
-from salessim.importers.readers.source import Table as Rows
-from salessim.importers.stamps import Convention, dates
-from salessim.importers.tidy import names, people, whole_keys
-from salessim.importers.widen import widened
+from salessim.importers.reading import STAMPS, WORDS, Part, Reading, born_of, shaped, window_of
+from salessim.importers.tidy import names
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-STAMPS = ("enabled", "start", "end")
-VISIT = ("id", "activity", *STAMPS, "resource", "team", "outcome", "stage", "suspended")
-"""Columns of visits; `suspended` in microseconds."""
-WORDS = ("resource", "team", "outcome", "stage")
-SALESFORCE = 15
-"""Letters of a key that tell records apart; three more make it safe where letters of either case are one."""
-
-
-@dataclass
-class Part:
-    """What one table tells."""
-
-    record: str
-    visits: pd.DataFrame | None = None
-    born: pd.Series | None = None
-    """id -> the first date of any of its rows."""
-    window: tuple[pd.Timestamp, pd.Timestamp] | None = None
-    """The first and last date of any of its rows, also of those that are no visit by themselves."""
-    about: pd.DataFrame | None = None
-    """id -> what is known of it, as text."""
-    links: dict[str, pd.Series] = field(default_factory=dict)
-    """Kind of record -> (id -> key of the other record)."""
-    is_register: bool = False
-    """Whether the table names all records of its kind."""
-    enabled_known: bool = False
-    teams: dict[str, str] = field(default_factory=dict)
-
-
-def part_of(label: str, table: Table, source: Source, mapping: Mapping, tally: Tally) -> Part:
-    """What a table tells, by its shape.
-
-    Raises:
-        LogError: it lacks a column, has none of its dates, or an activity that the mapping does not name.
-    """
-    from salessim.importers import objects, registers
-
-    shape = {"events": events, "states": _states, "cases": registers.cases, "documents": registers.documents,
-             "objects": objects.objects, "people": registers.staff}[table.shape]  # fmt: skip
-    part: Part = shape(Reading(label, table, source, mapping, tally))
-    if part.window is None and part.visits is not None:
-        part.window = _window(part.visits)
-    return part
-
-
-def _window(rows: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
-    dated = [rows[c] for c in STAMPS if rows[c].notna().any()]
-    return min(c.min() for c in dated), max(c.max() for c in dated)
-
-
-class Reading:
-    """One table while it is read: its rows, and cells of them by role."""
-
-    def __init__(self, label: str, table: Table, source: Source, mapping: Mapping, tally: Tally) -> None:
-        self.label, self.table, self.mapping, self.tally, self.source = label, table, mapping, tally, source
-        self.rows: Rows = widened(source.table(table.source or (label if label in source.tables else None)), table, source, tally)
-        formats = table.time_format or mapping.time_format
-        self.how = Convention((formats,) if isinstance(formats, str) else formats, table.stamps_in or mapping.stamps_in, self.rows.at)
-        self.columns: Columns = table.columns
-
-    def prefix(self) -> str:
-        """Where in the mapping the table stands."""
-        return f"tables.{self.label}." if self.label else ""
-
-    def frame(self, also: tuple[str, ...] = ()) -> pd.DataFrame:
-        """The rows that count, with the columns that are mapped."""
-        spec = self.table
-        wanted = [*self.columns.used(), *(("attributes", c) for c in spec.attributes.values()), *(("links", c) for c in spec.links.values()),
-                  *(("where", c) for c in spec.where), *(("steps", c) for c in _of_steps(spec.steps)), *(("steps", c) for c in also)]  # fmt: skip
-        have = self.rows.columns
-        for role, column in wanted:
-            if column not in have:
-                place = f"mapping {self.prefix()}{'columns.' if role in Columns.model_fields else ''}{role}"
-                raise LogError(place, f"the log has no column {column!r}", nearest(column, list(have)))
-        count = 0
-
-        def keep(chunk: pd.DataFrame) -> pd.Series:
-            nonlocal count
-            count += len(chunk)
-            return fulfils(chunk, spec.where)
-
-        frame = self.rows.fingerprinted(list(dict.fromkeys(c for _, c in wanted)), keep)
-        self.tally.rows[self.label or self.source.name] = count
-        self.tally.dropped("rows do not fulfil the mapping's 'where'", count - len(frame))
-        if FINGERPRINT in frame.columns:
-            doubles = frame.duplicated(FINGERPRINT)
-            self.tally.dropped("exact duplicates were dropped", int(doubles.sum()), self._first(doubles))
-            frame = frame[~doubles].drop(columns=FINGERPRINT)
-        return frame
-
-    def _first(self, rows: pd.Series) -> str:
-        return self.rows.at(int(rows.idxmax())) if rows.any() else ""
-
-    def text(self, frame: pd.DataFrame, columns: Names, between: str = " ") -> pd.Series:
-        """The text of a column, or of several that are joined where they are filled."""
-        listed = [columns] if isinstance(columns, str) else list(columns)
-        joined = self._first_filled(frame, listed[0])
-        for column in listed[1:]:
-            more = self._first_filled(frame, column)
-            joined = joined + more.where((more == "") | (joined == ""), between + more)
-        return joined
-
-    def _first_filled(self, frame: pd.DataFrame, column: str) -> pd.Series:
-        first, *others = columns_of(column)
-        found = self._cells(frame, first)
-        for other in others:
-            found = found.mask(found == "", self._cells(frame, other))
-        return found
-
-    def _cells(self, frame: pd.DataFrame, column: str) -> pd.Series:
-        cells = frame[column].str.strip()
-        before = self.table.prefix.get(column)
-        return cells if before is None else cells.str.slice(len(before)).where(cells.str.startswith(before), "")
-
-    def ids(self, frame: pd.DataFrame, columns: Names) -> pd.Series:
-        """Keys of records."""
-        return keys(self.text(frame, columns, "/"), self.mapping, self.tally)
-
-    def activities(self, frame: pd.DataFrame, columns: Names) -> pd.Series:
-        """Names of activities, by their labels if they are keys."""
-        return names(self.labelled(frame, columns), "activity", self.tally)
-
-    def labelled(self, frame: pd.DataFrame, columns: Names) -> pd.Series:
-        """The text of a column, or what its keys are called."""
-        text = self.text(frame, columns, " / ")
-        return text.replace(self.labels(columns)) if isinstance(columns, str) and columns in self.table.labels else text
-
-    def states(self, frame: pd.DataFrame, column: str) -> pd.Series:
-        """Names of states that a change left."""
-        return names(self.labelled(frame, column), "state before", self.tally)
-
-    def present(self) -> pd.Series:
-        """The states in which records stand now, by the table `current` names."""
-        register = current_of(self)
-        return register.activities(register.frame(), str(register.columns.activity))
-
-    def labels(self, column: str) -> dict[str, str]:
-        """Key -> what it is called; of a name in several languages the English or first one."""
-        label = self.table.labels[column]
-        table = self.source.table(label.source).frame([label.key, label.name])
-        return {k: _english(n) for k, n in zip(table[label.key].str.strip(), table[label.name].str.strip(), strict=True)}
-
-    def dates(self, frame: pd.DataFrame, columns: Names | None) -> pd.Series:
-        """Dates of a column, or of one and its time of day."""
-        import pandas as pd
-
-        if columns is None:
-            return pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-        text = self.text(frame, columns)
-        if not isinstance(columns, str):  # a time of day without its date is none
-            text = text.where(self.text(frame, columns[0]) != "", "")
-        return dates(text, self.how, columns if isinstance(columns, str) else columns[0], self.tally)
-
-    def words(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
-        """Who, which team, which outcome and stage, as far as it is said."""
-        found = {role: names(self.labelled(frame, column), role, self.tally) for role in WORDS if (column := getattr(self.columns, role))}
-        if "resource" in found:
-            found["resource"] = people(found["resource"])
-        return found
-
-    def about(self, frame: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-        """The first filled cell of each record for what is said of records."""
-        import pandas as pd
-
-        wanted = {role: column for role in CASE_ROLES if (column := getattr(self.columns, role))} | self.table.attributes
-        cells_ = {role: self.labelled(frame, column) for role, column in wanted.items()}
-        texts = pd.DataFrame({r: c.where(c != "") for r, c in cells_.items()}, index=frame.index)
-        return texts.groupby(ids.astype("str"), sort=False).first()
-
-    def links(self, frame: pd.DataFrame, ids: pd.Series) -> dict[str, pd.Series]:
-        """The keys of other records, by record; where there are several, all of them."""
-        import pandas as pd
-
-        found = {}
-        for record, column in self.table.links.items():
-            other = keys(self.text(frame, column), self.mapping, self.tally).astype("str")
-            pairs = pd.DataFrame({"id": ids.astype("str"), "other": other})[other != ""].drop_duplicates()
-            found[record] = pairs.set_index("id")["other"]
-        return found
-
-    def known(self, activities: pd.Series) -> None:
-        """Refuse activities that the mapping does not name."""
-        unknown = sorted(set(map(str, activities.cat.remove_unused_categories().cat.categories)) - set(self.mapping.activities) - {""})
-        if unknown:
-            raise LogError("mapping activities", f"the log has the activity {unknown[0]!r}, which the mapping does not name", nearest(unknown[0], list(self.mapping.activities)))
-
-    def dropped_where(self, frame: pd.DataFrame, rows: pd.Series, what: str) -> pd.DataFrame:
-        """The rows that are left, the others counted."""
-        self.tally.dropped(what, int(rows.sum()), self._first(rows))
-        return frame[~rows]
-
-
-def keys(text: pd.Series, mapping: Mapping, tally: Tally) -> pd.Series:
-    """Keys of records as they can be compared."""
-    if mapping.salesforce_ids:
-        text = text.where(text.str.len() != SALESFORCE + 3, text.str[:SALESFORCE])
-    return whole_keys(names(text, "key", tally), tally)
-
-
-def fulfils(chunk: pd.DataFrame, where: dict[str, tuple[str, ...]]) -> pd.Series:
-    """Whether rows have, in each column, one of the texts wanted; letters may differ in case."""
-    import pandas as pd
-
-    good = pd.Series(True, index=chunk.index)
-    for column, words in where.items():
-        good &= chunk[column].str.strip().str.lower().isin([w.lower() for w in words])
-    return good
-
-
-def _of_steps(steps: dict[str, Step]) -> Iterator[str]:
-    for step in steps.values():
-        for names_ in (step.time, step.enabled, step.start, step.end, step.resource):
-            yield from columns_of(names_)
-        yield from step.where
-
-
-def _english(name: str) -> str:
-    if name.startswith("{"):
-        import json
-
-        try:
-            said = json.loads(name)
-        except ValueError:
-            return name
-        if isinstance(said, dict) and said:
-            return str(said.get("en_US") or next(iter(said.values())))
-    return name
 
 
 def _keyed(reading: Reading) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
@@ -292,7 +58,7 @@ def events(reading: Reading) -> Part:
     tally.repaired("rows were out of order within their case and sorted", int(back.sum()))
     rows = rows.iloc[order]
     part = Part(reading.table.record, born=born_of(rows["id"], rows["by"]), enabled_known=columns.enabled is not None)
-    part.window = _window(rows)
+    part.window = window_of(rows)
     part.about, part.links = reading.about(frame.loc[rows.index], rows["id"]), reading.links(frame, ids)
     visits = _joined(rows, frame, reading) if columns.lifecycle else rows
     part.visits = shaped(visits)
@@ -355,7 +121,7 @@ def _nothing_of(words: pd.Series) -> str | None:
     return "" if "" in words.cat.categories else None
 
 
-def _states(reading: Reading) -> Part:
+def states(reading: Reading) -> Part:
     """A row says which state a case entered: a visit lasts until the next row with another state."""
     import numpy as np
     import pandas as pd
@@ -395,22 +161,11 @@ def _states(reading: Reading) -> Part:
     return part
 
 
-def current_of(reading: Reading) -> Reading:
-    """The table that says where records stand now."""
-    current, spec = reading.table.current, reading.table
-    assert current is not None
-    table = Table.model_validate({
-        "from": current.source, "shape": "states", "record": spec.record, "where": current.where, "labels": spec.labels,
-        "columns": {"case": current.key, "activity": current.state, "time": current.since},
-    })  # fmt: skip
-    return Reading(f"{reading.label}: current", table, reading.source, reading.mapping, Tally())
-
-
 def _with_current(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """The rows, and one more for each record that no row is of: its present state, since it is known."""
     import pandas as pd
 
-    register = current_of(reading)
+    register = reading.current()
     frame, ids, activities = _keyed(register)
     more = pd.DataFrame({"id": ids.astype("str"), "activity": activities.astype("str"), "enabled": register.dates(frame, register.columns.time)})
     more = more[~more["id"].isin(set(rows["id"].astype("str"))) & more["enabled"].notna()].drop_duplicates("id")
@@ -420,30 +175,8 @@ def _with_current(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     return both.assign(id=both["id"].astype("category"), activity=both["activity"].astype("category"), **words)
 
 
-def born_of(ids: pd.Series, by: pd.Series) -> pd.Series:
-    """Id -> its first date."""
-    return by.groupby(ids.astype("str"), sort=False).min()
-
-
 def _us(stamps: pd.Series) -> NDArray[np.int64]:
     """Microseconds; NaT is the smallest integer."""
     import numpy as np
 
     return np.asarray(stamps.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64))
-
-
-def shaped(visits: pd.DataFrame) -> pd.DataFrame:
-    """Visits with all their columns, in order; nothing where nothing is said."""
-    import pandas as pd
-
-    result = {"id": visits["id"].astype("category"), "activity": visits["activity"].astype("category")}
-    for name in STAMPS:
-        given = visits[name] if name in visits else pd.Series(pd.NaT, index=visits.index)
-        result[name] = pd.to_datetime(given, utc=True).dt.as_unit("us")
-    for name in WORDS:
-        text = visits[name].astype("str").fillna("") if name in visits else pd.Series("", index=visits.index, dtype="str")
-        result[name] = text.astype("category")
-    suspended = visits["suspended"].fillna(0).astype("int64") if "suspended" in visits else pd.Series(0, index=visits.index)
-    return pd.DataFrame({**result, "suspended": suspended})[list(VISIT)].reset_index(drop=True)
-
-

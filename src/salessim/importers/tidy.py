@@ -96,3 +96,13 @@ def amounts(text: pd.Series, what: str, tally: Tally) -> pd.Series:
     if unreadable.any():
         tally.dropped(f"{what} are no finite numbers and count as missing", int(unreadable.sum()), repr(text[unreadable.idxmax()])[:60])
     return number.where(~bad)
+
+
+def fulfils(chunk: pd.DataFrame, where: dict[str, tuple[str, ...]]) -> pd.Series:
+    """Whether rows have, in each column, one of the texts wanted; letters may differ in case."""
+    import pandas as pd
+
+    good = pd.Series(True, index=chunk.index)
+    for column, words in where.items():
+        good &= chunk[column].str.strip().str.lower().isin([w.lower() for w in words])
+    return good

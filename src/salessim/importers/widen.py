@@ -17,6 +17,7 @@ from salessim.importers.quality import Tally
 from salessim.importers.readers import Source
 from salessim.importers.readers import Table as Rows
 from salessim.importers.readers.source import Columns
+from salessim.importers.tidy import fulfils
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +53,6 @@ def _with_join(rows: Rows, name: str, join: Join, source: Source, tally: Tally) 
     def beside(wanted: tuple[str, ...]) -> pd.DataFrame:
         """The columns wanted of the other table by its key; it is read once."""
         if wanted not in held:
-            from salessim.importers.shapes import fulfils
-
             read = list(dict.fromkeys((join.key, *wanted, *join.where)))
             frame = other.frame(read, (lambda chunk: fulfils(chunk, join.where)) if join.where else None)
             key = frame[join.key].str.strip()

@@ -18,8 +18,11 @@ from salessim.importers.meanings import ending_of, merge, say_endings, stage_of
 from salessim.importers.quality import Tally
 from salessim.importers.readers import Source
 from salessim.importers.readers import Table as Rows
+from salessim.importers.reading import Reading
+from salessim.importers.registers import steps_of
 from salessim.importers.roles import tight
 from salessim.importers.stamps import ISO
+from salessim.importers.tidy import fulfils
 from salessim.scenario.yaml import load_yaml
 
 if TYPE_CHECKING:
@@ -112,8 +115,6 @@ def _column(table: Rows, name: str) -> str | None:
 
 def fill_in(source: Source, match: Match) -> tuple[Data, list[str], list[dict[str, str]]]:
     """A mapping with the columns of the source, warnings, and some rows of its first table."""
-    from salessim.importers.shapes import Reading
-
     preset = load(match.preset)
     warnings: list[str] = []
     tables: Data = {label: _filled(entry, table, source) for label, (entry, table) in match.entries.items()}
@@ -195,7 +196,7 @@ def _current(current: Data, source: Source) -> Data | None:
     return {"from": table, **found} if all(found.values()) else None
 
 
-def _formats(reading: Any, warnings: list[str]) -> str | list[str] | None:
+def _formats(reading: Reading, warnings: list[str]) -> str | list[str] | None:
     """How the dates of a table are written, if not as the mapping says by itself."""
     columns: Columns = reading.columns
     steps: list[Step] = list(reading.table.steps.values())
@@ -210,11 +211,8 @@ def _formats(reading: Any, warnings: list[str]) -> str | list[str] | None:
     return None if written.formats == (ISO,) else written.for_mapping()
 
 
-def _activities(reading: Any, entry: Data, known: Data) -> Data:
+def _activities(reading: Reading, entry: Data, known: Data) -> Data:
     """What the activities of a table mean: as the preset says, as rows tell, or as their names sound."""
-    from salessim.importers.registers import steps_of
-    from salessim.importers.shapes import fulfils
-
     table: Table = reading.table
     if table.shape == "people":
         return {}
