@@ -15,7 +15,9 @@ import pytest
 
 from salessim.describing.chart import branch_ends
 from salessim.errors import ScenarioError
-from salessim.exchange.bpmn_write import NAMESPACE, bpmn, fingerprint, iso_duration
+from salessim.exchange import facts
+from salessim.exchange.bpmn_write import bpmn, iso_duration
+from salessim.exchange.xml import parse_xml
 from salessim.scenario.loader import to_data
 from salessim.scenario.model import Scenario
 from salessim.units import DAY, HOUR, MINUTE, SECOND
@@ -27,16 +29,18 @@ B = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 DI = "{http://www.omg.org/spec/BPMN/20100524/DI}"
 DC = "{http://www.omg.org/spec/DD/20100524/DC}"
 WAY = "{http://www.omg.org/spec/DD/20100524/DI}waypoint"
-OURS = "{" + NAMESPACE + "}"
+OURS = "{" + facts.OURS + "}"
 NODES = {"startEvent", "endEvent", "boundaryEvent", "userTask", "serviceTask", "receiveTask", "exclusiveGateway", "parallelGateway"}
 ORDER = ["documentation", "extensionElements", "incoming", "outgoing", "timerEventDefinition", "messageEventDefinition"]
 """The order in which the schema of BPMN 2.0 wants the children of a flow node."""
 
 
 def scenarios() -> list[Scenario]:
-    found = [Scenario.load(Path(__file__).parent.parent / "scenarios" / "b2b.yaml"), Scenario.parse(CHINESE), Scenario.parse(PARALLEL), evil_scenario()]
+    root = Path(__file__).parent.parent
+    files = [root / "scenarios" / "b2b.yaml", *sorted((root / "src/salessim/library/templates").glob("*.yaml"))]
+    found = [*map(Scenario.load, files), Scenario.parse(CHINESE), Scenario.parse(PARALLEL), evil_scenario()]
     seed = 0
-    while len(found) < 34:
+    while len(found) < 40:
         with contextlib.suppress(ScenarioError):  # some seeds make no valid scenario
             found.append(random_scenario(seed))
         seed += 1
@@ -244,19 +248,18 @@ def test_times_in_iso_8601(ticks: float, said: str) -> None:
     assert iso_duration(ticks) == said
 
 
-def test_the_fingerprint_is_that_of_the_drawing(b2b: Path) -> None:
-    read = Read(bpmn(Scenario.load(b2b)))
-
-    def found() -> str:
-        nodes = [(str(i), e.tag.removeprefix(B), e.get("name") or "", e.get("attachedToRef") or "") for i, e in read.nodes.items()]
-        return fingerprint(reversed(nodes), [(str(i), f.get("sourceRef") or "", f.get("targetRef") or "") for i, f in read.flows.items()])
-
+def test_the_facts_in_the_file_are_those_of_its_drawing(b2b: Path) -> None:
+    text = bpmn(Scenario.load(b2b))
+    read = Read(text)
     assert read.process is not None
-    written = read.ours(read.process, "scenario")
-    assert written is not None
-    assert written.get("drawing") == found()
-    next(iter(read.flows.values())).set("targetRef", "elsewhere")
-    assert written.get("drawing") != found()
+    written = json.loads(read.ours(read.process, "drawing").text)
+    process = parse_xml(text.encode(), "x").first("process")
+    assert process is not None
+    assert facts.edits(written, facts.facts(process, read.root.find(f"{B}collaboration/{B}participant").get("name"))) == []
+    assert set(read.nodes) | set(read.flows) <= set(written)
+    flow = next(process.all("sequenceFlow"))
+    was, flow.attributes["targetRef"] = flow.attributes["targetRef"], "elsewhere"
+    assert facts.Edit(flow.attributes["id"], "target", was, "elsewhere") in facts.edits(written, facts.facts(process, None))
 
 
 def test_the_order_of_the_file_does_not_number_the_elements(b2b: Path) -> None:

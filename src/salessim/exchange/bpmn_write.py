@@ -9,7 +9,6 @@ can be read back.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,13 +23,14 @@ from salessim.describing.layout import Edge, Layout, Line, Node, Place, Space, l
 from salessim.describing.letters import width, wrapped
 from salessim.describing.telling import Teller, patience_in
 from salessim.describing.words import Language
+from salessim.exchange.facts import OURS, facts
+from salessim.exchange.xml import parse_xml
 from salessim.scenario.loader import to_data
 from salessim.units import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
 
-NAMESPACE = "urn:salessim:1"
 _TAGS = {"work": "userTask", "automatic": "serviceTask", "customer": "receiveTask"}
 _TASK, _EVENT, _GATEWAY = (110.0, 80.0), (36.0, 36.0), (50.0, 50.0)
 _HEADER = 30.0
@@ -236,7 +236,7 @@ class _Process:
 
     # --- the drawing ------------------------------------------------------------------------------------------------
 
-    def _drawn(self) -> tuple[Layout, list[_Flow]]:
+    def _drawn(self) -> Layout:
         """The layout, lanes below each other. Flows of edge events leave from their task.
 
         Ends stand last in their lane, out of the way; in a lane that is broken into several rows, beside their gateway.
@@ -246,44 +246,44 @@ class _Process:
         free.sort(key=lambda e: e.tag == "endEvent" and crowd[e.lane] <= _SPACE.most_rows)
         nodes = [Node(e.name, e.lane, e.size[1], e.size[0], centre=e.size != _TASK) for e in free]
         edges = [Edge(self._from(f), f.target, 16.0 if f.title else 0.0, aside=self.elements[f.source].host is not None) for f in self.flows]
-        return lay_out(nodes, edges, len(self.scenario.stages), _SPACE).turned(), self.flows
+        return lay_out(nodes, edges, len(self.scenario.stages), _SPACE).turned()
 
     def _from(self, flow: _Flow) -> str:
         return self.elements[flow.source].host or flow.source
 
     def xml(self) -> str:
-        """The whole file."""
-        layout, flows = self._drawn()
+        """The whole file, with the facts of its drawing in it: what differs when it comes back is an edit."""
+        process = parse_xml(self._file("{}", []).encode(), "drawing").first("process")
+        assert process is not None
+        return self._file(_json(facts(process, _clean(self.scenario.name))), self._shapes(self._drawn()))
+
+    def _file(self, drawing: str, shapes: Iterable[str]) -> str:
         rest = {**self.data, "stages": {key: {**stage, "steps": {}} for key, stage in self.data["stages"].items()}}
         parts = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:bpmndi="http://www.omg.org/spec/BPMN/20100524/DI"'
             ' xmlns:dc="http://www.omg.org/spec/DD/20100524/DC" xmlns:di="http://www.omg.org/spec/DD/20100524/DI"'
-            f' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:salessim="{NAMESPACE}" id="definitions" targetNamespace="{NAMESPACE}" exporter="salessim">',
+            f' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:salessim="{OURS}" id="definitions" targetNamespace="{OURS}" exporter="salessim">',
             f'  <bpmn:collaboration id="collaboration"><bpmn:participant id="pool" name={_quoted(self.scenario.name)} processRef="process"/></bpmn:collaboration>',
             f'  <bpmn:process id="process" name={_quoted(self.scenario.name)} isExecutable="false">',
             f"    <bpmn:documentation>{_text(self.scenario.description)}</bpmn:documentation>" if self.scenario.description else "",
-            f'    <bpmn:extensionElements><salessim:scenario drawing="{self._fingerprint()}">{_json(rest)}</salessim:scenario></bpmn:extensionElements>',
+            f'    <bpmn:extensionElements><salessim:scenario>{_json(rest)}</salessim:scenario><salessim:drawing>{drawing}</salessim:drawing></bpmn:extensionElements>',
             *self._lanes(),
             *(self._element(e) for e in self.elements.values()),
-            *(self._flow(f) for f in flows),
+            *(self._flow(f) for f in self.flows),
             "  </bpmn:process>",
             '  <bpmndi:BPMNDiagram id="diagram"><bpmndi:BPMNPlane id="plane" bpmnElement="collaboration">',
-            *self._shapes(layout),
+            *shapes,
             "  </bpmndi:BPMNPlane></bpmndi:BPMNDiagram>",
             "</bpmn:definitions>",
         ]
         return "\n".join(p for p in parts if p) + "\n"
 
-    def _fingerprint(self) -> str:
-        nodes = [(e.ident, e.tag, _clean(e.title), e.attributes.get("attachedToRef", "")) for e in self.elements.values()]
-        return fingerprint(nodes, [(f.ident, self.elements[f.source].ident, self.elements[f.target].ident) for f in self.flows])
-
     def _lanes(self) -> Iterable[str]:
         yield '    <bpmn:laneSet id="lanes">'
         for i, (name, stage) in enumerate(self.scenario.stages.items()):
             inside = "".join(f"<bpmn:flowNodeRef>{e.ident}</bpmn:flowNodeRef>" for e in self.elements.values() if e.lane == i)
-            yield f'      <bpmn:lane id="lane_{i + 1}" name={_quoted(stage.title or name)}>{inside}</bpmn:lane>'
+            yield f'      <bpmn:lane id="lane_{i + 1}" name={_quoted(stage.title or name)}><bpmn:extensionElements><salessim:stage name={_quoted(name)}/></bpmn:extensionElements>{inside}</bpmn:lane>'
         yield "    </bpmn:laneSet>"
 
     def _element(self, e: _Element) -> str:
@@ -307,7 +307,7 @@ class _Process:
         return name in self.scenario.steps and self.scenario.steps[name].then[own.index(flow)].rest
 
     def _flow(self, f: _Flow) -> str:
-        condition = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression" language="{NAMESPACE}">{_text(f.condition)}</bpmn:conditionExpression>' if f.condition else ""
+        condition = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression" language="{OURS}">{_text(f.condition)}</bpmn:conditionExpression>' if f.condition else ""
         extension = f"<bpmn:extensionElements>{f.extension}</bpmn:extensionElements>" if f.extension else ""
         named = f" name={_quoted(f.title)}" if f.title else ""
         return f'    <bpmn:sequenceFlow id="{f.ident}"{named} sourceRef="{self.elements[f.source].ident}" targetRef="{self.elements[f.target].ident}">{extension}{condition}</bpmn:sequenceFlow>'
@@ -331,17 +331,6 @@ class _Process:
                 yield _shape(e.ident, Place(x + shift - 18, y - 18, 36, 36), _beside(x + shift, y, e.title))
         for f, line in zip(self.flows, layout.lines, strict=True):
             yield _edge(f, line, shift, self.elements[f.source].host is not None)
-
-
-def fingerprint(nodes: Iterable[tuple[str, str, str, str]], flows: Iterable[tuple[str, str, str]]) -> str:
-    """What stands for a drawing: as long as it is the same, nobody has redrawn it and the data beside it are the process.
-
-    Args:
-        nodes: of each flow node its id, tag, name and the activity it is attached to, or "".
-        flows: of each sequence flow its id, source and target.
-    """
-    said = sorted([*((i, tag, " ".join(name.split()), host) for i, tag, name, host in nodes), *((*f, "") for f in flows)])
-    return hashlib.blake2b(json.dumps(said, ensure_ascii=True).encode(), digest_size=16).hexdigest()
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from salessim.errors import ScenarioError
-from salessim.exchange.bpmn_write import fingerprint
+from salessim.exchange.facts import OURS, Edit, Facts, edits, facts, meaning, plain
 from salessim.exchange.remarks import Level, Remarks
 from salessim.exchange.xml import Element
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-OURS = "urn:salessim:1"
-"""Namespace of what `salessim describe --format bpmn` writes into extensionElements."""
 
 MOST_NODES = 2000
 
@@ -35,11 +33,12 @@ _EVENTS: dict[str, Kind] = {
     "startEvent": "start", "endEvent": "end", "intermediateCatchEvent": "catch", "intermediateThrowEvent": "pass", "boundaryEvent": "boundary",
 }  # fmt: skip
 _SUBPROCESSES = {"subProcess", "transaction", "adHocSubProcess"}
-_NO_EFFECT = {
+NO_EFFECT = {
     "documentation", "extensionElements", "laneSet", "sequenceFlow", "dataObject", "dataObjectReference", "dataStoreReference", "textAnnotation", "association",
     "group", "ioSpecification", "property", "monitoring", "auditing", "artifact", "incoming", "outgoing", "correlationSubscription", "resourceRole", "performer",
     "humanPerformer", "potentialOwner", "ioBinding", "supportedInterfaceRef", "standardLoopCharacteristics", "multiInstanceLoopCharacteristics",
 }  # fmt: skip
+_DOCUMENTS = {"dataObjectReference", "dataStoreReference", "textAnnotation", "group"}
 
 
 @dataclass
@@ -69,14 +68,19 @@ class Node:
     """"standard", "sequential" or "parallel": how an activity is repeated."""
     repeats: int | None = None
     step: dict[str, Any] | None = None
+    """Of tasks and splits that we wrote: all fields of the step."""
     step_name: str | None = None
+    written: str | None = None
+    """The step that it was when we wrote it; a copy has the name of its original here."""
     stage: str | None = None
     outcome: dict[str, Any] | None = None
     """Of end events that we wrote: {"lost": reason} or {"done": true}."""
     joins: str | None = None
     """Of joins that we wrote: the parallel step."""
     channel: str | None = None
-    """Of start events that we wrote: the channel, or "" where cases come that other cases bring."""
+    """Of start events that we wrote: the channel."""
+    means: tuple[str, str, int] | None = None
+    """Of events that we wrote: what they stand for ("spawn", "gives_up", "unless"), of which step, and which of several."""
 
     @property
     def label(self) -> str:
@@ -92,9 +96,19 @@ class Flow:
     name: str
     source: str
     target: str
-    conditional: bool = False
+    condition: str | None = None
+    """Its condition as it is written; "" if there is one without words."""
     route: dict[str, Any] = field(default_factory=dict)
     """Fields of a route that we wrote beside it."""
+    edited: bool = False
+    """Whether somebody has written another share on it."""
+    of: tuple[str, int] | None = None
+    """The step whose route it was when we wrote it, and which one."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is taken on a condition."""
+        return self.condition is not None
 
 
 @dataclass
@@ -108,8 +122,12 @@ class Diagram:
     pool: str | None = None
     scenario: dict[str, Any] | None = None
     """All of the scenario that we wrote into the process, except its steps."""
-    untouched: bool = False
-    """Whether the drawing is still the one that we wrote."""
+    edits: list[Edit] | None = None
+    """What differs from the drawing that we wrote; None where nothing says what that was."""
+    as_written: Facts = field(default_factory=dict)
+    """What that drawing said."""
+    as_drawn: Facts = field(default_factory=dict)
+    """What it says now."""
 
     def __post_init__(self) -> None:
         self.after: dict[str, list[Flow]] = {}
@@ -186,10 +204,10 @@ class _Reader:
         pool = _pool(self.root, element)
         self.diagram = Diagram(pool or element.get("name") or Path(self.file).stem, f"{self.file}:{element.line}", pool=pool)
         self.diagram.scenario = self.ours(element, "scenario")
-        if self.diagram.scenario is not None:
-            extension = element.first("extensionElements")
-            told = extension.first("scenario", OURS) if extension is not None else None
-            self.diagram.untouched = told is not None and told.get("drawing") == _fingerprint(element)
+        drawing = self.ours(element, "drawing")
+        if self.diagram.scenario is not None and drawing and all(isinstance(said, dict) for said in drawing.values()):
+            self.diagram.as_written, self.diagram.as_drawn = drawing, facts(element, pool)
+            self.diagram.edits = edits(self.diagram.as_written, self.diagram.as_drawn)
         self.inside(element, None, None, {})
         if len(self.diagram.nodes) > MOST_NODES:
             raise ScenarioError(self.diagram.place, f"the process has more than {MOST_NODES} tasks, events and gateways", "take the part that matters")
@@ -233,7 +251,10 @@ class _Reader:
         added: list[Node] = []
         deferred: list[tuple[Element, str | None]] = []
         for child in element.children:
-            if child.space != BPMN or child.tag in _NO_EFFECT:
+            if child.space == BPMN and child.tag in _DOCUMENTS:
+                text = child.first("text")
+                self.remarks.add("differs", child.get("id") or f"line {child.line}", plain(child.get("name") or (text.text if text is not None else ""))[:60], child.tag, "it only documents, and does nothing to a case")
+            if child.space != BPMN or child.tag in NO_EFFECT:
                 continue
             here = lanes.get(child.get("id") or "", lane)
             if child.tag in _SUBPROCESSES:
@@ -263,7 +284,7 @@ class _Reader:
         if element.get("triggeredByEvent") == "true":
             self.remark("changed", element, "event subprocess", "it never starts")
             return []
-        if element.tag == "adHocSubProcess" or not any(c.space == BPMN and c.tag not in _NO_EFFECT for c in element.children):
+        if element.tag == "adHocSubProcess" or not any(c.space == BPMN and c.tag not in NO_EFFECT for c in element.children):
             kind = "adHocSubProcess" if element.tag == "adHocSubProcess" else "collapsed subprocess"
             self.remark("changed", element, kind, "taken for one step whose time is all of it")
             return [self.put(Node(ident, element.get("name") or "", "task", element.tag, self.place(element), lane=lane, group=group))]
@@ -332,13 +353,7 @@ class _Reader:
         kind: Kind = "task" if tag in _TASKS or tag == "callActivity" else _GATEWAYS.get(tag) or _EVENTS[tag]
         node = Node(ident, " ".join((element.get("name") or "").split()), kind, tag, self.place(element), lane=lane, group=group, default=element.get("default"))
         node.step, node.outcome = self.ours(element, "step"), self.ours(element, "end")
-        for told in extension.children if (extension := element.first("extensionElements")) is not None else ():
-            if told.space == OURS and told.tag == "step":
-                node.step_name, node.stage = told.get("name"), told.get("stage")
-            elif told.space == OURS and told.tag == "join":
-                node.joins = told.get("step")
-            elif told.space == OURS and told.tag in ("channel", "spawn"):
-                node.channel = told.get("name") or ""
+        self.recognise(element, node)
         if tag == "callActivity":
             self.remark("changed", element, tag, "the process it calls is elsewhere; taken for one step whose time is all of it")
         if tag == "complexGateway":
@@ -353,6 +368,21 @@ class _Reader:
         elif tag in _EVENTS:
             self.event(element, node)
         return self.put(node)
+
+    def recognise(self, element: Element, node: Node) -> None:
+        """What a node stands for, if we wrote it."""
+        word, name, *number = [*meaning(element), "", ""]
+        if word == "step" and node.step is not None:
+            node.step_name = node.written = name
+            extension = element.first("extensionElements")
+            told = extension.first("step", OURS) if extension is not None else None
+            node.stage = told.get("stage") if told is not None else None
+        elif word == "join":
+            node.joins = name
+        elif word == "channel":
+            node.channel = name
+        elif word in ("spawn", "gives_up", "unless"):
+            node.means = word, name, _whole(number[0], 0) or 0
 
     def loop(self, element: Element) -> tuple[str | None, int | None]:
         """How an activity is repeated, and how often at most (standard) or exactly."""
@@ -396,7 +426,11 @@ class _Reader:
             raise ScenarioError(self.place(element), f"the flow {ident!r} has no {'source' if source is None else 'target'}", "connect it at both ends, or delete it")
         if f"{source}:out" in self.diagram.nodes:
             source = f"{source}:out"
-        self.diagram.flows[ident] = Flow(ident, " ".join((element.get("name") or "").split()), source, target, element.first("conditionExpression") is not None, self.ours(element, "route") or {})
+        condition = element.first("conditionExpression")
+        flow = Flow(ident, plain(element.get("name")), source, target, plain(condition.text) if condition is not None else None, self.ours(element, "route") or {})
+        if (means := meaning(element)) and means[0] == "route" and (number := _whole(means[2], 0)) is not None:
+            flow.of = means[1], number
+        self.diagram.flows[ident] = flow
         if f"{source}:caught" in self.diagram.nodes:
             self.diagram.link(f"{source}:caught", target, f"{ident}:caught")
 
@@ -419,12 +453,6 @@ class _Reader:
                 raise ScenarioError(node.place, f"{node.label} stands on {node.host!r}, which is not there", "put it on an activity")
 
 
-def _fingerprint(element: Element) -> str:
-    nodes = [(c.get("id") or "", c.tag, c.get("name") or "", c.get("attachedToRef") or "") for c in element.children if c.tag in _TASKS or c.tag in _GATEWAYS or c.tag in _EVENTS]
-    flows = [(c.get("id") or "", c.get("sourceRef") or "", c.get("targetRef") or "") for c in element.all("sequenceFlow")]
-    return fingerprint(nodes, flows)
-
-
 def _lanes(element: Element) -> Iterator[tuple[str, str]]:
     """(flow node, innermost lane with a name) of a process."""
     todo = [(lane, None) for s in element.all("laneSet") for lane in s.all("lane")]
@@ -440,8 +468,8 @@ def _lanes(element: Element) -> Iterator[tuple[str, str]]:
         todo += [(child, name) for child in inner]
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text) > 0 else None
+def _whole(text: str | None, least: int = 1) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text) >= least else None
 
 
 def without(diagram: Diagram, keep: set[str]) -> Diagram:

@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from salessim.describing.words import WORDS
 from salessim.errors import ScenarioError
 from salessim.exchange import inclusive, shares
 from salessim.exchange.diagram import Diagram, Flow, Node, without
 from salessim.exchange.names import apart, clean, mark
 from salessim.exchange.remarks import Remarks
-from salessim.exchange.settings import KINDS, Settings, assumed, timer
+from salessim.exchange.settings import KINDS, OF_TAG, Settings, assumed, timer
 from salessim.exchange.shares import Chance, Goal, Shares
 from salessim.exchange.structure import END, Structure
 from salessim.units import share as read_share
@@ -26,7 +27,6 @@ NO_TIME = "0 s"
 DEEPEST = 50
 """Exclusive gateways in a row that dissolve; the next one stands alone."""
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s*[%％]")
-_OF_TAG = {"serviceTask": "automatic", "sendTask": "automatic", "scriptTask": "automatic", "businessRuleTask": "automatic", "receiveTask": "customer"}
 OWN = ("after", "share", "again", "repeats", "stage", "name")
 """What settings may say of an element that is no field of a step."""
 
@@ -62,6 +62,7 @@ class Journey:
             if node.id not in self._block:
                 self._need(node, None)  # a step of ours to which no case comes is still a step
                 self._work()
+        self._lead_spawns()
 
     def _work(self) -> None:
         while self._todo:
@@ -124,8 +125,8 @@ class Journey:
         name = node.name if node.kind == kind or not node.name else f"after {node.name}"
         split = Node(f"{node.id}:split", name, kind, node.tag, node.place, lane=node.lane, group=node.group, default=node.default)
         if node.kind == kind:  # a gateway: what we wrote about it concerns the split
-            split.step, split.step_name, split.stage = node.step, node.step_name, node.stage
-            node.step = None
+            split.step, split.step_name, split.written, split.stage = node.step, node.step_name, node.written, node.stage
+            node.step = node.written = None
         self.diagram.add(split)
         for flow in flows:
             flow.source = split.id
@@ -309,13 +310,8 @@ class Journey:
         plain = [r for r in routes if not {"share", "when"} & set(r)]
         if len(plain) > 1:
             raise ScenarioError(gateway.place, f"{len(plain)} flows out of {gateway.label} have neither a share nor a condition", "give all but one of them 'share' or 'when'")
-        if not plain:  # one has to take what the others leave: the largest without conditions, or the last
-            free = [r for r in routes if not {"when", "factor", "limit", "fades"} & set(r)]
-            rest = max(free, key=lambda r: shares.size(r["share"])) if free else routes[-1]
-            if not free:
-                self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, "every way has a condition; the last one also takes the cases that fulfil none")
-            for field in ("share", "when", "factor", "limit", "fades"):
-                rest.pop(field, None)
+        if not plain and not shares.take_rest(routes):
+            self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, "every way has a condition; the last one also takes the cases that fulfil none")
         return routes
 
     def _single(self, flow: Flow | None, join: str | None, allowed: Iterable[str]) -> Goal:
@@ -370,8 +366,6 @@ class Journey:
             data = self._race(node, join)
         else:
             data = self._activity(node, join)
-        if node.step is not None:
-            data = self._as_written(node, data)
         data |= {k: v for k, v in extra.items() if k not in KINDS} if node.kind in ("task", "catch", "race") else extra
         if node.name and node.name != name and "title" not in data:
             data = {"title": node.name[:200], **data}
@@ -381,9 +375,6 @@ class Journey:
     def _stage(self, node: Node) -> str | None:
         """The stage that something says a node belongs to: settings, the lane of a drawing of ours, or a subprocess."""
         said = self.settings.elements.get(node.id, {}).get("stage") or node.stage
-        if said is None and self.diagram.scenario is not None and node.lane is not None:
-            stages = self.diagram.scenario.get("stages", {})
-            said = next((k for k, stage in stages.items() if node.lane == (stage.get("title") or k)), None)
         return said or (clean(node.group, "process") if node.group else None)
 
     def _activity(self, node: Node, join: str | None) -> dict[str, Any]:
@@ -392,15 +383,15 @@ class Journey:
         kind = next((k for k in KINDS if k in said), None) or next((k for k in KINDS if node.step and k in node.step), None)
         if kind is None and node.kind == "catch":
             kind = "automatic" if node.definition == "timer" else "customer"
-        kind = kind or _OF_TAG.get(node.tag, "work")
-        data: dict[str, Any] = {kind: self._time(node, kind)}
+        kind = kind or OF_TAG.get(node.tag, "work")
+        data: dict[str, Any] = {**(node.step or {}), kind: self._time(node, kind)}
         if kind == "work" and not {"by", "skill"} & (set(said) | set(node.step or {})):
             # In a drawing of ours the lanes are stages, and the pool is the process.
             words = (None if self.diagram.scenario else node.lane or self.diagram.pool) or "staff"
             team = clean(words, "staff")
             self.teams[team] = words
             data["by"] = team
-        data["then"] = self._routes(self._out(node), join)
+        data["then"] = self._ways_on(node, self._out(node), join)
         self._boundaries(node, join, data, kind)
         self._repeat(node, data)
         return data
@@ -423,8 +414,9 @@ class Journey:
         for event in self.structure.boundaries.get(node.id, []):
             said = self.settings.elements.get(event.id, {})
             what = f"boundary {event.definition}"
-            if node.step is not None and not said:
-                continue  # drawn by us: the step itself says it
+            if node.step is not None and event.means is not None and event.means[1] == node.written:
+                self._as_drawn(event, join, data)  # the step itself says the rest
+                continue
             if not event.interrupting:
                 self.remarks.add("changed", event.id, event.name, f"{what} that does not interrupt", "it never happens")
             elif event.definition == "error":
@@ -443,7 +435,7 @@ class Journey:
                 end = {"after": self._after(event), **shares.as_route(self._single(self._out(event), join, ("to", "lost")))}
                 if kind != "work":
                     data.setdefault("unless", []).append(end)
-                elif "patience" in data:
+                elif data.get("patience", "none") != "none":
                     self.remarks.add("changed", event.id, event.name, what, "it never happens, for another event of the same task may end its waiting")
                 else:
                     data["patience"] = end.pop("after")
@@ -457,7 +449,7 @@ class Journey:
 
     def _repeat(self, node: Node, data: dict[str, Any]) -> None:
         """An activity that is done several times."""
-        if node.loop is None or node.step is not None:
+        if node.loop is None:
             return
         said, name = self.settings.elements.get(node.id, {}), self._names[node.id]
         if node.loop == "standard":
@@ -506,10 +498,7 @@ class Journey:
             events.append(event)
         # What the customer does is the step's own time; what ends the waiting stands beside it.
         first = min(events, key=lambda e: (e.definition == "timer", e.id))
-        data: dict[str, Any] = {"then": self._routes(self._out(first), join)}
-        if node.step is not None:  # drawn by us: the step itself says the rest
-            return data
-        data = {"customer": self._after(first), **data}
+        data = {"customer": self._after(first), "then": self._routes(self._out(first), join)}
         others = [{"after": self._after(e), **shares.as_route(self._single(self._out(e), join, ("to", "lost")))} for e in events if e is not first]
         if others:
             data["unless"] = others
@@ -524,9 +513,10 @@ class Journey:
             self._names[ident] = self._new_name(self.diagram.nodes[ident].name or ident)
         entries = [self._single(flow, block.join, ("to",))[1] for flow in block.branches]
         after = self._out(self.diagram.nodes[block.join]) if block.join != END else None
-        then = shares.routes([({"": 1.0}, self._ending(None, join), False)]) if block.join == END else self._routes(after, join)
+        then = shares.routes([({"": 1.0}, self._ending(None, join), False)]) if block.join == END else self._ways_on(node, after, join)
         if node.kind == "parallel":
-            return {"parallel": entries, "then": then}
+            written = (node.step or {}).get("parallel", ())
+            return {**(node.step or {}), "parallel": sorted(entries, key=lambda e: written.index(e) if e in written else len(written)), "then": then}
         return self._some_branches(node, list(block.branches), entries, then)
 
     def _some_branches(self, node: Node, flows: list[Flow], entries: list[str], then: list[dict[str, Any]]) -> dict[str, Any]:
@@ -584,17 +574,48 @@ class Journey:
 
     # --- what we wrote ourselves -----------------------------------------------------------------------------------
 
-    def _as_written(self, node: Node, drawn: dict[str, Any]) -> dict[str, Any]:
-        """The step as it stands in the extension, with the drawn ways on if somebody has moved them since."""
-        written = dict(node.step or {})
-        for field in ("then", "parallel"):
-            if field in written and field in drawn and _targets(written[field]) != _targets(drawn[field]):
-                self.remarks.add("differs", node.id, node.name, f"{field!r} of the step {self._names[node.id]!r}", "the drawing leads elsewhere than what is written behind it; the drawing counts")
-                written[field] = drawn[field]
-        return written
+    def _ways_on(self, node: Node, flow: Flow | None, join: str | None) -> list[dict[str, Any]]:
+        """The routes of a step; those that we wrote keep what the drawing does not show of them."""
+        written = (node.step or {}).get("then")
+        if not isinstance(written, list):
+            return self._routes(flow, join)
+        gateway = self._next_gateway(flow)
+        alone = gateway is None or gateway.id in self._round or len(self.diagram.before[gateway.id]) > 1
+        flows = [flow] if gateway is None or alone else self.diagram.after[gateway.id]
+        if flow is None or (alone and len(written) > 1):
+            return self._routes(flow, join)
+        own = {f.id: f.of[1] if f.of is not None and f.of[0] == node.written else None for f in flows if f is not None}
+        routes: list[dict[str, Any]] = []
+        sure, new = set[int](), set[int]()
+        for f in sorted((f for f in flows if f is not None), key=lambda f: (own[f.id] is None, own[f.id] or 0, f.id)):
+            fields = {k: v for k, v in self._route(f).items() if k not in ("to", "lost", "done", "join")}
+            if own[f.id] is None and "share" not in fields and gateway is not None and (share := self._said(f, gateway)) is not None:
+                fields["share"] = share[""] if set(share) == {""} else {s or "default": v for s, v in share.items()}
+            bare = not {"share", "when"} & set(fields)
+            if f.edited or f.id in self.settings.flows:
+                sure.add(len(routes))
+            elif (index := own[f.id]) is None or (bare and {"share", "when"} & set(written[index])):
+                new.add(len(routes))
+            routes.append({**shares.as_route(self._single(f, join, ("to", "lost", "done", "join"))), **fields})
+        if (sure or new or len(routes) != len(written)) and (said := shares.balance(routes, sure, new)):
+            self.remarks.add("assumed", node.id, node.name, "ways on", said)
+        return routes
 
+    def _as_drawn(self, event: Node, join: str | None, data: dict[str, Any]) -> None:
+        """Lead an event on the edge of a step of ours where its flow leads now."""
+        kind, what = self._single(self._out(event), join, ("to", "lost"))
+        assert event.means is not None
+        if event.means[0] == "unless":
+            end = data["unless"][event.means[2]]
+            data["unless"][event.means[2]] = {**{k: v for k, v in end.items() if k not in ("to", "lost")}, kind: what}
+        elif "gives_up" in data or kind == "to" or what not in {words["gave_up"] for words in WORDS.values()}:
+            data["gives_up"] = {kind: what}
 
-def _targets(ways: Any) -> tuple[list[str], bool]:
-    """The steps that some ways lead to, and whether one leads to no step."""
-    steps = sorted({str(w["to"]) if isinstance(w, dict) else str(w) for w in ways if not isinstance(w, dict) or "to" in w})
-    return steps, any(isinstance(w, dict) and "to" not in w for w in ways)
+    def _lead_spawns(self) -> None:
+        """New cases that a step of ours brings begin where their start event leads."""
+        steps = {n.written: self._names[n.id] for n in self.diagram.nodes.values() if n.step is not None}
+        for start in self.starts:
+            if start.means is not None and start.means[1] in steps:
+                spawns = self.steps[steps[start.means[1]]].get("spawns", [])
+                if start.means[2] < len(spawns):
+                    spawns[start.means[2]]["to"] = self.entries.pop(start.id)
