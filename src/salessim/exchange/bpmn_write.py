@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _TAGS = {"work": "userTask", "automatic": "serviceTask", "customer": "receiveTask"}
 _TASK, _EVENT, _GATEWAY = (110.0, 80.0), (36.0, 36.0), (50.0, 50.0)
+_ROOM = 88.0
+"""Width of the titles of events, gateways and flows."""
 _HEADER = 30.0
 """Width of the title of a pool and of a lane."""
 _SPACE = Space(row_gap=58.0, track=17.0, exit_step=44.0, margin=24.0, lane_gap=48.0, most_rows=14)
@@ -156,7 +158,8 @@ class _Process:
             target = self._goal(name, way.to, way.lost, join=bool(way.join))
             extension = f'<salessim:route step={_quoted(name)} index="{i}">{_json(self._share(step, way))}</salessim:route>'
             condition = str(getattr(way.when, "text", way.when)) if way.when is not None else None
-            self.flows.append(_Flow(source, target, short_share(self.t, step, way), extension, condition))
+            # A long condition is cut in the drawing; it stands in the flow's own expression.
+            self.flows.append(_Flow(source, target, " ".join(wrapped(short_share(self.t, step, way), _ROOM, 11, 2)), extension, condition))
 
     def _share(self, step: Step, way: Any) -> dict[str, Any]:
         """The share that a reader of the drawing alone would take; ways with conditions are then alike."""
@@ -244,9 +247,11 @@ class _Process:
         free = [e for e in self.elements.values() if e.host is None]
         crowd = Counter(e.lane for e in free)
         free.sort(key=lambda e: e.tag == "endEvent" and crowd[e.lane] <= _SPACE.most_rows)
-        nodes = [Node(e.name, e.lane, e.size[1], e.size[0], centre=e.size != _TASK) for e in free]
-        edges = [Edge(self._from(f), f.target, 16.0 if f.title else 0.0, aside=self.elements[f.source].host is not None) for f in self.flows]
-        return lay_out(nodes, edges, len(self.scenario.stages), _SPACE).turned()
+        nodes = [Node(e.name, e.lane, e.size[1], e.size[0], centre=e.size != _TASK, beside=_high(e.title) + 6 if e.title and e.size != _TASK else 0.0) for e in free]
+        edges = [Edge(self._from(f), f.target, 16.0 if f.title else 0.0, aside=e.host is not None, room=_wide(e.title) + 44 if e.host else 0.0) for f in self.flows for e in (self.elements[f.source],)]
+        # A title on the way to the next element has room between the two.
+        gap = max([_SPACE.row_gap, *(_wide(f.title) + 22 for f in self.flows if f.title)])
+        return lay_out(nodes, edges, len(self.scenario.stages), replace(_SPACE, row_gap=gap, track=max([_SPACE.track, *(_high(f.title) + 3 for f in self.flows if f.title)]))).turned()
 
     def _from(self, flow: _Flow) -> str:
         return self.elements[flow.source].host or flow.source
@@ -302,9 +307,10 @@ class _Process:
         ])  # fmt: skip
 
     def _takes_rest(self, flow: _Flow) -> bool:
+        """Whether it is the default: the one without condition where others have one; beside mere shares there is none."""
         name = flow.source.removeprefix("choice:")
         own = [f for f in self.flows if f.source == flow.source]
-        return name in self.scenario.steps and self.scenario.steps[name].then[own.index(flow)].rest
+        return any(f.condition for f in own) and self.scenario.steps[name].then[own.index(flow)].rest
 
     def _flow(self, f: _Flow) -> str:
         condition = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression" language="{OURS}">{_text(f.condition)}</bpmn:conditionExpression>' if f.condition else ""
@@ -322,15 +328,20 @@ class _Process:
         for i, (top, bottom) in enumerate(pairwise(bounds)):
             yield _shape(f"lane_{i + 1}", Place(_HEADER, top, layout.width + shift - _HEADER, bottom - top), horizontal=True)
         begins = {f.source: line for f, line in zip(self.flows, layout.lines, strict=True) if self.elements[f.source].host is not None}
+        touched = {(name, y) for f, line in zip(self.flows, layout.lines, strict=True) for name, (_, y) in ((f.source, line.points[0]), (f.target, line.points[-1]))}
         for e in self.elements.values():
             if e.host is None:
                 p = layout.nodes[e.name]
-                yield _shape(e.ident, Place(p.x + shift, p.y, p.width, p.height), _above(p, e.title, shift) if e.size != _TASK else None)
+                box = Place(p.x + shift, p.y, p.width, p.height)
+                yield _shape(e.ident, box, _outside(box, e.title, (e.name, p.y) in touched, (e.name, p.y + p.height) in touched) if e.size != _TASK else None)
             else:
-                x, y = begins[e.name].points[0]
-                yield _shape(e.ident, Place(x + shift - 18, y - 18, 36, 36), _beside(x + shift, y, e.title))
+                (x, y), (_, towards) = begins[e.name].points[:2]
+                yield _shape(e.ident, Place(x + shift - 18, y - 18, 36, 36), _beside(x + shift, y, e.title, towards < y))
+        stacked: Counter[str] = Counter()  # titles of ways that rise from one gateway stand above each other
         for f, line in zip(self.flows, layout.lines, strict=True):
-            yield _edge(f, line, shift, self.elements[f.source].host is not None)
+            yield _edge(f, line, shift, self.elements[f.source].host is not None, stacked[f.source])
+            if f.title and line.points[1][1] < line.points[0][1]:
+                stacked[f.source] += round(_high(f.title))
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------
@@ -406,35 +417,51 @@ def _shape(ident: str, place: Place, label: Place | None = None, *, horizontal: 
     return f'    <bpmndi:BPMNShape id="{ident}_shape" bpmnElement="{ident}"{extra}>{_bounds(place)}{said}</bpmndi:BPMNShape>'
 
 
-def _above(p: Place, title: str, shift: float) -> Place | None:
-    """Where the title of an event or gateway stands: above it, for lines leave and enter below."""
+def _rows(title: str) -> list[str]:
+    """A title as modellers break it."""
+    return wrapped(title, _ROOM, 11, 8)
+
+
+def _wide(title: str) -> float:
+    return max(width(row, 11) for row in _rows(title)) + 2
+
+
+def _high(title: str) -> float:
+    return 14.0 * len(_rows(title))
+
+
+def _outside(p: Place, title: str, above: bool, below: bool) -> Place | None:
+    """Where the title of an event or gateway stands: above it, or where a line comes from there, below it, or else beside the line."""
     if not title:
         return None
-    rows = wrapped(title, 90, 11, 3)
-    wide = max(width(row, 11) for row in rows) + 4
-    return Place(p.x + shift + p.width / 2 - wide / 2, p.y - 14.0 * len(rows) - 4, wide, 14.0 * len(rows))
+    wide, high = _wide(title), _high(title)
+    x = p.x + p.width / 2
+    if above and below:
+        return Place(x + 4, p.y - high - 2, wide, high)
+    return Place(x - wide / 2, p.y + p.height + 4 if above else p.y - high - 4, wide, high)
 
 
-def _beside(x: float, y: float, title: str) -> Place:
+def _beside(x: float, y: float, title: str, up: bool) -> Place:
     """Where the title of an event on the edge of a task stands: to the right of its way out."""
-    return Place(x + 20, y + 4, width(title, 11) + 4, 14)
+    return Place(x + 20, y - 4 - _high(title) if up else y + 4, _wide(title), _high(title))
 
 
-def _edge(f: _Flow, line: Line, shift: float, from_edge: bool) -> str:
+def _edge(f: _Flow, line: Line, shift: float, from_edge: bool, taken: float) -> str:
     points = [(x + shift, y) for x, y in line.points]
     if from_edge:  # the arrow begins at the rim of the event
         (x, y), (_, below) = points[0], points[1]
         points[0] = (x, y + 18 if below > y else y - 18)
-    said = f"<bpmndi:BPMNLabel>{_bounds(_label(points, width(f.title, 11) + 4))}</bpmndi:BPMNLabel>" if f.title else ""
+    said = f"<bpmndi:BPMNLabel>{_bounds(_label(points, f.title, taken))}</bpmndi:BPMNLabel>" if f.title else ""
     bends = "".join(f'<di:waypoint x="{x:.0f}" y="{y:.0f}"/>' for x, y in points)
     return f'    <bpmndi:BPMNEdge id="{f.ident}_edge" bpmnElement="{f.ident}">{bends}{said}</bpmndi:BPMNEdge>'
 
 
-def _label(points: list[tuple[float, float]], wide: float) -> Place:
-    """Where the title of a flow stands: above its first level stretch, or where it rises, beside its beginning."""
+def _label(points: list[tuple[float, float]], title: str, taken: float) -> Place:
+    """Where the title of a flow stands: above its first level stretch, or where it rises, beside its beginning, of which so much is taken."""
+    wide, high = _wide(title), _high(title)
     if len(points) == 2 and points[0][0] == points[1][0]:
-        return Place(points[0][0] + 4, (points[0][1] + points[1][1]) / 2 - 7, wide, 14)
+        return Place(points[0][0] + 4, (points[0][1] + points[1][1] - high) / 2, wide, high)
     if points[1][1] < points[0][1]:
-        return Place(points[0][0] + 4, points[0][1] - 18, wide, 14)
+        return Place(points[0][0] + 4, points[0][1] - high - 4 - taken, wide, high)
     (x, y), (x1, _) = points[0:2] if points[0][1] == points[1][1] else points[1:3]
-    return Place(x + 4 if x1 >= x else x - 4 - wide, y - 16, wide, 14)
+    return Place(x + 4 if x1 >= x else x - 4 - wide, y - high - 2, wide, high)
