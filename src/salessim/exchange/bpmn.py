@@ -19,11 +19,12 @@ from salessim.exchange.journey import OWN, Journey
 from salessim.exchange.names import apart, clean
 from salessim.exchange.parameters import Parameters
 from salessim.exchange.remarks import Remark, Remarks
-from salessim.exchange.settings import GIVEN, Settings
+from salessim.exchange.settings import GIVEN, Settings, timer
 from salessim.exchange.xml import read_xml
 from salessim.scenario import loader
 from salessim.scenario.checks import Problem
 from salessim.scenario.model import Scenario
+from salessim.units import DAY, duration
 
 CLOCK = {"start": "2026-01-05", "time_zone": "UTC", "horizon": "52 weeks", "warm_up": "8 weeks"}
 OFFICE = {"shifts": [{"days": "Mon-Fri", "hours": "09:00-17:00"}], "assumption": GIVEN}
@@ -73,7 +74,8 @@ def finish(diagram: Diagram, settings: Settings, known: Mapping[str, Any], remar
     else:
         redrawn.recall(diagram)
         gone = redrawn.take_over(diagram, remarks) if diagram.edits else gone
-        data = _scenario(diagram, Journey(diagram, settings, remarks), known, remarks)
+        attributes = {**(diagram.scenario or {}), **known}.get("attributes", {})
+        data = _scenario(diagram, Journey(diagram, settings, remarks, attributes), known, remarks)
     _let_go(data, gone, remarks)
     changed = [str(r).removeprefix("changed: ") for r in remarks.all() if r.level == "changed"]
     if changed and not approximate:
@@ -178,9 +180,24 @@ def _assumed(starts: Mapping[str, str], taken: Mapping[str, Any], journey: Journ
     """A channel for each start event about which nothing is known."""
     names = apart({i: clean(name, "start") for i, name in starts.items()}, taken)
     share = 1 / len(data["segments"])
-    for i in names:
-        remarks.add("assumed", i, starts[i], "startEvent", f"{ARRIVALS['rate']} in office hours, for nothing says how many cases come")
-    return {name: {"enters": journey.entries[i], "segments": dict.fromkeys(data["segments"], share), "arrivals": ARRIVALS} for i, name in sorted(names.items())}
+    found = {}
+    for i, name in sorted(names.items()):
+        node = journey.diagram.nodes.get(i)
+        found[name] = {"enters": journey.entries[i], "segments": dict.fromkeys(data["segments"], share), "arrivals": _arrivals(i, starts[i], node.timer if node is not None else None, remarks)}
+    return found
+
+
+def _arrivals(ident: str, name: str, every: str | None, remarks: Remarks) -> dict[str, Any]:
+    """How often cases come where only the drawing says it: as its timer repeats, or as is assumed."""
+    again = re.fullmatch(r"R\d*/(?:[^/]+/)?(P[^/]+)", every or "")
+    time = timer(again[1]) if again is not None else None
+    if time is not None and duration(time) > 0:
+        remarks.add("differs", ident, name, "timer start", f"cases come at random, on average one in {time}, not in step")
+        return {"rate": f"{7 * DAY / duration(time):.10g} per week"}
+    if every is not None:
+        remarks.add("differs", ident, name, "timer start", f"its time {every[:40]!r} is not read, for it is no repetition")
+    remarks.add("assumed", ident, name, "startEvent", f"{ARRIVALS['rate']} in office hours, for nothing says how many cases come")
+    return ARRIVALS
 
 
 def _stages(journey: Journey, written: Mapping[str, Any]) -> dict[str, Any]:

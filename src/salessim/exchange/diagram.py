@@ -38,6 +38,8 @@ NO_EFFECT = {
     "group", "ioSpecification", "property", "monitoring", "auditing", "artifact", "incoming", "outgoing", "correlationSubscription", "resourceRole", "performer",
     "humanPerformer", "potentialOwner", "ioBinding", "supportedInterfaceRef", "standardLoopCharacteristics", "multiInstanceLoopCharacteristics",
 }  # fmt: skip
+_THROWN = ("error", "escalation", "cancel")
+"""Events that leave a subprocess at its edge."""
 _DOCUMENTS = {"dataObjectReference", "dataStoreReference", "textAnnotation", "group"}
 
 
@@ -164,17 +166,53 @@ def read_diagram(root: Element, file: str, remarks: Remarks, process: str | None
     """
     if root.space != BPMN or root.tag != "definitions":
         raise ScenarioError(f"{file}:{root.line}", f"this is <{root.tag}>, not BPMN 2.0", "export the diagram as BPMN 2.0 XML")
+    _refuse_twins(root, file)
     chosen = _choose(root, file, process)
     reader = _Reader(root, file, remarks)
     diagram = reader.process(chosen)
-    flows = [e for c in root.all("collaboration") for e in c.all("messageFlow")]
-    if flows:
-        remarks.add("differs", f"{len(flows)} message flows", "", "messageFlow", "messages between pools are not simulated; an event that waits for one has a time of its own")
+    for collaboration in root.all("collaboration"):
+        for pool in collaboration.all("participant"):
+            if pool.get("processRef") != chosen.get("id"):
+                remarks.add("differs", pool.get("id") or f"line {pool.line}", pool.get("name") or "", "participant", "another pool, which is not simulated")
+        if flows := list(collaboration.all("messageFlow")):
+            named = ", ".join(sorted(repr(f.get("name") or f.get("id")) for f in flows)[:5])
+            remarks.add("differs", f"{len(flows)} message flows", named, "messageFlow", "messages between pools are not simulated; an event that waits for one has a time of its own")
+    for space, count in sorted(_vendors(root).items()):
+        remarks.add("differs", space[:80], "", "vendor extension", f"{count} elements or attributes of it are not read")
     return diagram
 
 
+_OF_THE_STANDARD = ("http://www.omg.org/spec/", "http://www.w3.org/", OURS)
+
+
+def _vendors(root: Element) -> Counter[str]:
+    """Namespaces that are not of BPMN, and how often something of them stands in the file."""
+    found: Counter[str] = Counter()
+    todo = [root]
+    while todo:
+        element = todo.pop()
+        foreign = [s for s in (element.space, *element.foreign) if s and not s.startswith(_OF_THE_STANDARD)]
+        found.update(foreign)
+        if not element.space or element.space not in foreign:  # what is in a foreign element belongs to it
+            todo += element.children
+    return found
+
+
+def _refuse_twins(root: Element, file: str) -> None:
+    """An identifier that two elements have could mean either of them."""
+    seen: set[str] = set()
+    for element in _within(root):
+        ident = element.get("id")
+        if element.space == BPMN and ident is not None:
+            if ident in seen:
+                raise ScenarioError(f"{file}:{element.line}", f"the id {ident!r} is used twice", "give each element its own")
+            seen.add(ident)
+
+
 def _choose(root: Element, file: str, process: str | None) -> Element:
+    called = {e.get("calledElement") for p in root.all("process") for e in _within(p) if e.tag == "callActivity"}
     found = [p for p in root.all("process") if any(c.tag in _TASKS | _GATEWAYS.keys() | _EVENTS.keys() | _SUBPROCESSES | {"callActivity"} for c in p.children)]
+    found = [p for p in found if p.get("id") not in called] or found
     names = {p.get("id"): _pool(root, p) or p.get("name") for p in found}
     if process is not None:
         found = [p for p in found if process in (p.get("id"), p.get("name"), names[p.get("id")])]
@@ -184,6 +222,15 @@ def _choose(root: Element, file: str, process: str | None) -> Element:
     if len(found) > 1:
         raise ScenarioError(file, f"there are {len(found)} processes ({told})", "say 'process: NAME' in the parameters; a scenario is one process")
     return found[0]
+
+
+def _within(element: Element) -> Iterator[Element]:
+    """Everything inside an element, in the order of the file."""
+    todo = [element]
+    while todo:
+        here = todo.pop()
+        yield here
+        todo += reversed(here.children)
 
 
 def _pool(root: Element, process: Element) -> str | None:
@@ -196,7 +243,8 @@ class _Reader:
 
     def __init__(self, root: Element, file: str, remarks: Remarks) -> None:
         self.root, self.file, self.remarks = root, file, remarks
-        self.ids: Counter[str] = Counter()
+        self.called: set[str] = set()
+        """Processes of this file that a call activity has brought in."""
         self.links: dict[str, list[tuple[str, str]]] = {}
         """Link events by name: (throw or catch, identifier)."""
 
@@ -224,9 +272,6 @@ class _Reader:
         found = element.get("id")
         if found is None:
             raise ScenarioError(f"{self.file}:{element.line}", f"<{element.tag}> has no id", "export the diagram again")
-        self.ids[found] += 1
-        if self.ids[found] > 1:
-            raise ScenarioError(f"{self.file}:{element.line}", f"the id {found!r} is used twice", "give each element its own")
         return found
 
     def ours(self, element: Element, tag: str) -> Any:
@@ -257,34 +302,50 @@ class _Reader:
             if child.space != BPMN or child.tag in NO_EFFECT:
                 continue
             here = lanes.get(child.get("id") or "", lane)
-            if child.tag in _SUBPROCESSES:
+            if child.tag in _SUBPROCESSES or self.callee(child) is not None:
                 deferred.append((child, here))
             elif (node := self.node(child, here, group)) is not None:
                 added.append(node)
+        known = {child.get("id") for child in element.children}
+        for ident, lane_name in lanes.items():
+            if ident not in known:
+                self.remarks.add("differs", ident, lane_name, "flowNodeRef", "the lane names it, but there is no such element")
         errors = self.error_handlers(element)
         for child, here in deferred:
+            if child.tag == "callActivity" and self.callee(child) is None:  # a second call of the same process
+                added += [node for node in (self.node(child, here, group),) if node is not None]
+                continue
             added += self.subprocess(child, here, group, {**caught, **errors.get(child.get("id") or "", {})})
         for child in element.all("sequenceFlow"):
             self.flow(child)
         return added
 
+    def callee(self, element: Element) -> Element | None:
+        """The process of this file that a call activity calls, if it is the first to do so."""
+        called = element.get("calledElement") if element.tag == "callActivity" else None
+        return next((p for p in self.root.all("process") if called is not None and p.get("id") == called and called not in self.called), None)
+
     def error_handlers(self, element: Element) -> dict[str, dict[str, str]]:
-        """For each activity, which boundary event catches which error ("" any)."""
+        """For each activity, which boundary event catches which error, escalation or cancellation ("error:" is any)."""
         found: dict[str, dict[str, str]] = {}
         for child in element.all("boundaryEvent"):
-            definition = child.first("errorEventDefinition")
-            if definition is not None and child.get("attachedToRef"):
-                found.setdefault(str(child.get("attachedToRef")), {})[definition.get("errorRef") or ""] = str(child.get("id"))
+            for word in _THROWN:
+                definition = child.first(f"{word}EventDefinition")
+                if definition is not None and child.get("attachedToRef") and child.get("cancelActivity") != "false":
+                    found.setdefault(str(child.get("attachedToRef")), {})[f"{word}:{definition.get(f'{word}Ref') or ''}"] = str(child.get("id"))
         return found
 
     def subprocess(self, element: Element, lane: str | None, group: str | None, caught: dict[str, str]) -> list[Node]:
         """Open a subprocess out: its parts take its place, between a way in and a way out."""
         ident = self.identity(element)
         name = element.get("name") or ident
+        body = self.callee(element) or element
+        if body is not element:
+            self.called.add(str(body.get("id")))
         if element.get("triggeredByEvent") == "true":
             self.remark("changed", element, "event subprocess", "it never starts")
             return []
-        if element.tag == "adHocSubProcess" or not any(c.space == BPMN and c.tag not in NO_EFFECT for c in element.children):
+        if element.tag == "adHocSubProcess" or not any(c.space == BPMN and c.tag not in NO_EFFECT for c in body.children):
             kind = "adHocSubProcess" if element.tag == "adHocSubProcess" else "collapsed subprocess"
             self.remark("changed", element, kind, "taken for one step whose time is all of it")
             return [self.put(Node(ident, element.get("name") or "", "task", element.tag, self.place(element), lane=lane, group=group))]
@@ -295,7 +356,7 @@ class _Reader:
         way_in = self.put(Node(ident, "", "pass", element.tag, self.place(element), group=group))
         # All tokens of a subprocess must have ended before it goes on: an inclusive join.
         way_out = self.put(Node(f"{ident}:out", "", "inclusive", element.tag, self.place(element), group=group, default=element.get("default")))
-        parts = self.inside(element, group or name, lane, caught)
+        parts = self.inside(body, group or name, lane, caught)
         inner = [n for n in parts if n.kind != "boundary"]
         targets = {f.target for f in self.diagram.flows.values()}
         starts = [n for n in inner if n.kind == "start"] or [n for n in inner if n.id not in targets]
@@ -306,14 +367,16 @@ class _Reader:
         self.diagram.link(ident, starts[0].id, f"{ident}:enter")
         sources = {f.source for f in self.diagram.flows.values()}
         for node in inner:
-            if node.kind == "end" and node.definition == "error":
-                handler = caught.get(node.error or "", caught.get(""))
+            if node.kind == "end" and node.definition in _THROWN:
+                handler = caught.get(f"{node.definition}:{node.error or ''}", caught.get(f"{node.definition}:"))
                 if handler is not None:
                     node.kind = "pass"
                     self.diagram.link(node.id, f"{handler}:caught", f"{node.id}:error")
             elif node.kind == "end" or (node.id not in sources and node is not way_out and node.id != ident):
                 if node.kind == "end":
                     node.kind = "pass"
+                    if node.definition == "terminate":
+                        self.remarks.add("differs", node.id, node.name, "terminate in a subprocess", "only its own branch ends there; others that have begun are waited for")
                 self.diagram.link(node.id, way_out.id, f"{node.id}:leave")
         self.around(element, [n.id for n in inner if n.kind == "task"])
         return [way_in, *parts, way_out]
@@ -355,12 +418,17 @@ class _Reader:
         node.step, node.outcome = self.ours(element, "step"), self.ours(element, "end")
         self.recognise(element, node)
         if tag == "callActivity":
-            self.remark("changed", element, tag, "the process it calls is elsewhere; taken for one step whose time is all of it")
+            self.remark("changed", element, tag, "the process it calls is elsewhere or stands here already; taken for one step whose time is all of it")
         if tag == "complexGateway":
             self.remark("changed", element, tag, "taken for an exclusive gateway")
         if element.get("isForCompensation") == "true":
             self.remark("changed", element, "compensation", "it never happens")
             return None
+        if kind == "race" and element.get("eventGatewayType") == "Parallel":
+            self.remark("changed", element, tag, "goes on with the first of its events instead of waiting for all")
+        for child in element.children:
+            if child.tag in ("resourceRole", "performer", "humanPerformer", "potentialOwner"):
+                self.remark("differs", element, child.tag, "not read; people come from lanes and parameters")
         if kind == "race" and element.get("instantiate") == "true":
             raise ScenarioError(node.place, f"{node.label} starts cases by one of several events", "draw one start event for each")
         if kind == "task":
@@ -400,12 +468,13 @@ class _Reader:
         definitions += [named[r.text.strip()] for r in element.all("eventDefinitionRef") if r.text.strip() in named]
         if len(definitions) > 1:
             node.definition = "multiple"
+            self.remark("differs", element, "multiple event", f"{len(definitions)} events in one; it has one time, whichever comes")
         elif definitions:
             node.definition = definitions[0].tag.removesuffix("EventDefinition")
             if node.definition == "timer":
                 node.timer = next((" ".join(c.text.split()) for c in definitions[0].children if c.tag in ("timeDuration", "timeCycle", "timeDate") and c.text.strip()), None)
-            if node.definition == "error":
-                node.error = definitions[0].get("errorRef")
+            if node.definition in _THROWN:
+                node.error = definitions[0].get(f"{node.definition}Ref")
         node.interrupting = element.get("cancelActivity") != "false"
         node.host = element.get("attachedToRef")
         if node.definition == "link" and node.kind in ("pass", "catch"):
@@ -415,7 +484,7 @@ class _Reader:
             self.remark("changed", element, "compensation", "nothing is undone; the case passes")
         elif node.kind == "pass" and node.definition not in ("none", "link"):
             self.remark("differs", element, f"{node.definition} thrown", "nobody else is told; the case passes")
-        if node.kind == "boundary" and node.definition == "error":
+        if node.kind == "boundary" and node.definition in _THROWN:
             # Errors of a subprocess come in here by a flow of their own.
             self.put(Node(f"{node.id}:caught", "", "pass", "boundaryEvent", node.place, group=node.group))
 
@@ -447,10 +516,12 @@ class _Reader:
     def refuse_open_ends(self) -> None:
         diagram = self.diagram
         for node in sorted(diagram.nodes.values(), key=lambda n: n.id):
-            if not diagram.after[node.id] and node.kind in ("exclusive", "inclusive", "parallel", "race", "boundary") and not node.id.endswith(":out"):
+            if not diagram.after[node.id] and node.kind in ("exclusive", "inclusive", "parallel", "race", "boundary") and not node.id.endswith(":out") and node.definition != "compensate":
                 raise ScenarioError(node.place, f"nothing follows {node.label} ({node.tag})", "draw where the case goes from there")
             if node.kind == "boundary" and node.host not in diagram.nodes:
                 raise ScenarioError(node.place, f"{node.label} stands on {node.host!r}, which is not there", "put it on an activity")
+            if node.kind == "boundary" and (host := diagram.nodes[str(node.host)]).kind not in ("task", "catch"):
+                raise ScenarioError(node.place, f"{node.label} stands on {host.label} ({host.tag}), which is no activity", "put it on an activity")
 
 
 def _lanes(element: Element) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from salessim.exchange.remarks import Remarks
 from salessim.exchange.settings import KINDS, OF_TAG, Settings, assumed, timer
 from salessim.exchange.shares import Chance, Goal, Shares
 from salessim.exchange.structure import END, Structure
+from salessim.scenario.formulas import formula
 from salessim.units import share as read_share
 
 NO_TIME = "0 s"
@@ -34,7 +35,8 @@ OWN = ("after", "share", "again", "repeats", "stage", "name")
 class Journey:
     """The steps of one diagram; `steps`, `attributes`, `teams` and `entries` hold the result."""
 
-    def __init__(self, diagram: Diagram, settings: Settings, remarks: Remarks) -> None:
+    def __init__(self, diagram: Diagram, settings: Settings, remarks: Remarks, attributes: Iterable[str] = ()) -> None:
+        """Make the steps; `attributes` are those that conditions in the drawing may speak of."""
         self.settings, self.remarks = settings, remarks
         self.steps: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, str | None] = {}
@@ -45,6 +47,7 @@ class Journey:
         self.entries: dict[str, str] = {}
         """Where a case goes from each start event."""
         self.diagram = self._reached(diagram)
+        self._read_conditions(attributes)
         self._split_gateways()
         self._lost = {n.id for n in self.diagram.nodes.values() if n.kind == "end" and "lost" in self.outcome(n, True)}
         self.structure = Structure(self.diagram, self._lost)
@@ -100,6 +103,21 @@ class Journey:
             if node.id not in found and node.kind not in ("pass", "inclusive") and not node.id.endswith((":out", ":caught")):
                 self.remarks.add("differs", node.id, node.name, node.tag, "left out, for no case comes to it")
         return without(diagram, found)
+
+    def _read_conditions(self, attributes: Iterable[str]) -> None:
+        """Take conditions that are formulas about known attributes: "discount > 0.1", also as `${...}` or `=...`."""
+        known = set(attributes)
+        for flow in self.diagram.flows.values():
+            if not flow.condition or flow.of is not None or flow.route or flow.id in self.settings.flows or not self.settings.assumed:
+                continue
+            text = flow.condition.removeprefix("=").strip()
+            text = (text[2:-1] if text[:2] in ("${", "#{") and text.endswith("}") else text).replace("&&", " and ").replace("||", " or ").strip()
+            try:
+                names = formula(text).names("attribute")
+            except ValueError:
+                continue
+            if names and names <= known:
+                flow.route = {"when": text}
 
     def _split_gateways(self) -> None:
         """Several ways out of a task become a gateway; a gateway that joins and splits becomes two."""
@@ -262,7 +280,8 @@ class Journey:
             raise ScenarioError(gateway.place, f"nothing says how often a case takes which way at {gateway.label}", "add its probabilities")
         guessed = len(missing) > 1
         if guessed:
-            self.remarks.add("assumed", gateway.id, gateway.name, gateway.tag, f"nothing says how often each of {len(missing)} ways is taken; they get equal shares of what is left")
+            ways = ", ".join(_way_words(flows[i], self.diagram) for i in missing)
+            self.remarks.add("assumed", gateway.id, gateway.name, gateway.tag, f"nothing says how often each of {len(missing)} ways ({ways}) is taken; they get equal shares of what is left")
         rest = {s: max(0.0, 1 - t) / max(1, len(missing)) for s, t in total.items()}
         scale = {s: 1 / t if not missing and t > 0 else 1.0 for s, t in total.items()}
         return [({s: shares.at(g, s) * scale[s] for s in segments} if g is not None else rest, g is None and guessed) for g in given]
@@ -419,7 +438,7 @@ class Journey:
                 continue
             if not event.interrupting:
                 self.remarks.add("changed", event.id, event.name, f"{what} that does not interrupt", "it never happens")
-            elif event.definition == "error":
+            elif event.definition in ("error", "escalation", "cancel") and (event.definition == "error" or "share" in said):
                 if "share" not in said:
                     self.remarks.add("changed", event.id, event.name, what, "it never happens, for nothing says how often; give its 'share'")
                     continue
@@ -561,7 +580,7 @@ class Journey:
             if said is None and flow.id != node.default:
                 if not self.settings.assumed:
                     raise ScenarioError(node.place, f"nothing says how often a case takes {flow.id!r} at {node.label}", "add its probability")
-                self.remarks.add("assumed", node.id, node.name, node.tag, "nothing says how often each way is taken; each is taken by half of the cases")
+                self.remarks.add("assumed", node.id, node.name, node.tag, f"nothing says how often the way {_way_words(flow, self.diagram)} is taken; half of the cases take it")
                 said = {"": 0.5}
             if said is not None and set(said) != {""}:
                 raise ScenarioError(node.place, f"the share of the flow {flow.id!r} differs by segment, which an inclusive gateway cannot do", "use 'when' with segment == 'NAME'")
@@ -619,3 +638,9 @@ class Journey:
                 spawns = self.steps[steps[start.means[1]]].get("spawns", [])
                 if start.means[2] < len(spawns):
                     spawns[start.means[2]]["to"] = self.entries.pop(start.id)
+
+
+def _way_words(flow: Flow, diagram: Diagram) -> str:
+    """How a remark calls a flow: its name or where it leads, and the condition that is not read."""
+    name = flow.name or f"to {diagram.nodes[flow.target].name or flow.target}"
+    return repr(f"{name}, if {flow.condition[:60]}" if flow.condition else name)
