@@ -123,8 +123,13 @@ class _Import:
             raise self.wrong(place, wrong) from None
 
     def sections(self) -> None:
-        for key in self.data.unknown:
-            self.remarks.add("changed", key, "", "section of the JSON", "it has no effect here")
+        for place, key in sorted(self.data.unread()):
+            if not place:
+                self.remarks.add("changed", key, "", "section of the JSON", "it has no effect here")
+            elif key == "workload_ratio":
+                self.remarks.add("changed", place, "", "multitasking", "nobody works on several cases at once")
+            else:
+                self.remarks.add("differs", f"{place}.{key}", "", "field of the JSON", "it is not read")
         if self.data.gateway_execution_limit is not None:
             self.remarks.add("differs", "gateway_execution_limit", "", "section of the JSON", "loops go on until their shares end them")
         if str(self.data.model_type).upper() == "FUZZY":
