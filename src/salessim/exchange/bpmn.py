@@ -14,7 +14,8 @@ from typing import Any
 
 from salessim.errors import ScenarioError
 from salessim.exchange import redrawn
-from salessim.exchange.diagram import Diagram, read_diagram
+from salessim.exchange.bpmn_read import read_diagram
+from salessim.exchange.diagram import Diagram
 from salessim.exchange.journey import OWN, Journey
 from salessim.exchange.names import apart, clean
 from salessim.exchange.parameters import Parameters

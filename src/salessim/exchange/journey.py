@@ -14,14 +14,13 @@ from typing import Any
 
 from salessim.describing.words import WORDS
 from salessim.errors import ScenarioError
-from salessim.exchange import inclusive, shares
-from salessim.exchange.diagram import Diagram, Flow, Node, without
+from salessim.exchange import inclusive, shares, simple
+from salessim.exchange.diagram import Diagram, Flow, Node
 from salessim.exchange.names import apart, clean, mark
 from salessim.exchange.remarks import Remarks
 from salessim.exchange.settings import KINDS, OF_TAG, Settings, assumed, timer
 from salessim.exchange.shares import Chance, Goal, Shares
 from salessim.exchange.structure import END, Structure
-from salessim.scenario.formulas import formula
 from salessim.units import share as read_share
 
 NO_TIME = "0 s"
@@ -46,12 +45,12 @@ class Journey:
         """Teams that lanes name, with the lane's own words."""
         self.entries: dict[str, str] = {}
         """Where a case goes from each start event."""
-        self.diagram = self._reached(diagram)
-        self._read_conditions(attributes)
-        self._split_gateways()
+        self.diagram, self.starts = simple.reached(diagram, remarks)
+        simple.read_conditions(self.diagram, settings, attributes)
+        simple.split_gateways(self.diagram, settings)
         self._lost = {n.id for n in self.diagram.nodes.values() if n.kind == "end" and "lost" in self.outcome(n, True)}
         self.structure = Structure(self.diagram, self._lost)
-        self._round = self._gateways_in_circles()
+        self._round = simple.gateways_in_circles(self.diagram)
         self._names = self._name_all()
         self._block: dict[str, str | None] = {}
         """For each node that became a step, the join of the block it lies in."""
@@ -70,111 +69,6 @@ class Journey:
     def _work(self) -> None:
         while self._todo:
             self._step(*self._todo.popleft())
-
-    # --- the drawing, made simple ----------------------------------------------------------------------------------
-
-    def _reached(self, diagram: Diagram) -> Diagram:
-        """The diagram without what no case comes to."""
-        nodes = diagram.nodes
-        self.starts = sorted((n for n in nodes.values() if n.kind == "start"), key=lambda n: n.id)
-        if not self.starts:
-            self.starts = sorted((n for n in nodes.values() if not diagram.before[n.id] and n.kind not in ("boundary", "end")), key=lambda n: n.id)
-            first, self.starts = [n for n in self.starts if n.tag != "boundaryEvent"], []
-            for node in first:
-                self.remarks.add("differs", node.id, node.name, node.tag, "cases begin here, for nothing leads to it and there is no start event")
-                self.starts.append(Node(f"{node.id}:start", node.name, "start", "startEvent", node.place))
-                diagram.add(self.starts[-1])
-                diagram.link(f"{node.id}:start", node.id, f"{node.id}:start:in")
-            diagram.connect()
-        if not self.starts:
-            raise ScenarioError(diagram.place, "the process has no beginning", "draw a start event")
-        found: set[str] = set()
-        todo = [n.id for n in self.starts] + [n.id for n in nodes.values() if n.step is not None]
-        hosted: dict[str | None, list[str]] = {}
-        for node in nodes.values():
-            if node.kind == "boundary":
-                hosted.setdefault(node.host, []).append(node.id)
-        while todo:
-            ident = todo.pop()
-            if ident not in found:
-                found.add(ident)
-                todo += [f.target for f in diagram.after[ident]] + hosted.get(ident, [])
-        for node in nodes.values():
-            if node.id not in found and node.kind not in ("pass", "inclusive") and not node.id.endswith((":out", ":caught")):
-                self.remarks.add("differs", node.id, node.name, node.tag, "left out, for no case comes to it")
-        return without(diagram, found)
-
-    def _read_conditions(self, attributes: Iterable[str]) -> None:
-        """Take conditions that are formulas about known attributes: "discount > 0.1", also as `${...}` or `=...`."""
-        known = set(attributes)
-        for flow in self.diagram.flows.values():
-            if not flow.condition or flow.of is not None or flow.route or flow.id in self.settings.flows or not self.settings.assumed:
-                continue
-            text = flow.condition.removeprefix("=").strip()
-            text = (text[2:-1] if text[:2] in ("${", "#{") and text.endswith("}") else text).replace("&&", " and ").replace("||", " or ").strip()
-            try:
-                names = formula(text).names("attribute")
-            except ValueError:
-                continue
-            if names and names <= known:
-                flow.route = {"when": text}
-
-    def _split_gateways(self) -> None:
-        """Several ways out of a task become a gateway; a gateway that joins and splits becomes two."""
-        diagram = self.diagram
-        for node in sorted(diagram.nodes.values(), key=lambda n: n.id):
-            flows = diagram.after[node.id]
-            way_out = node.id.endswith(":out")
-            if len(flows) < 2 or node.kind in ("exclusive", "race"):
-                continue
-            if node.kind in ("parallel", "inclusive") and not way_out:
-                if len(diagram.before[node.id]) > 1:
-                    self._move_out(node, node.kind, flows)
-                continue
-            conditional = [f for f in flows if f.conditional]
-            if conditional:
-                for flow in flows:
-                    if not flow.conditional and flow.id != node.default:
-                        self.settings.flows.setdefault(flow.id, {"share": 1.0})
-            self._move_out(node, "inclusive" if conditional else "parallel", flows)
-        diagram.connect()
-
-    def _move_out(self, node: Node, kind: Any, flows: list[Flow]) -> None:
-        name = node.name if node.kind == kind or not node.name else f"after {node.name}"
-        split = Node(f"{node.id}:split", name, kind, node.tag, node.place, lane=node.lane, group=node.group, default=node.default)
-        if node.kind == kind:  # a gateway: what we wrote about it concerns the split
-            split.step, split.step_name, split.written, split.stage = node.step, node.step_name, node.written, node.stage
-            node.step = node.written = None
-        self.diagram.add(split)
-        for flow in flows:
-            flow.source = split.id
-        self.diagram.link(node.id, split.id, f"{split.id}:in")
-
-    def _gateways_in_circles(self) -> set[str]:
-        """Exclusive gateways from which a case may come back without passing anything that takes time."""
-        through = {n.id for n in self.diagram.nodes.values() if n.kind in ("exclusive", "pass")}
-        after = {n: [f.target for f in self.diagram.after[n] if f.target in through] for n in through}
-        open_ways = {n: len(targets) for n, targets in after.items()}
-        dead = [n for n, count in open_ways.items() if not count]  # no way back from where no way leads on
-        while dead:
-            here = dead.pop()
-            for flow in self.diagram.before[here]:
-                if flow.source in open_ways:
-                    open_ways[flow.source] -= 1
-                    if not open_ways[flow.source]:
-                        dead.append(flow.source)
-        after = {n: [t for t in targets if open_ways[t]] for n, targets in after.items() if open_ways[n]}
-        found = set()
-        for ident in after:
-            todo, seen = list(after[ident]), set[str]()
-            while todo:
-                here = todo.pop()
-                if here not in seen:
-                    seen.add(here)
-                    todo += after[here]
-            if ident in seen and self.diagram.nodes[ident].kind == "exclusive":
-                found.add(ident)
-        return found
 
     def _name_all(self) -> dict[str, str]:
         given = {n.id: n.step_name for n in self.diagram.nodes.values() if n.step_name}

@@ -19,7 +19,8 @@ import numpy as np
 from salessim.errors import ScenarioError
 from salessim.exchange.arrivals import channel
 from salessim.exchange.bpmn import Imported, finish
-from salessim.exchange.diagram import Diagram, Flow, Node, read_diagram
+from salessim.exchange.bpmn_read import read_diagram
+from salessim.exchange.diagram import Diagram, Flow, Node
 from salessim.exchange.distributions import built, law, plain, quantiles, seconds
 from salessim.exchange.names import apart, clean
 from salessim.exchange.prosimos_file import Batch, ProsimosFile, load_prosimos

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from salessim.exchange.diagram import NO_EFFECT, Diagram, Flow, Node
+from salessim.exchange.bpmn_read import NO_EFFECT
+from salessim.exchange.diagram import Diagram, Flow, Node
 from salessim.exchange.facts import Edit
 from salessim.exchange.names import apart, clean
 from salessim.exchange.remarks import Level, Remarks
