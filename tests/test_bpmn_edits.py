@@ -364,6 +364,22 @@ def test_another_kind_of_task(tmp_path: Path, m: Modeller) -> None:
     assert any(kind == "tag" and "'by'" in text for kind, text in told(found))
 
 
+def test_a_condition_that_is_left_alone_and_a_step_that_nobody_reaches(tmp_path: Path, m: Modeller) -> None:
+    m.remove(m.of("route", "offer", "1"))
+    found = m.back(tmp_path)
+    assert [(r.to, r.when) for r in found.scenario.steps["offer"].then] == [("review", None)]
+    assert told(found, "differs") == {("condition", "'discount > 0.5' has no effect, for there is no other way")}
+    other = Modeller(BASE.change({"invariants": []}))
+    other.remove(other.of("route", "offer", "1"))
+    ET.SubElement(other.flow(other.gateway("offer"), other.of("step", "ask")), f"{B}conditionExpression").text = "discount > 0.1"
+    with pytest.raises(ScenarioError, match="also reached"):
+        other.back(tmp_path)  # 'ask' lies in a branch
+    m.remove(m.of("route", "offer", "0"))
+    m.flow(m.gateway("offer"), m.end("expired"))
+    found = m.back(tmp_path)
+    assert {r.name for r in found.remarks if r.instead == "no case comes to it; the step is kept"} == {"review"}
+
+
 def test_repetition(tmp_path: Path, m: Modeller) -> None:
     many = ET.SubElement(m.of("step", "check"), f"{B}multiInstanceLoopCharacteristics", {"isSequential": "true"})
     ET.SubElement(many, f"{B}loopCardinality").text = "3"

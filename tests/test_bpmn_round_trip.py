@@ -115,7 +115,7 @@ def test_a_flow_that_somebody_moved_counts(tmp_path: Path) -> None:
     offer, sign = ident("offer"), ident("sign")
     call_to_sign = (rf'(sourceRef="exclusiveGateway_\d+" targetRef=)"{offer}"', rf'\1"{sign}"')
     found = import_bpmn(small(tmp_path, call_to_sign))
-    assert [(r.level, r.kind) for r in found.remarks] == [("taken", "target")]
+    assert [(r.level, r.kind, r.name) for r in found.remarks] == [("differs", "userTask", "offer"), ("taken", "target", "40 %")]
     step = found.scenario.steps["call"]
     assert [(r.to, r.lost) for r in step.then] == [("sign", None), (None, "no interest")]
     assert step.share_of(step.then[0], "all") == pytest.approx(0.4)

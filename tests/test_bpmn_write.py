@@ -18,8 +18,10 @@ from salessim.errors import ScenarioError
 from salessim.exchange import facts
 from salessim.exchange.bpmn_write import bpmn, iso_duration
 from salessim.exchange.xml import parse_xml
+from salessim.modulebench import bench
 from salessim.scenario.loader import to_data
 from salessim.scenario.model import Scenario
+from salessim.scenario.module_types import library
 from salessim.units import DAY, HOUR, MINUTE, SECOND
 from tests.models import random_scenario
 from tests.test_describe import CHINESE, evil_scenario
@@ -39,8 +41,9 @@ def scenarios() -> list[Scenario]:
     root = Path(__file__).parent.parent
     files = [root / "scenarios" / "b2b.yaml", *sorted((root / "src/salessim/library/templates").glob("*.yaml"))]
     found = [*map(Scenario.load, files), Scenario.parse(CHINESE), Scenario.parse(PARALLEL), evil_scenario()]
-    seed = 0
-    while len(found) < 40:
+    found += [bench(name) for name in sorted(library())]
+    seed, wanted = 0, len(found) + 30
+    while len(found) < wanted:
         with contextlib.suppress(ScenarioError):  # some seeds make no valid scenario
             found.append(random_scenario(seed))
         seed += 1

@@ -47,7 +47,7 @@ class Journey:
         """Where a case goes from each start event."""
         self.diagram, self.starts = simple.reached(diagram, remarks)
         simple.read_conditions(self.diagram, settings, attributes)
-        simple.split_gateways(self.diagram, settings)
+        simple.split_gateways(self.diagram, settings, remarks)
         self._lost = {n.id for n in self.diagram.nodes.values() if n.kind == "end" and "lost" in self.outcome(n, True)}
         self.structure = Structure(self.diagram, self._lost)
         self._round = simple.gateways_in_circles(self.diagram)
@@ -63,6 +63,8 @@ class Journey:
         for node in sorted((n for n in self.diagram.nodes.values() if n.step is not None), key=lambda n: n.id):
             if node.id not in self._block:
                 self._need(node, None)  # a step of ours to which no case comes is still a step
+                if self.diagram.edits:
+                    self.remarks.add("differs", node.id, node.name, node.tag, "no case comes to it; the step is kept")
                 self._work()
         self._lead_spawns()
 
@@ -223,8 +225,8 @@ class Journey:
         plain = [r for r in routes if not {"share", "when"} & set(r)]
         if len(plain) > 1:
             raise ScenarioError(gateway.place, f"{len(plain)} flows out of {gateway.label} have neither a share nor a condition", "give all but one of them 'share' or 'when'")
-        if not plain and not shares.take_rest(routes):
-            self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, "every way has a condition; the last one also takes the cases that fulfil none")
+        if not plain and shares.take_rest(routes):
+            self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, shares.NONE_FREE)
         return routes
 
     def _single(self, flow: Flow | None, join: str | None, allowed: Iterable[str]) -> Goal:

@@ -71,7 +71,7 @@ class _TakingOver:
         """Events on edges and new cases that are no more: (word, step, number)."""
         self.handlers: dict[str, Callable[[Edit], str | None]] = {
             "new": self.new, "gone": self.missing, "name": self.named, "tag": self.kind, "lane": self.lane, "on": self.hung, "inside": self.content,
-            "condition": self.condition, "source": self.led, "target": self.led, "documentation": self.documentation,
+            "condition": self.condition, "source": self.led, "target": self.led, "documentation": self.documentation, "default": self.default,
         }  # fmt: skip
 
     def all(self) -> set[str]:
@@ -292,6 +292,10 @@ class _TakingOver:
             return None
         flow.route = {**flow.route, "when": edit.now}
         return f"was {edit.before!r}" if edit.before else f"only if {edit.now}"
+
+    def default(self, edit: Edit) -> str | None:
+        """Which way is taken when no condition holds; it goes with its flow."""
+        return "" if self.ids.get(str(edit.before)) == "gone" and edit.now is None else None
 
     def led(self, edit: Edit) -> str | None:
         flow: Flow | None = self.diagram.flows.get(edit.ident)

@@ -69,24 +69,26 @@ def balance(routes: list[dict[str, Any]], sure: set[int], new: set[int]) -> str:
         for i in free:
             law = {s: max(0.0, at(laws[i], s) * scale[s]) for s in segments}
             routes[i]["share"] = law[""] if set(law) == {""} else {s or "default": v for s, v in law.items()}
-    if not rest:
-        take_rest(routes)
+    if not rest and "when" in take_rest(routes):
+        return NONE_FREE
     if equal:
         return "nothing says how often the new way is taken; it gets an equal part, which the others give in proportion"
     return "the shares of the other ways are scaled, so that all sum to 100 %" if scaled else ""
 
 
+NONE_FREE = "every way has a condition; the last one also takes the cases that fulfil none"
 CONDITIONS = ("share", "when", "factor", "limit", "fades")
 """Fields that the route which takes the rest cannot have."""
 
 
-def take_rest(routes: list[dict[str, Any]]) -> bool:
-    """Let one route take what the others leave: the largest without conditions, else the last; returns whether there was one."""
+def take_rest(routes: list[dict[str, Any]]) -> set[str]:
+    """Let one route take what the others leave: the largest without conditions, else the last; returns the conditions it lost."""
     free = [r for r in routes if not set(CONDITIONS[1:]) & set(r)]
     rest = max(free, key=lambda r: size(r.get("share"))) if free else routes[-1]
+    lost = set(CONDITIONS[1:]) & set(rest)
     for field in CONDITIONS:
         rest.pop(field, None)
-    return bool(free)
+    return lost
 
 
 def _by_segment(share: Any) -> Shares:

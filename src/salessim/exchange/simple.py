@@ -59,11 +59,13 @@ def read_conditions(diagram: Diagram, settings: Settings, attributes: Iterable[s
             flow.route = {"when": text}
 
 
-def split_gateways(diagram: Diagram, settings: Settings) -> None:
+def split_gateways(diagram: Diagram, settings: Settings, remarks: Remarks) -> None:
     """Several ways out of a task become a gateway; a gateway that joins and splits becomes two."""
     for node in sorted(diagram.nodes.values(), key=lambda n: n.id):
         flows = diagram.after[node.id]
         way_out = node.id.endswith(":out")
+        if node.kind in ("exclusive", "inclusive") and len(flows) == 1 and flows[0].condition:
+            remarks.add("differs", flows[0].id, flows[0].name, "condition", f"{flows[0].condition[:60]!r} has no effect, for there is no other way")
         if len(flows) < 2 or node.kind in ("exclusive", "race"):
             continue
         if node.kind in ("parallel", "inclusive") and not way_out:
