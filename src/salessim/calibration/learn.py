@@ -34,7 +34,6 @@ STAGE_TITLES = {
     "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
     "contract": "Negotiation and contract", "order": "Order fulfilment", "service": "After-sales service",
 }  # fmt: skip
-AGAIN = ("", " (2nd time)", " (3rd time on)")
 LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
@@ -146,10 +145,10 @@ class _Learner:
 
     def _build(self) -> dict[str, Any]:
         self.moves = learn_moves(self.log, self._clocks(), self.patient)
-        repeated = sorted(s for s, m in self.moves.memory.items() if m > 1)
+        memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"repeated visits told apart at {len(repeated)} activities; {self.moves.dropped} rare moves left out"
+            f"visits told apart by their past at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
         )
         if not arrival_seen(self.log):
             self.assumptions.append(
@@ -299,7 +298,8 @@ class _Learner:
             return self.names(state, f"arrive ({clean(channel)[:60]})")
         if state[1] == GAVE_UP:
             return self.names(state, f"{clean(state[0])[:60]} (given up)")
-        name = self.names(state, clean(state[0])[:60] + AGAIN[state[1]])
+        past = self.moves.memory.words(state, lambda s: laws.in_words(float(f"{s:.2g}")))
+        name = self.names(state, clean(state[0])[:60] + (f" ({clean(past)[:60]})" if past else ""))
         self.activity_of[name] = state[0]
         return name
 
@@ -317,7 +317,7 @@ class _Learner:
                 if not self.log.about.enabled_known:
                     self._impatient(state[0], work[state[0]]).leave[name] = {}
             milestone = self.log.about.milestones.get(state[0])
-            if milestone and state[1] == 0:
+            if milestone:
                 step["milestone"] = milestone
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
