@@ -26,6 +26,7 @@ from salessim import engines
 from salessim.catalogue import Catalogue, catalogue, in_common
 from salessim.engines import Engine
 from salessim.errors import InputError, nearest
+from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
 from salessim.records import Replication
@@ -99,10 +100,19 @@ class Results:
             return ratio_interval(self.pairs[name][:, 0], self.pairs[name][:, 1], self.level)
         return mean_interval(self.values(name), self.level)
 
+    def shown(self, name: str) -> Estimate:
+        """As `estimate`, its interval cut to what the figure can be: a share of -3 % is no share."""
+        return self.estimate(name).within(*self.catalogue.about(name).bounds)
+
     @property
     def names(self) -> list[str]:
         """Every measure there is."""
         return list(self.pairs)
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether some customer came again: then first deals and repeat business are worth telling apart."""
+        return bool(np.isfinite(self.values("win_rate_repeat")).any())
 
     def spread(self, name: str) -> Spread | None:
         """How much of the variance of a measure is ignorance; None if nothing is uncertain, or `ignorance.echo` has not been asked."""
@@ -332,6 +342,8 @@ class Comparison:
     """Two or more scenarios side by side; the first is the one the others are compared with."""
 
     results: tuple[Results, ...]
+    margins: Margins = field(default_factory=Margins)
+    """Up to which size a change does not matter."""
 
     @property
     def base(self) -> Results:
@@ -379,16 +391,17 @@ class Comparison:
         return drivers((a.scenario, b.scenario), a.seed, a.numbers, b.values(name) - a.values(name))
 
     def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
-        """better, worse, the same, unclear -- or higher and lower where neither is better."""
-        verdict, direction = self.difference(name, other, level).verdict, self.catalogue.about(name).direction
-        if verdict in ("the same", "unclear") or direction == "neither":
-            return verdict
-        return "better" if (verdict == "lower") == (direction == "lower is better") else "worse"
+        """One of `margins.WORDS`: better, worse, no difference that matters, the same, unclear -- or higher and lower where neither is better."""
+        return word_for(self.difference(name, other, level), self.catalogue.about(name), self.margin(name))
+
+    def margin(self, name: str) -> float:
+        """Up to which size a change of a measure does not matter, in its unit."""
+        return self.margins.of(self.catalogue.about(name), self.base.estimate(name).value if name in self.base.pairs else math.nan)
 
 
 def compare(
     *scenarios: Scenario, replications: int = 30, seed: int = 0, engine: Engine = "auto", workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, margins: Margins | None = None,
 ) -> Comparison:  # fmt: skip
     """Run scenarios under common random numbers and pair them.
 
@@ -396,6 +409,7 @@ def compare(
         scenarios: two or more; the others are compared with the first.
         replications: pairs of runs.
         seed: of all draws; replication r of every scenario uses the same.
+        margins: up to which size a change does not matter; by default 1 % of the figure before.
 
     Raises:
         InputError: fewer than two scenarios, or different currencies.
@@ -418,7 +432,8 @@ def compare(
         tuple(
             replicate(s, replications, seed=seed, engine=engine, workers=workers, progress=told(i))
             for i, s in enumerate(scenarios)
-        )
+        ),
+        margins or Margins(),
     )
 
 
