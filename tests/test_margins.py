@@ -78,7 +78,8 @@ def test_an_interval_of_a_share_is_never_shown_outside_of_0_to_100() -> None:
     assert high.estimate("utilisation").high > 100
     assert high.shown("utilisation").high == 100.0
     assert high.shown("utilisation").low == high.estimate("utilisation").low
-    assert Estimate(float("nan"), -float("inf"), float("inf"), 0.95, 0).within(0, 100).high == 100
+    nothing = Estimate(float("nan"), -float("inf"), float("inf"), 0.95, 0)
+    assert nothing.within(0, 100).high == float("inf")  # not known, and shown as a dash
 
 
 def test_a_comparison_takes_its_margin_from_the_first() -> None:

@@ -486,10 +486,12 @@ def cautions(results: Results) -> list[str]:
     scenario, found = results.scenario, overridden(results.scenario)
     hopeless = {load.team for load in loads(scenario, sure=True) if load.unstable}
     for load in loads(scenario):
-        # The traffic equations take nobody to give up; what the simulation saw decides whether that matters.
-        if load.unstable and busy(results, load.team) >= SATURATED:
-            end = "its queue grows for as long as the run lasts" if load.team in hopeless else "customers give up waiting until the rest can be served"
-            found.append(f"Team {load.team!r} is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week): {end}.")
+        # The traffic equations know neither conditions nor who gives up: what the simulation saw decides.
+        if f"utilisation of {load.team}" not in results.pairs or busy(results, load.team) < SATURATED:
+            continue
+        end = "its queue grows for as long as the run lasts" if load.team in hopeless else "cases wait long, or customers give up until the rest can be served"
+        asked = f"is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week)" if load.unstable else f"works {100 * busy(results, load.team):.0f} % of its time on duty"
+        found.append(f"Team {load.team!r} {asked}: {end}.")
     # Averaged over a week, because offices close: MSER would take the weekly beat for a trend.
     week = max(1, round(7 * DAY / scenario.clock.horizon * len(results.wip)))
     series = np.convolve(results.wip, np.ones(week) / week, mode="valid")

@@ -35,13 +35,14 @@ class Estimate:
         return (self.high - self.low) / 2
 
     def within(self, least: float, most: float) -> Estimate:
-        """The interval cut to the values that the figure can have; it covers as often as before.
+        """The interval cut to the values that the figure can have; it covers as often as before. Ends that are not known stay so.
 
         Example:
             >>> mean_interval([0.0, 0.0, 0.3]).within(0, 1).low
             0.0
         """
-        return replace(self, low=min(max(self.low, least), most), high=max(min(self.high, most), least))
+        low, high = (min(max(x, least), most) if math.isfinite(x) else x for x in (self.low, self.high))
+        return replace(self, low=low, high=high)
 
 
 def t_quantile(p: float, degrees: float) -> float:

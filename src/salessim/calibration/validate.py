@@ -7,7 +7,6 @@ as well (fit), and the real period against the real one before (the noise floor,
 from __future__ import annotations
 
 import math
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
