@@ -123,20 +123,27 @@ def validate(scenario: str, run_it: bool, as_json: bool) -> int:
 
 
 def _show_loads(rows: Sequence[TeamLoad], seen: Pilot | None) -> None:
-    """How busy each team was in a pilot beside what the shares, as they are written, ask of it."""
-    busy = {r.team: [f"{100 * seen.busy[r.team]:.0f} %", f"{seen.worked[r.team]:.1f}"] for r in rows if r.team in seen.busy} if seen else {}
-    click.echo((PILOT if seen else "") + RECKONED)
+    """How busy each team was in a pilot; without one, what the shares as they are written ask of it."""
+    if seen is None:
+        click.echo(RECKONED)
+        table(
+            ["team", "load", "h/week asked", "h/week on duty", ""],
+            [[r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}",
+              "above 100 %" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more else ""] for r in rows],
+        )  # fmt: skip
+        return
+    click.echo("How busy the teams are in one pilot run (overtime apart):")
     table(
-        ["team", *(["busy", "h/week worked"] if seen else []), "h/week on duty", "load", "h/week asked", ""],
-        [[r.team, *(busy.get(r.team, ["", ""]) if seen else []), f"{r.available:.1f}", f"{100 * r.load:.0f} %", f"{r.demanded:.1f}",
-          "above 100 %" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more and not seen else ""] for r in rows],
+        ["team", "busy", "h/week worked", "h/week on duty", ""],
+        [[r.team, f"{100 * seen.busy[r.team]:.0f} %", f"{seen.worked[r.team]:.1f}", f"{r.available:.1f}", "no time left" if seen.saturated(r.team) else ""]
+         if r.team in seen.busy else [r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}", "of the hours they share, from the shares as written"] for r in rows],
     )  # fmt: skip
-    if seen and seen.in_use:
-        table(["places", "in use", "of"], [[name, f"{taken:.1f}", f"{places}"] for name, (taken, places) in seen.in_use.items()])
+    if seen.in_use:
+        click.echo("Places taken on average in the same run:")
+        table(["limit", "taken", "places"], [[name, f"{taken:.1f}", f"{places}"] for name, (taken, places) in seen.in_use.items()])
 
 
-PILOT = "'busy' is what one pilot run shows, overtime apart. "
-RECKONED = "'load' is reckoned from the shares as written, as if conditions let equal parts through, factors were 1 and nobody gave up."
+RECKONED = "Load of the teams from the shares as written, as if conditions let equal parts through, factors were 1 and nobody gave up:"
 
 
 def _overworked(row: TeamLoad, seen: Pilot | None) -> Problem:
