@@ -159,7 +159,7 @@ def _overworked(row: TeamLoad, seen: Pilot | None) -> Problem:
 
 @click.command()
 @click.argument("scenario")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the words that are not the scenario's own.")
+@click.option("--language", type=click.Choice(["en", "zh"]), help="Of the words that are not the scenario's own [that of its steps' titles].")
 @click.option("--format", "form", type=click.Choice(["markdown", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 @force_option
@@ -170,6 +170,7 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
     where every number comes from.
     """
     from salessim.describing import describe as write
+    from salessim.describing import language_of
     from salessim.exchange.bpmn_write import bpmn
     from salessim.scenario.loader import write_whole
 
@@ -177,6 +178,7 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
     if out:
         not_over(out, scenario)
         free(out, force)
+    language = language or language_of(loaded)
     text = bpmn(loaded, language) if form == "bpmn" else write(loaded, form, language)
     if out:
         write_whole(out, text)

@@ -85,7 +85,10 @@ def _overview(t: Teller) -> Iterator[str]:
 
 
 def _demand(t: Teller) -> Iterator[str]:
-    return _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+    yield from _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+    if t.scenario.markets:
+        yield ""
+        yield from _records(t, "markets", "market", lines.MARKET_LINES, t.scenario.markets)
 
 
 def _customers(t: Teller) -> Iterator[str]:
