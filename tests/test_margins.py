@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from salessim.cli import main
 from salessim.experiment import Comparison, Results
-from salessim.margins import NO_MATTER, WORDS, Margins, word_for
+from salessim.margins import NEGLIGIBLE, WORDS, Margins, word_for
 from salessim.measures import MEASURES
 from salessim.reporting.page import _ICONS
 from salessim.scenario.model import Scenario
@@ -30,9 +30,9 @@ def change(low: float, high: float) -> Difference:
 @pytest.mark.parametrize(
     ("low", "high", "margin", "word"),
     [
-        (-0.9, 0.9, 1.0, NO_MATTER),  # cannot be told from none, and is known to be small
-        (0.2, 0.9, 1.0, NO_MATTER),  # is there, and does not matter
-        (-0.9, -0.2, 1.0, NO_MATTER),
+        (-0.9, 0.9, 1.0, NEGLIGIBLE),  # cannot be told from none, and is known to be small
+        (0.2, 0.9, 1.0, NEGLIGIBLE),  # is there, and does not matter
+        (-0.9, -0.2, 1.0, NEGLIGIBLE),
         (0.2, 1.1, 1.0, "worse"),  # is there, and may matter
         (-1.1, -0.2, 1.0, "better"),
         (-0.9, 1.1, 1.0, "unclear"),
@@ -48,19 +48,19 @@ def test_the_word_for_a_change(low: float, high: float, margin: float, word: str
 def test_where_neither_is_better_a_change_is_higher_or_lower() -> None:
     assert word_for(change(2.0, 3.0), UTILISATION, 1.0) == "higher"
     assert word_for(change(-3.0, -2.0), UTILISATION, 1.0) == "lower"
-    assert word_for(change(-0.5, 0.5), UTILISATION, 1.0) == NO_MATTER
+    assert word_for(change(-0.5, 0.5), UTILISATION, 1.0) == NEGLIGIBLE
 
 
 def test_every_word_has_its_sign_on_the_page() -> None:
     assert set(_ICONS) == set(WORDS)
 
 
-def test_the_margin_is_a_share_with_a_floor_for_times_and_percentages() -> None:
+def test_the_margin_is_a_share_with_a_floor_for_times() -> None:
     of = Margins().of
     assert of(CYCLE, 50.0) == 0.5
     assert of(CYCLE, 0.01) == pytest.approx(1 / (24 * 60))  # a minute, in days
     assert of(MEASURES["response_time"][0], 0.1) == pytest.approx(1 / 60)
-    assert of(MEASURES["win_rate"][0], 4.0) == 0.1
+    assert of(MEASURES["win_rate"][0], 4.0) == 0.04
     assert of(MEASURES["cost"][0], -2000.0) == 20.0
     assert of(MEASURES["won"][0], 0.5) == pytest.approx(0.005)
     assert of(CYCLE, float("nan")) == pytest.approx(1 / (24 * 60))
@@ -85,7 +85,7 @@ def test_an_interval_of_a_share_is_never_shown_outside_of_0_to_100() -> None:
 def test_a_comparison_takes_its_margin_from_the_first() -> None:
     a, b = results([50.0, 51.0, 52.0]), results([50.2, 51.1, 52.2])
     assert Comparison((a, b)).margin("utilisation") == pytest.approx(0.51)
-    assert Comparison((a, b)).word("utilisation") == NO_MATTER
+    assert Comparison((a, b)).word("utilisation") == NEGLIGIBLE
     assert Comparison((a, b), Margins(share=0.0)).word("utilisation") == "higher"
 
 
@@ -106,13 +106,13 @@ def invoke(tmp_path: Path, *words: str) -> Any:
 def test_margins_are_given_for_all_figures_and_for_one(tmp_path: Path) -> None:
     said = invoke(tmp_path)
     assert said.exit_code == 0, said.output
-    assert NO_MATTER in said.output
+    assert NEGLIGIBLE in said.output
     assert "within 1 % of the figure before" in said.output
     found = json.loads(invoke(tmp_path, "--json", "--margin", "3 %", "--margin", "cycle_time=2 days").stdout)
     differences = found["scenarios"][1]["differences"]
     assert differences["cycle_time"]["margin"] == 2.0
     assert differences["won"]["margin"] == pytest.approx(0.03 * found["scenarios"][0]["measures"]["won"]["mean"])
-    assert invoke(tmp_path, "--margin", "0 %").output.count(NO_MATTER) == 0
+    assert invoke(tmp_path, "--margin", "0 %").output.count(NEGLIGIBLE) == 0
 
 
 @pytest.mark.parametrize("words", ["much", "-2 %", "cycle_tim=1 day", "cycle_time=2 EUR", "cycle_time=-1 day", "120 %"])

@@ -391,7 +391,7 @@ class Comparison:
         return drivers((a.scenario, b.scenario), a.seed, a.numbers, b.values(name) - a.values(name))
 
     def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
-        """One of `margins.WORDS`: better, worse, no difference that matters, the same, unclear -- or higher and lower where neither is better."""
+        """One of `margins.WORDS`: better, worse, negligible, the same, unclear -- or higher and lower where neither is better."""
         return word_for(self.difference(name, other, level), self.catalogue.about(name), self.margin(name))
 
     def margin(self, name: str) -> float:

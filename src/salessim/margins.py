@@ -1,7 +1,7 @@
 """Which change of a figure matters, and the word for it.
 
 With enough replications any change, however small, can be told from none; a planner asks whether it matters. So a
-change whose whole interval lies within a margin around zero is "no difference that matters" (an equivalence test by
+change whose whole interval lies within a margin around zero is "negligible": no difference that matters (an equivalence test by
 the interval: Schuirmann 1987; with a 95 % interval instead of his 90 % it is the more careful one), whichever side
 of zero it lies on.
 """
@@ -20,11 +20,11 @@ from salessim.units import MINUTE
 if TYPE_CHECKING:
     from salessim.measures import Measure
 
-SAME, NO_MATTER, UNCLEAR = "the same", "no difference that matters", "unclear"
-WORDS = ("better", "worse", "higher", "lower", NO_MATTER, SAME, UNCLEAR)
+SAME, NEGLIGIBLE, UNCLEAR = "the same", "negligible", "unclear"
+WORDS = ("better", "worse", "higher", "lower", NEGLIGIBLE, SAME, UNCLEAR)
 """Every word there is for a change."""
-LEAST_TIME, LEAST_POINTS = MINUTE, 0.1
-"""A minute, and a tenth of a percentage point: nobody changes a process for less, however small the figure is."""
+LEAST_TIME = MINUTE
+"""Nobody changes a process for less, however short a time is already."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Margins:
         >>> from salessim.measures import MEASURES
         >>> wait, rate = MEASURES["waiting"][0], MEASURES["win_rate"][0]
         >>> Margins().of(wait, 8.0), round(Margins().of(wait, 0.5), 4), Margins().of(rate, 5.0)
-        (0.08, 0.0167, 0.1)
+        (0.08, 0.0167, 0.05)
         >>> Margins(own={"win_rate": 2.0}).of(rate, 5.0), Margins(share=0.0).of(wait, 8.0)
         (2.0, 0.0)
     """
@@ -57,7 +57,7 @@ class Margins:
         if self.share == 0:
             return 0.0
         unit = unit_of(about.unit, "money")
-        least = LEAST_TIME / unit.ticks if unit.kind == "time" and unit.per is None else LEAST_POINTS if unit.kind == "percent" else 0.0
+        least = LEAST_TIME / unit.ticks if unit.kind == "time" and unit.per is None else 0.0
         return max(self.share * abs(before), least) if math.isfinite(before) else least
 
     def in_words(self) -> str:
@@ -65,8 +65,8 @@ class Margins:
         if self.share == 0 and not self.own:
             return "Every change that can be told from none gets a word: the margin is zero."
         own = "".join(f", {name} {size:g}" for name, size in sorted(self.own.items()))
-        least = ", and at least a minute or 0.1 percentage points" if self.share else ""
-        return f'"{NO_MATTER}": the interval of the change lies within {100 * self.share:g} % of the figure before{least}{own}; --margin sets it.'
+        least = " or, of times, a minute" if self.share else ""
+        return f"'{NEGLIGIBLE}': no difference that matters, for the interval of the change lies within {100 * self.share:g} % of the figure before{least}{own}; --margin sets it."
 
 
 def word_for(change: Difference, about: Measure, margin: float) -> str:
@@ -81,7 +81,7 @@ def word_for(change: Difference, about: Measure, margin: float) -> str:
     if verdict == SAME:
         return SAME
     if max(abs(change.change.low), abs(change.change.high)) <= margin:
-        return NO_MATTER
+        return NEGLIGIBLE
     if verdict == UNCLEAR or about.direction == "neither":
         return verdict
     return "better" if (verdict == "lower") == (about.direction == "lower is better") else "worse"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from salessim import __version__
 from salessim.experiment import cautions
-from salessim.margins import NO_MATTER, SAME, UNCLEAR
+from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.measures import OF_FIRST, OF_REPEAT
 from salessim.reporting import charts, figures
 from salessim.scenario.uncertain import in_words
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from salessim.experiment import Comparison
     from salessim.optimisation import Best
 
-_ICONS = {"better": "▲", "worse": "▼", UNCLEAR: "?", SAME: "=", NO_MATTER: "≈", "higher": "↑", "lower": "↓"}
+_ICONS = {"better": "▲", "worse": "▼", UNCLEAR: "?", SAME: "=", NEGLIGIBLE: "≈", "higher": "↑", "lower": "↓"}
 _HEADLINES = ("cycle_time", "lost_customers", "won", "cost")
 
 
@@ -99,7 +99,7 @@ def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> l
         for name in _HEADLINES:
             d = comparison.difference(name, i)
             word = comparison.word(name, i)
-            if math.isfinite(d.change.value) and word not in (UNCLEAR, SAME, NO_MATTER):
+            if math.isfinite(d.change.value) and word not in (UNCLEAR, SAME, NEGLIGIBLE):
                 about = comparison.catalogue.about(name)
                 said.append(f"{about.phrase} {signed(d.change.value)} {about.unit} ({signed(d.change.low)} to {signed(d.change.high)})")
         result.append(f"{names[i]}: {'; '.join(said) if said else 'no difference that is clear and matters in cycle time, lost customers, won deals or cost'}.")
