@@ -201,7 +201,7 @@ def test_a_process_is_described_in_the_language_of_its_steps(tmp_path: Path, eve
     path = tmp_path / "order.yaml"
     path.write_text(next(t for t in templates() if t.language == "zh").text, encoding="utf-8")
     assert "## 操作流程" in CliRunner().invoke(main, ["describe", str(path)]).stdout
-    assert "## The procedure" in CliRunner().invoke(main, ["describe", str(path), "--language", "en"]).stdout
+    assert "## The procedure" in CliRunner().invoke(main, ["describe", str(path), "--language", "en", "--format", "md"]).stdout
 
 
 def test_rarer_fields_are_told_in_sentences() -> None:

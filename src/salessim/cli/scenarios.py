@@ -160,7 +160,7 @@ def _overworked(row: TeamLoad, seen: Pilot | None) -> Problem:
 @click.command()
 @click.argument("scenario")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="Of the words that are not the scenario's own [that of its steps' titles].")
-@click.option("--format", "form", type=click.Choice(["markdown", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
+@click.option("--format", "form", type=click.Choice(["markdown", "md", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 @force_option
 def describe(scenario: str, language: Any, form: str, out: str | None, force: bool) -> int:
@@ -178,7 +178,7 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
     if out:
         not_over(out, scenario)
         free(out, force)
-    language = language or language_of(loaded)
+    language, form = language or language_of(loaded), "markdown" if form == "md" else form
     text = bpmn(loaded, language) if form == "bpmn" else write(loaded, form, language)
     if out:
         write_whole(out, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,11 +160,14 @@ def waits(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     """Mean wait for people at each step with its interval."""
     rows = []
     for scenario, results in zip(names, comparison.results, strict=True):
+        titles = Counter(step.title or n for n, step in results.scenario.steps.items())
         for name in results.names:
             if name.startswith("waiting @ "):
                 e = results.shown(name)
                 if np.isfinite(e.value):
-                    rows.append({"step": name[10:], "scenario": scenario, "hours": e.value, "low": e.low, "high": e.high})
+                    step = results.scenario.steps[name.removeprefix("waiting @ ")]
+                    title = step.title if step.title and titles[step.title] == 1 else name.removeprefix("waiting @ ")
+                    rows.append({"step": title, "scenario": scenario, "hours": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows, columns=["step", "scenario", "hours", "low", "high"])
 
 

@@ -81,13 +81,18 @@ def _distinct(names: list[str]) -> list[str]:
     return [n if names.index(n) == i else f"{n} ({i + 1})" for i, n in enumerate(names)]
 
 
+def _headlines(comparison: Comparison) -> tuple[str, ...]:
+    """The figures of the first sentence; where customers come again, a mean over both kinds of deals tells of neither."""
+    return ("cycle_time_first", *_HEADLINES[1:]) if any(r.has_repeats for r in comparison.results) else _HEADLINES
+
+
 def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> list[str]:
     if best is not None:
         return best.sentences()
     if len(comparison.results) == 1:
         r = comparison.base
         said = []
-        for name in _HEADLINES:
+        for name in _headlines(comparison):
             e = r.shown(name)
             if math.isfinite(e.value):
                 about = r.catalogue.about(name)
@@ -96,7 +101,7 @@ def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> l
     result = []
     for i in range(1, len(comparison.results)):
         said = []
-        for name in _HEADLINES:
+        for name in _headlines(comparison):
             d = comparison.difference(name, i)
             word = comparison.word(name, i)
             if math.isfinite(d.change.value) and word not in (UNCLEAR, SAME, NEGLIGIBLE):
