@@ -320,6 +320,37 @@ STEP_LINES = (
     Line("title_then", ("then",), lambda t, _, s: [route(t, s, r) for r in s.then]),
     Line("title_spawns", ("spawns",), lambda t, _, s: [spawn(t, x) for x in s.spawns]),
     Line("title_versions", ("versions",), _versions),
+    Line("title_further", ("standardisation",), lambda t, _, s: _followed(t, s)),
+)
+
+
+def _followed(t: Teller, part: Any) -> str | None:
+    """To which degree a step or stage follows the standard, where it has a level of its own."""
+    return t("standard_here", level=t.percent(part.standardisation)) if part.standardisation is not None else None
+
+
+def _standard(t: Teller, _: str, s: Any) -> Told:
+    x = s.standardisation
+    if x is None:
+        return None
+    unusual = {g: share for g, share in x.unusual.items() if share}
+    return t("next_sentence").join([
+        t("standard", level=t.percent(x.level), spread=t.percent(x.spread), detours=t.percent(x.detours), skips=t.percent(x.skips)),
+        *([t("standard_unusual", shares=t.share(unusual))] if unusual else []),
+        *([t("standard_loss", loss=t.percent(x.loss), at=t.step(x.decided.at))] if x.loss and x.decided else []),
+    ])  # fmt: skip
+
+
+STAGE_LINES = (Line("", ("standardisation",), lambda t, _, s: _followed(t, s)),)
+SCENARIO_LINES = (
+    Line("", ("standardisation",), _standard),
+    # The others are told at their steps.
+    Line("", ("overrides",), lambda t, _, s: [t("override_removed", step=t.own(n), reason=t.own(o.reason), who=t.own(o.allowed_by)) for n, o in s.overrides.items() if o.removed]),
+)
+UNSURE_LINES = (
+    Line("unsure_could", ("value", "factor", "plus", "missing"), lambda t, _, u: t(next(f"unsure_{f}" for f in ("value", "factor", "plus", "missing") if getattr(u, f) is not None), law=t.law(u.law))),
+    Line("", ("together",), lambda t, _, u: t("unsure_together", what=t.place(u.together) if u.together in t.scenario.uncertain else t.own(u.together)) if u.together else None),
+    Line("", ("rest",), lambda t, _, u: t("unsure_rest", what=t.place(u.rest)) if u.rest else None),
 )
 
 # --- people, customers, channels -------------------------------------------------------------------------------
@@ -583,7 +614,11 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "Shift": frozenset({"days", "hours"}),
     "Holidays": frozenset({"country", "subdivision"}),
     "OpenDay": frozenset({"date", "hours"}),
-    "Stage": frozenset({"steps"}),
+    "Stage": _fields(STAGE_LINES, "steps"),
+    "Unsure": _fields(UNSURE_LINES),
+    "Override": frozenset({"reason", "allowed_by", "removed"}),
+    "Standardisation": frozenset({"level", "spread", "detours", "skips", "unusual", "loss", "decided"}),
+    "Decision": frozenset({"at", "to"}),
     "StandingCost": _fields(COST_LINES),
     "Attribute": _fields(ATTRIBUTE_LINES),
     "Limit": _fields(LIMIT_LINES),
@@ -591,7 +626,7 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "Clock": frozenset({"start", "time_zone"}),
     "Scenario": frozenset({
         "name", "description", "currency", "clock", "calendars", "teams", "segments", "channels", "stages", "costs",
-        "attributes", "limits", "markets", "measures", "invariants", "provenance", "levers",
+        "attributes", "limits", "markets", "measures", "invariants", "provenance", "levers", "standardisation", "overrides", "uncertain",
     }),
 }  # fmt: skip
 """For each record of the language the fields that its description speaks of."""
@@ -612,8 +647,5 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 """Fields that a description leaves out, each with the reason."""
 AS_WRITTEN: dict[str, frozenset[str]] = {
     "Route": frozenset({"handoff"}),
-    "Scenario": frozenset({"overrides", "standardisation", "uncertain"}),
-    "Stage": frozenset({"standardisation"}),
-    "Step": frozenset({"standardisation"}),
 }  # fmt: skip
 """Fields that a description shows in the form of the file, as it does with every field that it does not know."""
