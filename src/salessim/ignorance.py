@@ -41,7 +41,7 @@ def echo_all(comparison: Comparison, *, engine: Engine = "auto", workers: int | 
     """The same comparison with echoes (see `echo`) of all its scenarios, if some value of any is uncertain."""
     if not any(r.scenario.uncertain for r in comparison.results):
         return comparison
-    return Comparison(tuple(echo(r, always=True, engine=engine, workers=workers, progress=progress) for r in comparison.results))
+    return replace(comparison, results=tuple(echo(r, always=True, engine=engine, workers=workers, progress=progress) for r in comparison.results))
 
 
 def in_words(*scenarios: Scenario) -> str:

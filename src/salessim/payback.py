@@ -48,7 +48,8 @@ class Payback:
         if self.date is None:
             return f"{self.one_off:,.0f} {self.currency} once are never made up for: {gain}."
         beyond = f", if it goes on like that after {self.horizon}" if self.date > self.horizon else ""
-        return f"{self.one_off:,.0f} {self.currency} once are made up for on {self.date}, after {self.months:.1f} months{beyond}: {gain}."
+        after = f"on {self.date}, after {self.months:.1f} months" if self.months >= 0.05 else f"within a day or two of {self.begins}"
+        return f"{self.one_off:,.0f} {self.currency} once are made up for {after}{beyond}: {gain}."
 
 
 def payback(comparison: Comparison, other: int = 1) -> Payback | None:

@@ -6,6 +6,7 @@ as well (fit), and the real period against the real one before (the noise floor,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def validate(
 
         half = t_quantile(0.975, max(1, len(simulated) - 1)) * spread * np.sqrt(1 + 1 / len(simulated))
         name, _, unit = what.partition("|")
-        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), middle + half, earlier.get(what, 0.0)))
+        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), min(middle + half, 100.0 if unit == "%" else math.inf), earlier.get(what, 0.0)))
     held, past = _shape(truth, split, end), _shape(truth, before, split)
     return Validation(
         split, end, tuple(rows), _mean_distance(held, [r[2] for r in runs]), _mean_distance(past, [r[3] for r in runs]),

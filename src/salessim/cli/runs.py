@@ -12,7 +12,18 @@ import click
 from salessim import __version__
 from salessim.cli.figures import difference_json, headline, measure_json, not_known, spread_json
 from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, leave, say
-from salessim.cli.options import engine_option, json_option, load, named_value, quiet_option, replications_option, seed_option, workers_option
+from salessim.cli.options import (
+    engine_option,
+    json_option,
+    load,
+    margin_option,
+    margins_of,
+    named_value,
+    quiet_option,
+    replications_option,
+    seed_option,
+    workers_option,
+)
 from salessim.cli.show import Progress, number, print_json, signed, table
 
 if TYPE_CHECKING:
@@ -77,7 +88,7 @@ def _print_results(results: Any, everything: bool, as_json: bool, cautions: list
     from salessim import ignorance
 
     loaded, seed, known = results.scenario, results.seed, results.catalogue
-    names = list(results.names) if everything or as_json else headline(loaded, known)
+    names = list(results.names) if everything or as_json else headline(known, results)
     if as_json:
         print_json(
             {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__,
@@ -87,7 +98,7 @@ def _print_results(results: Any, everything: bool, as_json: bool, cautions: list
     click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
     rows = []
     for name in names:
-        e, about = results.estimate(name), known.about(name)
+        e, about = results.shown(name), known.about(name)
         note = f"in {e.missing} replications there was none" if e.missing else ""
         rows.append([about.title, number(e.value), f"{number(e.low)} to {number(e.high)}", *not_known(results.spread(name)), about.unit, note])
     head = ["could be*", "ignorance*"] if results.echoes is not None else []
@@ -138,20 +149,22 @@ def _precision(text: str, scenario: Scenario) -> tuple[str, float, bool]:
 @replications_option
 @seed_option
 @engine_option
+@margin_option
 @workers_option
 @json_option
 @quiet_option
 def compare(
-    scenarios: tuple[str, ...], replications: int, seed: int, engine: Any, workers: int | None, as_json: bool, quiet: bool
+    scenarios: tuple[str, ...], replications: int, seed: int, engine: Any, margin: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Compare scenarios with the first one, pair by pair under common random numbers."""
     from salessim import experiment, ignorance
     from salessim.payback import payback
 
     loaded = [load(path) for path in scenarios]
+    margins = margins_of(margin, loaded[0])
     with Progress("replications", quiet) as progress:
         comparison = experiment.compare(
-            *loaded, replications=replications, seed=seed, engine=engine, workers=workers, progress=progress
+            *loaded, replications=replications, seed=seed, engine=engine, workers=workers, progress=progress, margins=margins
         )
         comparison = ignorance.echo_all(comparison, engine=engine, workers=workers)
     base, known = comparison.base, comparison.catalogue
@@ -169,7 +182,7 @@ def compare(
     for i, other in enumerate(comparison.results[1:], start=1):
         click.echo(f"{other.scenario.name} compared with {loaded[0].name}: {replications} pairs, seed {seed}; 95 % intervals")
         rows = []
-        for name in headline(loaded[0], known):
+        for name in headline(known, *comparison.results):
             d, about = comparison.difference(name, i), known.about(name)
             rows.append(
                 [about.title, number(base.estimate(name).value), number(other.estimate(name).value),
@@ -179,6 +192,7 @@ def compare(
         head = ["could be**", "ignorance**"] if base.echoes is not None else []
         table(["", "before", "after", "change", "interval", *head, "unit", "saved*", ""], rows)
         click.echo("* how many times fewer replications the common random numbers need")
+        click.echo(margins.in_words())
         found = payback(comparison, i)
         if found is not None:
             click.echo(found.sentence())
@@ -186,7 +200,7 @@ def compare(
             say(f"note: {text}")
         if head:
             click.echo("*" + ignorance.in_words(base.scenario, other.scenario))
-            for text in ignorance.drivers_in_words(comparison, headline(loaded[0], known), i):
+            for text in ignorance.drivers_in_words(comparison, headline(known, *comparison.results), i):
                 click.echo(text)
     for why in comparison.not_compared.values():
         say(f"note: {why}; it is not compared.")
@@ -198,15 +212,16 @@ def compare(
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The HTML file.")
 @replications_option
 @seed_option
+@margin_option
 @workers_option
 @quiet_option
-def report(scenarios: tuple[str, ...], out: str, replications: int, seed: int, workers: int | None, quiet: bool) -> int:
+def report(scenarios: tuple[str, ...], out: str, replications: int, seed: int, margin: tuple[str, ...], workers: int | None, quiet: bool) -> int:
     """Write one offline HTML file that compares scenarios with the first one."""
     from salessim.reporting import report as write
 
     loaded = [load(path) for path in scenarios]
     with Progress("replications", quiet) as progress:
-        write(loaded, to=out, replications=replications, seed=seed, workers=workers, progress=progress)
+        write(loaded, to=out, replications=replications, seed=seed, margins=margins_of(margin, loaded[0]), workers=workers, progress=progress)
     click.echo(out)
     return EXIT_FINE
 
