@@ -14,7 +14,7 @@ from salessim.cli.options import force_option, free, json_option, load, not_over
 from salessim.cli.show import print_json, table
 
 if TYPE_CHECKING:
-    from salessim.pilot import Pilot
+    from salessim.pilots import Pilot
     from salessim.scenario.checks import Problem
     from salessim.scenario.traffic import TeamLoad
 
@@ -82,7 +82,7 @@ def validate(scenario: str, run_it: bool, as_json: bool) -> int:
             say(f"{positions.place(problem.path)}: {dotted}: {problem.problem}; {problem.remedy}")
         return EXIT_INPUT
     from salessim.network import build
-    from salessim.pilot import pilot
+    from salessim.pilots import pilot
     from salessim.scenario.doubts import doubts
     from salessim.scenario.uncertain import check
 
