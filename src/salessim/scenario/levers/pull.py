@@ -12,7 +12,7 @@ import copy
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from salessim.errors import ScenarioError
 from salessim.scenario import handoffs, modules, surgery
 from salessim.scenario.carried import Said, attach, carrying, detach
-from salessim.scenario.checks import Misfit, Problem, nearest, roles_of_step
+from salessim.scenario.checks import Misfit, Problem, nearest, reachable, roles_of_step
 from salessim.scenario.kinds import Append, Base, Change, Lever, Missing, Plus, Put, Reshape, SetField, Setting, Times, certain
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.lever_checks import problems as of_levers
@@ -28,8 +28,10 @@ from salessim.scenario.levers import ends
 from salessim.scenario.levers.figures import Form, carry_out
 from salessim.scenario.levers.settings import before, check, check_together, domain, is_today, leads_back, scale_of, today
 from salessim.scenario.loader import parse, to_data
-from salessim.scenario.paths import plain, split
+from salessim.scenario.model import KEPT_BY_VERSIONS
+from salessim.scenario.paths import canonical, find, plain, split
 from salessim.units import DAY, Amount, Pay
+from salessim.units import share as share_of
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -126,10 +128,33 @@ def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str
 
 def _changes_of(scenario: Scenario, name: str, lever: Base, setting: Setting) -> list[Change]:
     try:
-        return list(lever.changes(scenario, setting))
+        found = list(lever.changes(scenario, setting))
     except ValueError as wrong:
         problem, _, remedy = str(wrong).partition("; ")
         raise ScenarioError(f"lever {name!r}", problem, remedy or "check its effects") from None
+    met = reachable(scenario) if any(getattr(c, "only_if", ()) for c in found) else set()
+    found = [c for c in found if not getattr(c, "only_if", ()) or any((step, c.path.split(".")[1]) in met for step in c.only_if)]
+    said = {(type(c), tuple(_keys(scenario, c.path))) for c in found if not isinstance(c, Reshape)}
+    for change in [c for c in found if not isinstance(c, Reshape)]:
+        found += [c for c in _in_versions(scenario, lever, change) if (type(c), tuple(_keys(scenario, c.path))) not in said]
+    return found
+
+
+def _in_versions(scenario: Scenario, lever: Base, change: Any) -> Iterator[Change]:
+    """The same change in the versions of its step that have such a field; what a planner sets by its path is set only there."""
+    keys = _keys(scenario, change.path)
+    if keys[0] != "stages" or len(keys) < 5 or keys[4] == "versions":
+        return
+    literal = isinstance(change, Put) and lever.KEY in ("field", "effects") and keys[4] not in KEPT_BY_VERSIONS
+    rest = canonical(scenario, keys).split(".")[2:]
+    for i in range(0 if literal else len(scenario.steps[keys[3]].versions)):
+        path = ".".join(["steps", keys[3], "versions", str(i), "step", *rest])
+        try:
+            find(scenario, path if not isinstance(change, Put) else path.rpartition(".")[0])
+            if isinstance(change, Put) or plain(scenario, path) is not None:
+                yield replace(change, path=path)
+        except KeyError:
+            continue  # this version has no such way
 
 
 def misfits(scenario: Scenario) -> Iterator[Problem]:
@@ -189,7 +214,7 @@ def _check_apart(scenario: Scenario, changes: list[_Pulled]) -> None:
         else:
             touched = [_step_of(scenario, p.change.path)]
             keys = tuple(_keys(scenario, p.change.path))
-            if isinstance(p.change, Put | Append):
+            if isinstance(p.change, Put):
                 if taken.get(keys, p.name) != p.name:
                     raise ScenarioError(f"levers {taken[keys]!r} and {p.name!r}", f"both set {p.change.path}", "pull one of them only")
                 taken[keys] = p.name
@@ -245,14 +270,20 @@ def _carry_out(scenario: Scenario, data: dict[str, Any], changes: list[_Pulled])
     figures = [p for p in changes if not isinstance(p.change, Reshape)]
     figures.sort(key=lambda p: (_ORDER.index(type(p.change)), p.change.path, p.name))
     for p in figures:
-        if p.lever.rollout is None:
+        if p.lever.rolls_out is None:
             _figure(Form(scenario, data, data), p)
-    rolled = {p.name: p.lever for p in changes if p.lever.rollout is not None}
-    for name, lever in rolled.items():
-        _roll_out(scenario, data, name, lever, [p for p in figures if p.name == name], [p.change for p in changes if p.name == name and isinstance(p.change, Reshape)])
+    rolled = {p.name: p.lever for p in changes if p.lever.rolls_out is not None}
+    origins = {(step, v.name): i for step, found in scenario.steps.items() for i, v in enumerate(found.versions)}
+    for name, lever in sorted(rolled.items(), key=lambda item: (_begins(scenario, item[1]), item[0])):
+        _roll_out(scenario, data, name, lever, [p for p in figures if p.name == name], [p.change for p in changes if p.name == name and isinstance(p.change, Reshape)], origins)
     shapes = [p for p in changes if isinstance(p.change, Reshape) and p.name not in rolled]
     for p in sorted(shapes, key=lambda p: (_SHAPES.index(p.change.what), p.name)):
-        _reshape(data, p.name, p.change, None)
+        _reshape(data, p.name, p.change)
+
+
+def _begins(scenario: Scenario, lever: Base) -> dt.date:
+    rollout = lever.rolls_out
+    return rollout.since if rollout is not None and rollout.since is not None else scenario.clock.start
 
 
 def _figure(form: Form, p: _Pulled) -> None:
@@ -264,35 +295,46 @@ def _figure(form: Form, p: _Pulled) -> None:
         raise ScenarioError(f"lever {p.name!r}: {p.change.path}", str(problem), str(remedy) or "name a field that holds a quantity or a law") from None
 
 
-def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, figures: list[_Pulled], shapes: list[Any]) -> None:
-    """A lever that begins on a day, or for a share of the cases: another version of each step that it changes."""
-    rollout = lever.rollout
+def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, figures: list[_Pulled], shapes: list[Any], origins: dict[tuple[str, str], int]) -> None:
+    """A lever that begins on a day, or for a share of the cases: another version of each step that it changes.
+
+    Args:
+        origins: (step, version) -> place of that version in the scenario, for those that stood there before.
+    """
+    rollout = lever.rolls_out
     assert rollout is not None
-    place = f"lever {name!r}"
     since = rollout.since or scenario.clock.start
-    changed: dict[str, Any] = {}
+    place = f"lever {name!r}"
+    changed: dict[str, list[_Pulled]] = {}
     for p in figures:
         keys = _keys(scenario, p.change.path)
+        if getattr(p.change, "dated", False):
+            _figure(Form(scenario, data, data), p)
+            continue
         if keys[0] != "stages" or len(keys) < 5:
-            raise ScenarioError(place, f"a roll-out changes what happens at steps, but {p.change.path} is not a field of one", "leave 'rollout' out, or make two levers of it")
-        step = keys[3]
-        if step not in changed:
-            base = surgery.step_in(data, step)
-            if any(v["name"] == name for v in base.get("versions", [])):
-                raise ScenarioError(place, f"step {step!r} has a version of that name", "choose another name for the lever")
-            changed[step] = copy.deepcopy({k: v for k, v in base.items() if k != "versions"})
-        _figure(Form(scenario, data, changed[step], tuple(keys[:4])), p)
+            raise ScenarioError(place, f"a roll-out changes what happens at steps, but {p.change.path} is not a field of one", _instead(lever, keys))
+        if keys[4] in KEPT_BY_VERSIONS:
+            raise ScenarioError(place, f"{p.change.path} cannot be rolled out: a version keeps the step's people, queue, kind and cost", "leave 'rollout' out and compare the two scenarios")
+        changed.setdefault(keys[3], []).append(p)
     for shape in shapes:
-        if shape.what != "with_fallback" or shape.steps[0] not in changed:
+        if shape.what not in ("with_fallback", "remove") or (shape.what == "with_fallback" and shape.steps[0] not in changed):
             raise ScenarioError(place, "a change of the shape of the process cannot be rolled out for a share or from a day on", "leave 'rollout' out and compare the two scenarios")
-        _reshape(data, name, shape, changed[shape.steps[0]], version=name)
-    for step, form in changed.items():
-        base = surgery.step_in(data, step)
-        if base.get("versions"):
-            raise ScenarioError(place, f"step {step!r} is changed by another roll-out ({base['versions'][0]['name']!r})", "roll out one of them only")
-        base["versions"] = [{"name": name, "from": str(since), "share": rollout.share, "step": form}]
+        changed.setdefault(shape.steps[0], [])
+    for step, mine in changed.items():
+        forms = _new_forms(data, step, name, since, rollout.share)
+        for version, form in forms:
+            origin = origins.get((step, version)) if version is not None else None
+            above = tuple(_keys(scenario, f"steps.{step}")) + (() if origin is None else ("versions", str(origin), "step"))
+            for p in mine:
+                keys = _keys(scenario, p.change.path)
+                if (keys[4] == "versions") == (origin is not None) and tuple(keys[: len(above)]) == above:
+                    _figure(Form(scenario, data, form, above), p)
+        for shape in shapes:
+            if shape.steps[0] == step:
+                _reshape(data, name, shape, [form for _, form in forms])
     if rollout.dip is not None:
-        teams = rollout.dip.teams or sorted({t for s in changed for role in roles_of_step(scenario.steps[s]) for t in role.by})
+        own = {keys[1] for p in figures if (keys := _keys(scenario, p.change.path))[0] == "teams"}
+        teams = rollout.dip.teams or sorted(own | {t for s in changed for role in roles_of_step(scenario.steps[s]) for t in role.by})
         since = min(since, _LAST_DAY)
         until = dt.date.fromordinal(min(since.toordinal() + rollout.dip.lasts // DAY - 1, _LAST_DAY.toordinal()))
         for team in teams:
@@ -300,10 +342,59 @@ def _roll_out(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, 
             data["teams"][team]["pace"] = [*there, {"start": str(since), "end": str(max(since, until)), "pace": rollout.dip.factor, "title": f"learning {name}"}]
 
 
-def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, version: str | None = None) -> None:
-    """One operation on the shape of the process."""
+def _instead(lever: Base, keys: list[str]) -> str:
+    """What could be done where a roll-out cannot be."""
+    if keys[0] == "teams" and keys[2:] == ["size"]:
+        return "use 'add_staff' with 'joins', for people who join on that day"
+    if keys[0] == "teams" and keys[2:] == ["calendar"]:
+        return "leave 'rollout' out, or give the calendar other shifts from that day on"
+    if keys[0] == "segments" and lever.KEY == "approve_by_rule":
+        return "say the 'share' without a 'value_factor', or leave 'rollout' out"
+    return "leave 'rollout' out, or make two levers of it"
+
+
+def _new_forms(data: dict[str, Any], step: str, name: str, since: dt.date, share: float) -> list[tuple[str | None, dict[str, Any]]]:
+    """The forms of a step that a roll-out changes, (version that it was made from, form); the step gets its new version.
+
+    What is rolled out for all from a day on stands on what is there by then, and what begins later stands on it. Of two
+    pilots nobody could say who is in both.
+
+    Raises:
+        ScenarioError: another roll-out is in the way.
+    """
+    base = surgery.step_in(data, step)
+    versions = base.get("versions", [])
+    if any(v["name"] == name for v in versions):
+        raise ScenarioError(f"lever {name!r}", f"step {step!r} has a version of that name", "choose another name for the lever")
+    day = {v["name"]: dt.date.fromisoformat(str(v["from"])) for v in versions}
+    earlier = sorted((v for v in versions if day[v["name"]] <= since), key=lambda v: (day[v["name"]], v["name"]))
+    later = [v for v in versions if day[v["name"]] > since]
+    pilots = [v["name"] for v in earlier if _share(v) < 1] + ([v["name"] for v in later] if share < 1 else [])
+    if pilots:
+        piloted = pilots[0] if any(_share(v) < 1 for v in earlier) else name
+        raise ScenarioError(
+            f"lever {name!r}", f"step {step!r} is changed by another roll-out ({pilots[0]!r}), and {piloted!r} is for a share of the cases only",
+            f"roll out one of them only, or give {piloted!r} to all cases",
+        )  # fmt: skip
+    if earlier and day[earlier[-1]["name"]] == since:
+        if share < 1 and earlier[-1]["name"] > name:
+            raise ScenarioError(f"lever {name!r}", f"step {step!r} is changed by another roll-out ({earlier[-1]['name']!r}) on the same day", "let the pilot begin a day later")
+        if share == 1:
+            return [(v["name"], v["step"]) for v in (earlier[-1], *later)]
+    source = earlier[-1] if earlier else None
+    form = copy.deepcopy(source["step"] if source is not None else {k: v for k, v in base.items() if k != "versions"})
+    base["versions"] = [*versions, {"name": name, "from": str(since), "share": share, "step": form}]
+    return [(source["name"] if source is not None else None, form), *((v["name"], v["step"]) for v in later)]
+
+
+def _share(version: dict[str, Any]) -> float:
+    return share_of(version.get("share", 1.0))
+
+
+def _reshape(data: dict[str, Any], lever: str, shape: Reshape, forms: list[dict[str, Any]] | None = None) -> None:
+    """One operation on the shape of the process; on some forms of a step only, if it is rolled out."""
     if shape.what == "remove":
-        surgery.remove(data, shape.steps[0], shape.how["then_to"])
+        surgery.remove(data, shape.steps[0], shape.how["then_to"], forms)
     elif shape.what == "merge":
         surgery.merge(data, shape.steps[0], shape.steps[1], shape.how["time"])
     elif shape.what == "in_parallel":
@@ -323,7 +414,9 @@ def _reshape(data: dict[str, Any], lever: str, shape: Reshape, form: Any, versio
         unsure = () if certain(law) else (Said({"value": law.model_dump(mode="json", exclude_none=True), "together": f"lever {lever} failure"}),)
         data.setdefault("attributes", {})[mark] = {"starts": carrying(law.mean, unsure), "title": f"chance that the system fails at {step}"}
         data["attributes"][f"{mark}_now"] = {"title": f"whether it has failed at {step}"}
-        surgery.with_fallback(data, step, form if version is not None else surgery.step_in(data, step), mark)
+        base = surgery.step_in(data, step)
+        for form in forms or [base, *(v["step"] for v in base.get("versions", []))]:
+            surgery.with_fallback(data, step, form, mark)
 
 
 def _free_mark(data: dict[str, Any], wanted: str) -> str:
@@ -349,8 +442,8 @@ def _charge(scenario: Scenario, data: dict[str, Any], name: str, lever: Base, se
         cost["running"] = str(Pay(pay.amount * due, pay.currency, pay.per))
     if due and lever.one_off_cost is not None:
         cost["one_off"] = str(Amount(lever.one_off_cost.value * due, lever.one_off_cost.currency))
-    if cost and lever.rollout is not None and lever.rollout.since is not None:
-        cost["from"] = str(lever.rollout.since)
+    if cost and (since := lever.pays_from()) is not None:
+        cost["from"] = str(since)
     costs = {k: v for k, v in data.get("costs", {}).items() if k != f"lever {name}"} | ({f"lever {name}": cost} if cost else {})
     if costs or "costs" in data:
         data["costs"] = costs
