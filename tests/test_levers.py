@@ -27,37 +27,9 @@ from salessim.scenario.model import Scenario
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import drawn
 from salessim.scenario.unknowns import chances, draw
+from tests.selling import last, minutes, pulled, selling, simple
 
 HOUR = 3_600_000_000
-
-
-def selling(levers: dict[str, Any] | None = None, **changes: Any) -> Scenario:
-    """A process in which every kind of lever finds something; nobody ever waits for people."""
-    work = {"law": "lognormal", "mean": "30 min", "cv": 0.5}
-    data: dict[str, Any] = {
-        "name": "selling", "clock": {"start": "2026-01-05", "horizon": "20 weeks", "warm_up": "2 weeks"},
-        "calendars": {"long": {"shifts": [{"days": "Mon-Sun", "hours": "06:00-22:00"}]}},
-        "teams": {"desk": {"size": 200, "cost": "40 EUR/hour"}, "field": {"size": 200, "cost": "60 EUR/hour"}, "boss": {"size": 200}},
-        "segments": {"small": {"value": "1000 EUR"}, "large": {"value": "9000 EUR"}},
-        "costs": {"ads": {"running": "1000 EUR/week"}},
-        "channels": {"web": {"enters": "answer", "segments": {"small": 0.6, "large": 0.4}, "arrivals": {"rate": "80 per week"}}},
-        "stages": {"s": {"steps": {
-            "answer": {"work": work, "by": "desk", "milestone": "response", "then": [
-                {"to": "wait", "share": 0.5, "fades": {"law": "exponential", "half_life": "5 h"}}, {"lost": "too late"}]},
-            "wait": {"automatic": "2 days", "then": [{"to": "quote", "share": 0.4}, {"lost": "no more", "share": 0.1}, {"to": "wait", "share": 0.3, "limit": 3}, {"lost": "silent"}]},
-            "quote": {"work": work, "by": "field", "then": [{"to": "check"}]},
-            "check": {"work": work, "by": "desk", "then": [{"to": "quote", "share": 0.1}, {"to": "hand over"}]},
-            "hand over": {"automatic": "10 h", "then": [{"to": "type in"}]},
-            "type in": {"work": work, "by": "desk", "then": [{"to": "legal"}]},
-            "legal": {"work": {"law": "exponential", "mean": "4 h"}, "by": "desk", "core": True, "then": [{"lost": "refused", "share": 0.1}, {"to": "approve"}]},
-            "approve": {"work": {"law": "exponential", "mean": "4 h"}, "by": "boss", "core": True, "then": [{"to": "sign"}]},
-            "sign": {"customer": "5 days", "core": True, "milestone": "won", "spawns": [
-                {"kind": "ticket", "to": "help", "probability": {"small": 0.5, "large": 0.8}, "after": "3 days"}], "then": [{"done": True}]},
-            "help": {"work": work, "by": "desk", "then": [{"done": True}]},
-        }}},
-        "levers": levers or {},
-    }  # fmt: skip
-    return Scenario.parse(data).change(changes)
 
 
 EVERY: dict[str, dict[str, Any]] = {
@@ -85,18 +57,6 @@ EVERY: dict[str, dict[str, Any]] = {
 }
 EVERY["remove"].pop("escape_at")
 EVERY["self_service"] = {"self_service": "steps.check.then.to quote.share"}  # of a step that is not core
-
-
-def last(scenario: Scenario) -> Any:
-    """The far end of the only lever."""
-    (lever,) = scenario.levers.values()
-    return lever.settings()[-1]
-
-
-def pulled(lever: dict[str, Any], **changes: Any) -> tuple[Scenario, Scenario]:
-    """The process without and with a lever at its far end."""
-    base = selling({"l": lever}, **changes)
-    return base, apply(base, {"l": last(base)}, name="changed")
 
 
 # --- all kinds ---------------------------------------------------------------------------------------------------------
@@ -176,23 +136,6 @@ def test_an_effect_of_nothing_is_today_bit_for_bit(lever: dict[str, Any]) -> Non
 
 
 # --- what each does, by hand -------------------------------------------------------------------------------------------
-
-
-def one_step(**step: Any) -> dict[str, Any]:
-    return {"stages": {"s": {"steps": {"do": {"work": "10 min", "by": "desk", "milestone": "response", "then": [{"to": "end"}], **step},
-                                       "end": {"automatic": "0 min", "milestone": "won", "then": [{"done": True}]}}}}}  # fmt: skip
-
-
-def minutes(scenario: Scenario, n: int = 6) -> float:
-    """Mean minutes from arrival to winning."""
-    return 24 * 60 * replicate(scenario, n, seed=2, engine="reference", workers=1).estimate("cycle_time").value
-
-
-def simple(lever: dict[str, Any], **step: Any) -> Scenario:
-    data = selling().model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    data["channels"]["web"]["enters"] = "do"
-    data["clock"]["horizon"] = "6 weeks"
-    return Scenario.parse({**data, **one_step(**step), "levers": {"l": lever}})
 
 
 def test_automation_by_hand() -> None:
@@ -545,33 +488,16 @@ def test_a_roll_out_draws_its_effect() -> None:
 @pytest.mark.parametrize(
     ("lever", "said"),
     [
-        ({"add_staff": "desk", "rollout": {"from": "2026-02-02"}}, "not a field of one"),
-        ({"remove": "check", "then_to": "hand over", "rollout": {"share": 0.5}}, "cannot be rolled out"),
+        ({"shifts": "desk", "calendar": "long", "rollout": {"from": "2026-02-02"}}, "give the calendar other shifts from that day on"),
+        ({"field": "teams.desk.size", "integer": [200, 201], "rollout": {"from": "2026-02-02"}}, "use 'add_staff' with 'joins'"),
+        ({"merge": ["quote", "check"], "time": "40 min", "rollout": {"share": 0.5}}, "cannot be rolled out"),
+        ({"approve_by_rule": "approve", "rollout": {"share": 0.5}}, "say the 'share' without a 'value_factor'"),
         ({"prioritise": "quote", "queue": "first_come", "rollout": {"share": 0.5}}, "a version keeps the step's people"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_rolled_out_is_refused(lever: dict[str, Any], said: str) -> None:
     with pytest.raises(ScenarioError, match=said):
         pulled(lever)
-
-
-def test_the_break_even_date_by_hand() -> None:
-    """Row 81: nothing is left to chance. 70 hours of paid work a week at 40 EUR become half; 7,000 EUR once."""
-    data = simple({"effects": [{"field": "costs.ads.running", "set": "300 EUR/week"}], "one_off_cost": "7000 EUR"})
-    comparison = compare(data, apply(data, {"l": True}), replications=3, seed=1, engine="reference", workers=1)
-    found = payback(comparison)
-    assert found is not None
-    # 1000 - 300 EUR a week saved: 7,000 EUR are made up for after 10 weeks.
-    assert found.monthly.value == pytest.approx(700 * 365.25 / 12 / 7)
-    assert found.date == dt.date(2026, 1, 5) + dt.timedelta(weeks=10)
-    assert found.sure
-    assert "are made up for on 2026-03-16" in found.sentence()
-    late = data.change({"levers.l": {"effects": [{"field": "costs.ads.running", "factor": 1.1}], "one_off_cost": "7000 EUR"}})
-    never = payback(compare(late, apply(late, {"l": True}), replications=3, seed=1, engine="reference", workers=1))
-    assert never is not None
-    assert never.date is None
-    assert "never made up for" in never.sentence()
-    assert payback(compare(data, data, replications=2, engine="reference", workers=1)) is None
 
 
 def test_people_who_learn_join_and_are_taught() -> None:
