@@ -33,9 +33,8 @@ def selling(levers: dict[str, Any] | None = None, **changes: Any) -> Scenario:
                 {"kind": "ticket", "to": "help", "probability": {"small": 0.5, "large": 0.8}, "after": "3 days"}], "then": [{"done": True}]},
             "help": {"work": work, "by": "desk", "then": [{"done": True}]},
         }}},
-        "levers": levers or {},
     }  # fmt: skip
-    return Scenario.parse(data).change(changes)
+    return Scenario.parse(Scenario.parse(data).change(changes).model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True) | {"levers": levers or {}})
 
 
 def last(scenario: Scenario) -> Any:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from salessim.cli import main
 from salessim.errors import ScenarioError
-from salessim.experiment import compare, replicate
+from salessim.experiment import compare, replicate, simulate
 from salessim.ignorance import echo_all
 from salessim.network import build
 from salessim.optimisation import optimise
 from salessim.optimisation.space import space_of
-from salessim.payback import payback
 from salessim.reporting.figures import provenance
 from salessim.scenario.kinds import KINDS, PRIORS
 from salessim.scenario.kinds.base import line, number
@@ -110,29 +110,39 @@ def test_effects_with_a_source_are_not_called_assumptions() -> None:
 # --- nothing is won by nothing -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "lever",
-    [
-        {"automate": "quote", "adoption": 0, "time_factor": 0.1, "failure": 0.5},
-        {"effects": [{"field": "steps.quote.work", "factor": 1}, {"field": "steps.check.then.to quote.share", "factor": {"law": "triangular", "low": 1, "mode": 1, "high": 1}}]},
-        {"train": "field", "time_factor": 1, "error_factor": 1, "errors": "steps.check.then.to quote.share"},
-        {"personalise": "steps.wait.then.to quote.share", "at": "quote", "reply_factor": 1, "work_factor": 1},
-        {"self_service": "steps.check.then.to quote.share", "deflection": 0},
-        {"integrate": "hand over", "latency_factor": 1},
-        {"cadence": "wait", "gap_factor": 1, "again": "steps.wait.then.to wait", "touches": 4},
-        {"discount": "steps.wait.then.to quote.share", "win_factor": 1, "value_factor": 1},
-        {"standardise": "quote", "spread_factor": 1, "error_factor": 1, "unusual_factor": 1},
-        {"sign_electronically": "sign", "fast_share": 0},
-        {"approve_by_rule": "approve", "share": 0},
-    ],
-    ids=lambda lever: next(iter(lever)),
-)  # fmt: skip
-def test_an_effect_of_nothing_is_today_bit_for_bit(lever: dict[str, Any]) -> None:
-    """Row 17: adoption 0, or a factor that is certainly 1, gives the very figures of today."""
-    base, design = pulled(lever, **{"clock.horizon": "6 weeks"})
-    before, after = (replicate(s, 3, seed=5, engine="reference", workers=1) for s in (base, design))
-    for name in before.names:
-        assert np.array_equal(before.pairs[name], after.pairs[name], equal_nan=True), name
+NOTHING: list[dict[str, Any]] = [
+    {"automate": "quote", "adoption": 0, "time_factor": 0.1, "failure": 0.5, "errors": "steps.check.then.to quote.share", "error_factor": 0.1},
+    {"effects": [{"field": "steps.quote.work", "factor": 1}, {"field": "steps.check.then.to quote.share", "factor": {"law": "triangular", "low": 1, "mode": 1, "high": 1}}]},
+    {"train": "field", "time_factor": 1, "error_factor": 1, "errors": "steps.check.then.to quote.share", "half_life": "6 months"},
+    {"personalise": "steps.wait.then.to quote.share", "at": "quote", "reply_factor": 1, "work_factor": 1},
+    {"self_service": "steps.check.then.to quote.share", "deflection": 0},
+    {"integrate": "hand over", "latency_factor": 1},
+    {"cadence": "wait", "gap_factor": 1, "again": "steps.wait.then.to wait", "touches": 4},
+    {"discount": "steps.wait.then.to quote.share", "win_factor": 1, "value_factor": 1},
+    {"standardise": "quote", "spread_factor": 1, "error_factor": 1, "unusual_factor": 1},
+    {"sign_electronically": "sign", "fast_share": 0},
+    {"approve_by_rule": "approve", "share": 0},
+    {"shifts": "desk", "calendar": "always"},
+    {"prioritise": "quote", "queue": "priority"},
+    {"answer_at_once": "answer", "quality": 1, "time": "0 s"},
+]
+WHOLE = ("discount", "shifts", "prioritise", "answer_at_once")
+"""Kinds that change more than what happens at steps, or the shape of the process, and are not rolled out."""
+ROLLED = [None, {"from": "2026-01-26"}, {"from": "2026-01-26", "share": 0.5}]
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize(("lever", "rollout"), [(x, r) for x in NOTHING for r in ROLLED if r is None or not {*x} & {*WHOLE}], ids=lambda x: next(iter(x), "") if isinstance(x, dict) else "-")
+def test_an_effect_of_nothing_is_today_bit_for_bit(lever: dict[str, Any], rollout: Any, engine: Any) -> None:
+    """Row 17: adoption 0, or a factor that is certainly 1, gives the very log of today, also where it is rolled out."""
+    clear = {"steps.answer.then": [{"to": "wait", "share": 0.5, "fades": {"law": "table", "points": [["0 h", 1]]}}, {"lost": "too late"}]} if "answer_at_once" in lever else {}
+    base, design = pulled(lever | ({"rollout": rollout} if rollout else {}), **{"clock.horizon": "6 weeks"}, **clear)
+    assert apply(base, {"l": False}) is base
+    for number in range(2):
+        before, after = (simulate(s, seed=5, replication=number, engine=engine).frame for s in (base, design))
+        if "answer_at_once" in lever:  # one row more for each lead; everything else is as it was
+            after = after[after["step"] != "answer at once"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
 # --- what each does, by hand -------------------------------------------------------------------------------------------
@@ -201,14 +211,36 @@ def test_an_answer_at_once_stops_the_fading() -> None:
 
 
 def test_training_fades_by_its_half_life() -> None:
-    """Over x half-lives, (1 - 2^-x) / (x ln 2) of the effect is left on average."""
-    _, design = pulled({"train": "field", "time_factor": 0.8, "half_life": "18 weeks"})  # measured: 18 weeks, one half-life
-    left = 0.5 / math.log(2)
+    """Taught on the first day, measured from week 2 to week 20: (2^-(2/18) - 2^-(20/18)) / ln 2 of the effect is left on average."""
+    _, design = pulled({"train": "field", "time_factor": 0.8, "half_life": "18 weeks"})
+    left = (2 ** (-2 / 18) - 2 ** (-20 / 18)) / math.log(2)
     assert design.steps["quote"].time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * left))
     _, kept = pulled({"train": "field", "time_factor": 0.8})
     assert kept.steps["quote"].time.mean == pytest.approx(0.4 * HOUR)
     _, followed = pulled({"train": "field", "adherence_gain": 0.5}, **{"steps.quote.adherence": 0.6})
     assert followed.steps["quote"].adherence == pytest.approx(0.8)
+
+
+def test_nobody_is_better_before_the_course_is_over() -> None:
+    """Two days of course from 2 February: faster from the 4th on, 14 weeks and 5 days before the end; it costs from the 2nd on."""
+    _, design = pulled({"train": "field", "time_factor": 0.8, "half_life": "18 weeks", "days": ["2026-02-02 to 2026-02-03"], "one_off_cost": "500 EUR"})
+    (version,) = design.steps["quote"].versions
+    assert (version.since, version.share) == (dt.date(2026, 2, 4), 1.0)
+    assert design.steps["quote"].time.mean == pytest.approx(0.5 * HOUR)
+    x = (20 * 7 - 30) / (18 * 7)
+    assert version.step.time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * (1 - 2**-x) / (x * math.log(2))))
+    assert design.costs["lever l"].since == dt.date(2026, 2, 2)
+    assert [str(c.start) for c in design.teams["field"].courses] == ["2026-02-02"]
+
+
+def test_who_joins_after_the_course_has_not_been_taught() -> None:
+    """200 were there; 200 more come after 11 of 20 weeks. Measured from week 2: 9 weeks all are taught, 9 weeks half of them."""
+    later = {"teams.field.joining": [{"count": 200, "date": "2026-03-23"}]}
+    _, design = pulled({"train": "field", "time_factor": 0.8}, **later)
+    assert design.steps["quote"].time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * 0.75))
+    # Tenure of 20 weeks: after t, exp(-t/20) of those who were taught are still there.
+    _, leaving = pulled({"train": "field", "time_factor": 0.8}, **{"teams.field.attrition": {"tenure": "20 weeks", "hiring": "1 day"}})
+    assert leaving.steps["quote"].time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * (math.exp(-0.1) - math.exp(-1)) * 20 / 18))
 
 
 def test_cross_training_gives_a_skill_at_a_pace() -> None:
@@ -455,7 +487,7 @@ def test_a_roll_out_begins_on_its_day_for_its_share() -> None:
     (version,) = design.steps["hand over"].versions
     assert (version.name, str(version.since), version.share) == ("l", "2026-03-02", 0.5)
     assert in_words(base, {"l": True}) == ["steps.hand over.automatic × 0.5, from 2026-03-02, for 50 % of the cases"]
-    frame = __import__("salessim").simulate(design, seed=1).frame
+    frame = simulate(design, seed=1).frame
     frame = frame[(frame["step"] == "hand over") & frame["ended"].notna()]
     hours = (frame["ended"] - frame["started"]).dt.total_seconds() / 3600
     early = (frame["enabled"].dt.tz_localize(None) if frame["enabled"].dt.tz is not None else frame["enabled"]) < "2026-03-02"
@@ -470,7 +502,7 @@ def test_a_roll_out_of_a_tool_that_fails() -> None:
     lever = {"automate": "do", "adoption": 1, "time": "2 min", "failure": 1, "rollout": {"from": "2026-01-26", "share": 1}}
     base = simple(lever)
     design = apply(base, {"l": True})
-    frame = __import__("salessim").simulate(design, seed=1).frame
+    frame = simulate(design, seed=1).frame
     assert (frame["step"] == "do by hand").any()
     before = frame["enabled"].dt.tz_localize(None) < "2026-01-26"
     assert not (frame[before]["step"] == "do by hand").any()

@@ -85,7 +85,8 @@ def test_a_roll_out_pays_from_its_day_and_brings_what_the_log_says() -> None:
     assert one.begins == dt.date(2026, 3, 2)
     assert one.date == FIRST + dt.timedelta(days=int(np.flatnonzero(hand < 0)[-1]) + 1)
     assert one.date > one.begins
-    assert "check" not in set(simulate(design, seed=1, engine="reference").frame.query("enabled >= '2026-03-02'")["step"])
+    after = simulate(design, seed=1, engine="reference").frame
+    assert "check" not in set(after[after["enabled"].dt.tz_localize(None) >= "2026-03-02"]["step"])
 
 
 def test_the_interval_of_the_day_is_that_of_the_mean_curve() -> None:

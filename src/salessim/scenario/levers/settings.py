@@ -49,6 +49,11 @@ def leads_back(scenario: Scenario, lever: Base, setting: Setting) -> bool:
     return _same(scenario, lever, setting, before(scenario, lever))
 
 
+def off(lever: Base, setting: Setting) -> bool:
+    """Whether a setting says that a lever is off: False, unless it is a field that may be false."""
+    return setting is False and not isinstance(lever, SetField) and lever.settings()[0] is not False
+
+
 def is_today(scenario: Scenario, lever: Base, setting: Setting) -> bool:
     """Whether a setting leaves the scenario as it is, also if it says so in other words ("10 min", "600 s")."""
     return _same(scenario, lever, setting, today(scenario, lever))
@@ -56,6 +61,8 @@ def is_today(scenario: Scenario, lever: Base, setting: Setting) -> bool:
 
 def _same(scenario: Scenario, lever: Base, setting: Setting, other: Setting) -> bool:
     """Whether two settings make the same scenario."""
+    if off(lever, setting):
+        return _same(scenario, lever, today(scenario, lever), other)
     if isinstance(setting, bool) == isinstance(other, bool) and setting == other:
         return True
     if not isinstance(lever, SetField) or lever.choice is None or setting is None:
@@ -84,9 +91,11 @@ def check(scenario: Scenario, name: str, lever: Base, setting: Setting) -> None:
         ScenarioError: with those to choose from.
     """
     options, now, scale = domain(lever), today(scenario, lever), scale_of(lever)
+    if off(lever, setting):
+        return
     if scale is not None:
         number = isinstance(setting, int | float) and not isinstance(setting, bool)
-        ok = setting == now or (number and min(options) <= setting <= max(options))
+        ok = (setting == now and not isinstance(setting, bool)) or (number and min(options) <= setting <= max(options))
         text = f"{scale.words(options[0])} to {scale.words(options[1])}"
     else:
         ok = any(setting == o and isinstance(setting, bool) == isinstance(o, bool) for o in options) or setting == now
