@@ -138,8 +138,8 @@ def test_an_effect_of_nothing_is_today_bit_for_bit(lever: dict[str, Any], rollou
     clear = {"steps.answer.then": [{"to": "wait", "share": 0.5, "fades": {"law": "table", "points": [["0 h", 1]]}}, {"lost": "too late"}]} if "answer_at_once" in lever else {}
     base, design = pulled(lever | ({"rollout": rollout} if rollout else {}), **{"clock.horizon": "6 weeks"}, **clear)
     assert apply(base, {"l": False}) is base
-    for number in range(2):
-        before, after = (simulate(s, seed=5, replication=number, engine=engine).frame for s in (base, design))
+    for r in range(2):
+        before, after = (simulate(s, seed=5, replication=r, engine=engine).frame for s in (base, design))
         if "answer_at_once" in lever:  # one row more for each lead; everything else is as it was
             after = after[after["step"] != "answer at once"].reset_index(drop=True)
         pd.testing.assert_frame_equal(before, after, check_exact=True)

@@ -8,6 +8,7 @@ fall due. The warm-up is part of it, since money is spent from the first day on.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from salessim.units import DAY
 
 if TYPE_CHECKING:
     from salessim.network import Network
-    from salessim.scenario.model import Clock, StandingCost, Scenario
+    from salessim.scenario.model import Clock, Scenario, StandingCost
 
 
 def days_of(clock: Clock) -> int:
@@ -96,7 +97,7 @@ def _channels(scenario: Scenario, network: Network, view: View, at: Any) -> Any:
     total = _by(at, view.cases.born[mine], cost[view.cases.channel[mine]])
     for channel in scenario.channels.values():
         if channel.arrivals is not None:
-            spent = [outlay(channel.arrivals, scenario.clock.model_copy(update={"warm_up": int(a), "horizon": int(b)})) for a, b in zip(at[:-1], at[1:], strict=True)]
+            spent = [outlay(channel.arrivals, scenario.clock.model_copy(update={"warm_up": int(a), "horizon": int(b)})) for a, b in itertools.pairwise(at)]
             total += np.concatenate([[0.0], np.cumsum(spent)])
     return total
 

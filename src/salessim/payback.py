@@ -17,7 +17,6 @@ from salessim import cash, experiment
 from salessim.network import build
 from salessim.statistics import Estimate, mean_interval
 
-
 if TYPE_CHECKING:
     from salessim.engines import Engine
     from salessim.experiment import Comparison

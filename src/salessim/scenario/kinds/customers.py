@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from salessim.durations import Law
 from salessim.scenario import ranges
 from salessim.scenario.kinds.automation import Paths
-from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, number, said, step_path, time_paths
+from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, number, said, time_paths
 from salessim.scenario.parts import REST, Name, Names
 from salessim.units import CostRate, Pay, Share
 
