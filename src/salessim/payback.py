@@ -98,8 +98,8 @@ class Payback:
         if self.later >= self.one_off:
             return f"{self.one_off:,.0f} {self.currency} once fall due only after the end of the run ({self.horizon}): run it longer to see when they are made up for."
         if self.date is None:
-            maybe = f"; it may be as early as {self.earliest}" if self.earliest is not None else ""
-            return f"{once} are not made up for within the horizon, which ends on {self.horizon}{maybe} (95 %; {runs}): {ends}. A longer horizon may show when."
+            maybe = f"95 %: {self.earliest} at the earliest; " if self.earliest is not None else ""
+            return f"{once} are not made up for within the horizon, which ends on {self.horizon} ({maybe}{runs}): {ends}. A longer horizon may show when."
         early, late = self.earliest or self.date, self.latest
         between = f"{early} to {late}" if late is not None else f"{early} at the earliest, perhaps not within the horizon"
         return f"{once} are made up for on {self.date} (95 %: {between}; {runs}): {ends}."

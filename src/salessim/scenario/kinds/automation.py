@@ -31,6 +31,7 @@ class Automate(Base):
 
     KEY: ClassVar[str] = "automate"
     EFFECTS: ClassVar[tuple[str, ...]] = ("adoption", "share", "time", "time_factor", "failure", "error_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors"}
     SHARES: ClassVar[tuple[str, ...]] = ("adoption", "share", "failure")
     ON: ClassVar[dict[str, str]] = {"automate": "staffed", "errors": "path"}
     automate: Name

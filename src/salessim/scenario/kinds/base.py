@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
 
 Setting = Any
+GUESSED = "effect and cost"
+"""What a lever rests on that says what it does, and not why."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ class Base(Documented):
     """Fields that hold its effect."""
     SHARES: ClassVar[tuple[str, ...]] = ()
     """Those of them that are shares, so at most 1."""
+    FELT_AT: ClassVar[dict[str, str]] = {}
+    """Effect -> the field that says where it is felt; it does nothing where that names nothing."""
     KEEPS_CORE: ClassVar[bool] = False
     """Whether it may act on core steps: every visit still takes place, by the same way."""
     ON: ClassVar[dict[str, str]] = {}
@@ -162,6 +166,11 @@ class Base(Documented):
         """Whether it says nothing about its effect, so that the usual one is taken."""
         return bool(self.EFFECTS) and all(getattr(self, f) is None for f in self.EFFECTS)
 
+    @property
+    def effects_felt(self) -> dict[str, Any]:
+        """Effect -> law, of those that change something."""
+        return {f: law for f in self.EFFECTS if (f not in self.FELT_AT or getattr(self, self.FELT_AT[f])) and (law := self.effect(f)) is not None}
+
     def effect(self, name: str) -> Any:
         """The law of an effect: as written, or the usual one; None for no effect."""
         return usual(self.KEY, name) if self.usual else getattr(self, name)
@@ -176,10 +185,10 @@ class Base(Documented):
         laws = self.laws()
         guessed = [law.assumption for law in laws if law.assumption and not law.source]
         if self.assumption or guessed:
-            return next((text for text in guessed if isinstance(text, str)), "effect and cost")
+            return next((text for text in guessed if isinstance(text, str)), GUESSED)
         if self.source is not None or not laws or all(law.source for law in laws):
             return None
-        return "effect and cost"
+        return GUESSED
 
     def laws(self) -> list[Any]:
         """The laws of its effects, as written."""
@@ -308,4 +317,4 @@ def in_proportion(scenario: Scenario, path: str, value: Any) -> Iterator[Times]:
 _LAW: TypeAdapter[Any] = TypeAdapter(Law)
 
 
-__all__ = ["Append", "Base", "Change", "Dip", "Missing", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Standing", "Times", "alike", "certain", "forms_of", "in_proportion", "line", "listed", "number", "said", "step_path", "time_paths"]
+__all__ = ["GUESSED", "Append", "Base", "Change", "Dip", "Missing", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Standing", "Times", "alike", "certain", "forms_of", "in_proportion", "line", "listed", "number", "said", "step_path", "time_paths"]

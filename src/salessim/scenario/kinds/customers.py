@@ -23,6 +23,7 @@ class Cadence(Base):
 
     KEY: ClassVar[str] = "cadence"
     EFFECTS: ClassVar[tuple[str, ...]] = ("gap_factor", "reply_factor", "opt_out_factor", "touches")
+    FELT_AT: ClassVar[dict[str, str]] = {"reply_factor": "replies", "opt_out_factor": "opt_outs"}
     ON: ClassVar[dict[str, str]] = {"cadence": "step", "again": "path", "replies": "path", "opt_outs": "path"}
     cadence: Name
     """The step that waits between touches."""
@@ -74,6 +75,7 @@ class Personalise(Base):
 
     KEY: ClassVar[str] = "personalise"
     EFFECTS: ClassVar[tuple[str, ...]] = ("reply_factor", "work_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"work_factor": "at"}
     ON: ClassVar[dict[str, str]] = {"personalise": "path", "at": "staffed"}
     personalise: Paths = Field(min_length=1)
     """Shares of routes or probabilities that rise."""

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from salessim.durations import Law
 from salessim.scenario import ranges
-from salessim.scenario.kinds.base import Append, Base, Change, Plus, Put, Setting, Times, alike, certain, in_proportion, number
+from salessim.scenario.kinds.base import GUESSED, Append, Base, Change, Plus, Put, Setting, Times, alike, certain, in_proportion, number
 from salessim.scenario.parts import Name, Part
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Effects(Base):
     def rests_on(self) -> str | None:
         """Effects and costs, unless the lever or each of its laws has a source; what is merely set is nobody's finding, either."""
         found = super().rests_on
-        return "effect and cost" if found is None and self.source is None and not self.laws() else found
+        return GUESSED if found is None and self.source is None and not self.laws() else found
 
     def laws(self) -> list[Any]:
         """Factors and what is added."""

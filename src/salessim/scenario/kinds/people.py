@@ -59,6 +59,7 @@ class Train(Base):
 
     KEY: ClassVar[str] = "train"
     EFFECTS: ClassVar[tuple[str, ...]] = ("time_factor", "error_factor", "adherence_gain", "ramp_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors"}
     KEEPS_CORE: ClassVar[bool] = True
     ON: ClassVar[dict[str, str]] = {"train": "team", "at": "staffed", "errors": "path"}
     SHARES: ClassVar[tuple[str, ...]] = ("adherence_gain",)

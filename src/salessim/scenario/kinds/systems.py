@@ -23,6 +23,7 @@ class Standardise(Base):
 
     KEY: ClassVar[str] = "standardise"
     EFFECTS: ClassVar[tuple[str, ...]] = ("spread_factor", "error_factor", "unusual_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors", "unusual_factor": "unusual"}
     ON: ClassVar[dict[str, str]] = {"standardise": "step", "errors": "path", "unusual": "path"}
     standardise: Names = Field(min_length=1)
     level: tuple[Share, Share] = (0.0, 1.0)
@@ -78,6 +79,7 @@ class Integrate(Base):
 
     KEY: ClassVar[str] = "integrate"
     EFFECTS: ClassVar[tuple[str, ...]] = ("latency_factor", "duplicate_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"latency_factor": "integrate", "duplicate_factor": "duplicates"}
     ON: ClassVar[dict[str, str]] = {"integrate": "step", "rekey": "step", "duplicates": "path"}
     integrate: Names = ()
     """Steps that are the time between systems."""
