@@ -11,7 +11,7 @@ from salessim.describing.markdown import table
 from salessim.describing.telling import HIGH, LOW, Teller
 from salessim.scenario.kinds import GUESSED, Base, SetField
 from salessim.scenario.levers import domain, scale_of, today
-from salessim.scenario.levers.settings import written
+from salessim.scenario.levers.settings import is_switch, written
 from salessim.units import HOUR
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _settings(scenario: Scenario, lever: Base) -> str:
     options, scale, now = domain(lever), scale_of(lever), today(scenario, lever)
     if scale is not None:
         return f"{scale.words(now)} today; {scale.words(options[0])} to {scale.words(options[1])}"
-    if options == (False, True) and not isinstance(lever, SetField):
+    if is_switch(lever):
         return "off today; on"
     if len(options) > 20:
         return f"{written(now)} today; {options[0]} to {options[-1]}"

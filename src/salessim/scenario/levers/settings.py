@@ -59,7 +59,7 @@ def read_setting(scenario: Scenario, text: str, place: str) -> tuple[str, Settin
         raise ScenarioError(place, f"there is no lever {wanted!r}", remedy)
     lever, said = scenario.levers[name], text.strip()[len(name) :].strip().removeprefix("=").strip()
     options, scale = domain(lever), scale_of(lever)
-    pulled_or_not = options == (False, True) and not isinstance(lever, SetField)
+    pulled_or_not = is_switch(lever)
     if said.lower() in ("off", "no", "false") and not isinstance(lever, SetField):
         return name, today(scenario, lever)
     if pulled_or_not and said.lower() in ("", "on", "yes", "true"):
@@ -96,6 +96,11 @@ def before(scenario: Scenario, lever: Base) -> Setting:
 def leads_back(scenario: Scenario, lever: Base, setting: Setting) -> bool:
     """Whether a setting is what stood there before the lever was first pulled."""
     return _same(scenario, lever, setting, before(scenario, lever))
+
+
+def is_switch(lever: Base) -> bool:
+    """Whether a lever is pulled or not, with no more to choose."""
+    return lever.settings()[0] is False and not isinstance(lever, SetField)
 
 
 def off(lever: Base, setting: Setting) -> bool:
