@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from salessim import simulate
+from salessim.describing import describe
 from salessim.errors import ScenarioError
 from salessim.experiment import replicate
 from salessim.network import build
@@ -85,6 +86,9 @@ def test_a_system_takes_its_part_of_each_segments_time(engine: Any) -> None:
     took = (done["ended"] - done["started"]).dt.total_seconds() / 60
     assert set(took[done["segment"] == "small"].round(6)) == {2.0}
     assert set(took[done["segment"] == "large"].round(6)) == {12.0}
+    assert "large: 12 min" in describe(apply(base, {"l": True}), "markdown")
+    with pytest.raises(ScenarioError, match="huge"):
+        base.change({"steps.do.automation": {"time": "1 min", "time_by_segment": {"huge": "1 min"}}})
     fixed = apply(simple({"automate": "do", "adoption": 1, "time": "3 min"}, time_by_segment={"large": "60 min"}), {"l": True})
     assert fixed.steps["do"].automation is not None
     assert fixed.steps["do"].automation.time_in("large").mean == 3 * MINUTE
