@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from salessim.cli.group import EXIT_FINE, say
-from salessim.cli.logs import inspect
+from salessim.cli.logs import inspect, run
 from salessim.cli.options import json_option, not_over
 from salessim.cli.show import print_json
 
@@ -65,5 +65,6 @@ def _imported(found: Any, out: str, as_json: bool) -> int:
 
 
 import_.add_command(inspect)
+import_.add_command(run)
 
 COMMANDS = (import_,)

@@ -2,36 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from salessim.cli.group import EXIT_FINE
 from salessim.cli.options import json_option, not_over, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, print_json
 
+if TYPE_CHECKING:
+    from salessim.log import EventLog
+
+sources = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+
 
 @click.command()
-@click.argument("log")
+@sources
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="Where to write the mapping, to be looked over.")
+@click.option("--preset", help="The system it comes from, such as salesforce; by default it is recognised.")
+@click.option("--mapping", help="A mapping with some lines filled in; the rest is guessed.")
 @json_option
-def inspect(log: str, out: str, as_json: bool) -> int:
-    """Guess what the columns of a log mean and write a mapping for a person to correct."""
+def inspect(sources: tuple[str, ...], out: str, preset: str | None, mapping: str | None, as_json: bool) -> int:
+    """Guess what a source means and write a mapping for a person to correct.
+
+    A SOURCE is a file (CSV, TSV, Excel, Parquet, XES, OCEL 2.0, SQLite), a folder of them, or the address of a database
+    such as postgresql://reader@host/crm.
+    """
     from salessim.importers import inspect_log
+    from salessim.importers.mapping import load_filled_in
     from salessim.scenario.loader import write_whole
 
-    not_over(out, log)
-    proposal = inspect_log(log)
+    not_over(out, *sources, *([mapping] if mapping else []))
+    proposal = inspect_log(sources, preset, load_filled_in(mapping) if mapping else None)
     write_whole(out, proposal.to_yaml())
     if as_json:
         print_json(proposal.to_json())
-    else:
-        for line in proposal.lines():
-            click.echo(line)
-        click.echo(f"Mapping: {out} -- look it over, then: salessim calibrate {log} --mapping {out} --out scenario.yaml")
+        return EXIT_FINE
+    for line in proposal.lines():
+        click.echo(line)
+    again = f"salessim import inspect {proposal.source} --mapping {out} --out {out}.full" if proposal.blanks else ""
+    click.echo(f"Mapping: {out} -- fill in the blanks, then: {again}" if again else f"Mapping: {out} -- look it over, then: salessim calibrate {proposal.source} --mapping {out} --out scenario.yaml")
     return EXIT_FINE
 
 
+@click.command("run")
+@sources
+@click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="The log to write: .csv, .parquet or .xes.")
+@json_option
+def run(sources: tuple[str, ...], mapping: str, out: str, as_json: bool) -> int:
+    """Turn a source into the event log that is measured, with a report on the quality of its data.
+
+    The report stands beside the log, as Markdown and JSON: every row that was dropped, repaired or is doubtful, with its
+    reason, and every key that joins nothing.
+    """
+    import json
+
+    from salessim.importers import read_log
+    from salessim.scenario.loader import write_whole
+
+    page, data = (str(Path(out).with_suffix(ending)) for ending in (".quality.md", ".quality.json"))
+    for target in (out, page, data):
+        not_over(target, *sources, mapping)
+    write = log_writer(out)
+    log, quality = read_log(sources, mapping)
+    write(log)
+    write_whole(page, quality.to_markdown())
+    write_whole(data, json.dumps(quality.to_json(), ensure_ascii=False, indent=2) + "\n")
+    if as_json:
+        print_json({"log": out, "quality": quality.to_json()})
+    else:
+        for line in quality.lines():
+            click.echo(line)
+        click.echo(f"Log: {out}; quality of the data: {page}")
+    return EXIT_FINE
+
+
+def log_writer(out: str) -> Callable[[EventLog], object]:
+    """What writes a log to a file of this ending.
+
+    Raises:
+        LogError: no format has it.
+    """
+    from salessim.errors import LogError
+
+    ending = Path(out).suffix.lower()
+    if ending not in (".csv", ".parquet", ".xes"):
+        raise LogError(f"--out {out}", f"the ending {ending!r} is of no format a log is written in", "use .csv, .parquet or .xes")
+    return lambda log: {".csv": log.to_csv, ".parquet": log.to_parquet, ".xes": log.to_xes}[ending](out)
+
+
 @click.command()
-@click.argument("log")
+@sources
 @click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
 @click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
@@ -41,15 +105,15 @@ def inspect(log: str, out: str, as_json: bool) -> int:
 @json_option
 @quiet_option
 def calibrate(
-    log: str, mapping: str, out: str, holdout: float, uncertain: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
+    sources: tuple[str, ...], mapping: str, out: str, holdout: float, uncertain: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
     from salessim.calibration import calibrate as learn
     from salessim.importers import read_log
 
-    not_over(out, log, mapping)
+    not_over(out, *sources, mapping)
     with Progress("calibration", quiet) as progress:
-        events, quality = read_log(log, mapping)
+        events, quality = read_log(sources, mapping)
         calibration = learn(events, holdout=holdout, uncertain=uncertain, seed=seed, workers=workers, progress=progress)
     calibration.scenario.save(out)
     if as_json:

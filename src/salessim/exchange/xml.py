@@ -1,8 +1,6 @@
 """XML, restricted: a tree of elements from a file that may have been made to do harm.
 
-The standard library's expat does the reading. There is no DOCTYPE, so there are no entities of a file's own, nothing
-outside is fetched, and depth, size and numbers are bounded. What an importer does not know it may skip; what this
-module refuses is refused for every importer.
+`guarded_xml` does the reading and refuses what could do harm; here size and numbers are bounded as well.
 """
 
 from __future__ import annotations
@@ -10,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.parsers import expat
 
 from salessim.errors import InputError, ScenarioError
+from salessim.guarded_xml import GuardedXml
 from salessim.scenario.yaml import read_bytes
 
-MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS = 1 << 24, 100, 200_000
-MOST_ATTRIBUTES, MOST_LETTERS = 100, 1 << 16
-"""Attributes of one element, and letters of one attribute."""
-_SAVE = "save it as UTF-8 and say so in its first line"
-_ENCODING = (expat.errors.XML_ERROR_UNKNOWN_ENCODING, expat.errors.XML_ERROR_INCORRECT_ENCODING, expat.errors.XML_ERROR_INVALID_TOKEN)
-XINCLUDE = "http://www.w3.org/2001/XInclude"
+MOST_BYTES, MOST_ELEMENTS = 1 << 24, 200_000
 
 
 @dataclass(slots=True)
@@ -70,67 +63,29 @@ def parse_xml(data: bytes, name: str) -> Element:
         >>> parse_xml(b"<a b='1'><c/></a>", "x.xml").children[0].tag
         'c'
     """
-    return _Reading(name).read(data)
+    return _Reading(name).tree(data)
 
 
-class _Reading:
-    """One pass of expat over one file."""
+class _Reading(GuardedXml):
+    """A tree grows from one pass over one file."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.parser = parser = expat.ParserCreate(namespace_separator=" ")
+        super().__init__(name, "diagram", ScenarioError)
         self.root: Element | None = None
         self.open: list[Element] = []
         self.pieces: list[list[str]] = []
         self.count = 0
-        parser.buffer_text = True
-        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.CharacterDataHandler = self.letters
-        parser.StartDoctypeDeclHandler = self.doctype
-        parser.EntityDeclHandler = self.doctype
-        parser.ExternalEntityRefHandler = self.outside
-        parser.ProcessingInstructionHandler = self.instruction
+        self.parser.CharacterDataHandler = self.letters
 
-    def read(self, data: bytes) -> Element:
-        try:
-            for at in range(0, len(data), 1 << 16):  # in pieces, so that the bounds act early
-                self.parser.Parse(data[at : at + (1 << 16)], False)
-            self.parser.Parse(b"", True)
-        except expat.ExpatError as wrong:
-            said = expat.errors.messages.get(wrong.code, "not XML")
-            remedy = _SAVE if said in _ENCODING else "export the diagram again"
-            raise ScenarioError(f"{self.name}:{wrong.lineno}", f"the XML cannot be read ({said})", remedy) from None
-        except (LookupError, UnicodeError, ValueError) as wrong:  # an encoding that Python does not know or that is no map of bytes
-            raise ScenarioError(f"{self.name}:1", f"the XML cannot be read ({str(wrong)[:80]})", _SAVE) from None
+    def tree(self, data: bytes) -> Element:
+        self.read(data[at : at + (1 << 16)] for at in range(0, len(data), 1 << 16))
         assert self.root is not None
         return self.root
 
-    def fail(self, problem: str, remedy: str) -> ScenarioError:
-        return ScenarioError(f"{self.name}:{self.parser.CurrentLineNumber}", problem, remedy)
-
-    def doctype(self, *_: object) -> None:
-        raise self.fail("a DOCTYPE or an entity is declared, which could fetch files or grow without end", "remove the declaration; no diagram needs one")
-
-    def outside(self, *_: object) -> int:
-        self.doctype()
-        return 0  # never: nothing outside is read
-
-    def instruction(self, target: str, _: str) -> None:
-        raise self.fail(f"there is a processing instruction ({target[:40]})", "remove it; no diagram needs one")
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        space, _, tag = name.rpartition(" ")
+    def opened(self, space: str, tag: str, attributes: dict[str, str]) -> None:
         self.count += 1
-        if space == XINCLUDE:
-            raise self.fail("XInclude would bring in another file", "put everything into one file")
-        if len(self.open) >= MOST_DEPTH:
-            raise self.fail(f"the nesting is deeper than {MOST_DEPTH}", "check the file; no diagram is nested so deeply")
         if self.count > MOST_ELEMENTS:
             raise self.fail(f"there are more than {MOST_ELEMENTS} elements", "split the diagram")
-        if len(attributes) > MOST_ATTRIBUTES or any(len(v) > MOST_LETTERS for v in attributes.values()):
-            raise self.fail(f"<{tag[:40]}> has too many or too long attributes", "check the file; no diagram needs them")
         own = {key: value for key, value in attributes.items() if " " not in key}  # which others of the same name do not hide
         others = {key.rpartition(" ")[2]: value for key, value in attributes.items() if " " in key}
         element = Element(space, tag, {**others, **own}, self.parser.CurrentLineNumber, foreign=tuple(sorted({key.rpartition(" ")[0] for key in attributes if " " in key})))
@@ -141,7 +96,7 @@ class _Reading:
         self.open.append(element)
         self.pieces.append([])
 
-    def end(self, _: str) -> None:
+    def closed(self, tag: str) -> None:
         self.open.pop().text = "".join(self.pieces.pop())
 
     def letters(self, text: str) -> None:

@@ -1,68 +1,26 @@
-"""A first guess at what a log means, from names and contents, for a person to correct."""
+"""A first guess at what a source means, for a person to correct: a preset that fits, or names and contents."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
-from salessim.importers.eventlog import MOST_STEPS
-from salessim.importers.mapping import STAGES, Mapping, parse_mapping
-from salessim.importers.stamps import OFFSET, cells
-from salessim.importers.tables import read_table
+from salessim.importers.formats import Written, guess_formats
+from salessim.importers.mapping import Mapping, parse_mapping
+from salessim.importers.meanings import meanings
+from salessim.importers.presets import Match, event_columns, fill_in, load, named, recognise
+from salessim.importers.readers import Source, Table, Where, open_source
+from salessim.importers.readers.ocel import EVENTS, OBJECTS, RELATIONS
+from salessim.importers.roles import choose_stamps, doubt, guess_columns, tight, words_of
 from salessim.scenario.yaml import dump_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROLES: dict[str, tuple[str, ...]] = {
-    "case": ("case_id", "case", "case:concept:name", "case_key", "_case_key", "mql_id", "opportunity_id", "deal_id", "lead_id", "ticket",
-             "案例", "客户编号", "单号", "opportunity name", "deal name", "record_id", "object_id", "res_id", "vbelv", "vbeln", "key"),
-    "activity": ("activity", "activity_en", "concept:name", "event", "to stage", "stage", "stagename", "dealstage", "status", "task", "step",
-                 "活动", "阶段", "step_name", "sales_stage", "stage_id", "active_stage_id", "new_value", "new_value_char", "vbtyp_n", "tcode", "action"),
-    "start": ("start_time", "start", "start_timestamp", "event_start", "started", "begin", "开始时间"),
-    "end": ("end_time", "end", "end_timestamp", "complete_timestamp", "event_end", "completed", "ended", "finish", "结束时间"),
-    "time": ("time:timestamp", "timestamp", "ts", "time", "date", "datetime", "event_time", "completion_time", "created_date", "时间",
-             "date_entered", "active_stage_started_on", "created_on", "create_date", "date_last_stage_update", "changed_date", "last_modified", "edit_date",
-             "erdat", "udate"),
-    "enabled": ("enabled_time", "enable_time", "enabled"),
-    "resource": ("resource", "org:resource", "user", "owner", "person", "agent", "employee", "created_by_id", "资源", "负责人",
-                 "user_name", "user_id", "_userid_value", "changed_by", "edited_by", "last_modified_by", "author_id", "owner_id", "updated_by_user_id",
-                 "ernam"),
-    "lifecycle": ("lifecycle", "lifecycle:transition", "transition", "event_type"),
-    "value": ("amount", "amount_req", "value", "deal_value", "close_value", "net_value", "金额", "case_value", "estimated_value",
-              "expected_revenue", "netwr", "rfwrt"),
-    "segment": ("segment", "customer_segment", "业务类型"),
-    "channel": ("channel", "origin", "lead_source", "source", "渠道"),
-    "customer": ("customer", "customer_id", "account", "account_id", "客户", "partner_id", "kunnr"),
-}
-"""role -> what systems call it: first the names of logs, then those of Salesforce, HubSpot, Dynamics, Odoo, SAP and Celonis."""
-_NEAR = 0.7
-"""How sure a name is that only contains a word we know; the word itself makes 0.7 to 1."""
-_CLOCKS = ("erzet", "utime", "event_clock", "time_of_day")
-"""Columns that hold the time of day beside one with the date."""
-_FIELDS = ("field", "field_id", "changed_field", "attribute_mask")
-"""Columns that say which field of a record a row changed."""
-_WIDE = re.compile(r"(hs_)?(v2_)?date_entered_.+|date entered .+")
-"""HubSpot's columns of dates, one for each stage."""
-_STAGE_WORDS: tuple[tuple[str, str], ...] = (
-    ("service", r"ticket|support|service|resolve|close[d]?$|assign seriousness|take in charge|wait|售后|服务|工单|nazorg"),
-    ("order", r"order|deliver|ship|goods|invoice|billing|picking|block|订单|发货|开票|levering"),
-    ("contract", r"contract|negotiat|approv|sign|validat|valider|beoordelen|fraude|legal|合同|谈判|审批|签"),
-    ("quote", r"quote|offer|offert|proposal|demo|present|报价|方案|演示"),
-    ("nurture", r"nurtur|follow|nabellen|e-?mail|campaign|remind|培育|跟进"),
-    ("lead", r"lead|afhandelen|first|contact|inquiry|线索|询盘|初次"),
-    ("opportunity", r"opportun|qualif|completeren|discover|need|商机|资格|需求"),
-)
-_WON = r"activated|approved|registered|\bwon\b|accepted$|赢单|成交|signed|closed ?won"
-_LOST: tuple[tuple[str, str], ...] = (
-    (r"declin|reject|refus|拒绝", "declined"),
-    (r"cancel|取消", "cancelled"),
-    (r"\blost\b|closed ?lost|输单|丢单", "lost"),
-)
-_LIFECYCLE = {"schedule": ("schedule", "scheduled", "assign"), "start": ("start", "started", "resume"), "complete": ("complete", "completed", "end", "finish")}
+_ROWS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -75,6 +33,10 @@ class Proposal:
     warnings: list[str]
     sample: list[dict[str, str]]
     source: str
+    preset: str | None = None
+    """The system whose export this is, if it was recognised."""
+    blanks: tuple[str, ...] = ()
+    """Roles that a person has to fill in before the mapping can be used."""
 
     def parsed(self) -> Mapping:
         """The mapping, ready to use as it is."""
@@ -83,49 +45,90 @@ class Proposal:
     def to_yaml(self) -> str:
         """The mapping file, doubts as comments at its head."""
         lines = [f"# Proposed for {Path(self.source).name}. Look it over: what the columns mean, which activities are work, how cases end."]
+        lines += [f"# These are the tables of {self.preset}."] if self.preset else []
+        lines += [f"# Fill in: {', '.join(self.blanks)}."] if self.blanks else []
         lines += [f"# {role}: {100 * c:.0f} % sure" for role, c in self.confidence.items() if c < 0.9]
         lines += [f"# {' '.join(text.split())}" for text in self.warnings]  # names of activities may hold line ends
         return "\n".join(lines) + "\n" + dump_yaml(self.mapping)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"mapping": self.mapping, "confidence": self.confidence, "warnings": self.warnings, "sample": self.sample}
+        return {
+            "mapping": self.mapping, "confidence": self.confidence, "warnings": self.warnings, "sample": self.sample,
+            "preset": self.preset, "blanks": list(self.blanks),
+        }  # fmt: skip
 
     def lines(self) -> list[str]:
         """For people."""
-        found = [f"  {role:10} {column!r} ({100 * self.confidence.get(role, 0):.0f} % sure)" for role, column in self.mapping["columns"].items()]
-        work = [a for a, m in self.mapping["activities"].items() if m.get("kind", "work") == "work"]
-        ends = [f"{a} = {m['ends']}" for a, m in self.mapping["activities"].items() if "ends" in m]
-        meant = [f"  work       {', '.join(work)}", f"  cases end  {', '.join(ends) or 'never by an activity'}"]
-        return [f"{self.source}:", *found, *meant, *(f"  note: {w}" for w in self.warnings)]
+        found = [f"  {role:10} {column!r} ({100 * self.confidence.get(role, 0):.0f} % sure)" for role, column in self.mapping.get("columns", {}).items() if column]
+        found += [f"  {label:10} {table['shape']} of {table.get('record', 'case')}, from {table.get('from', label)!r}" for label, table in self.mapping.get("tables", {}).items()]
+        found += [f"  not known  {role}: fill it in" for role in self.blanks]
+        activities = self.mapping["activities"]
+        work = [a for a, m in activities.items() if m.get("kind", "work") == "work"]
+        ends = [f"{a} = {m['ends']}" for a, m in activities.items() if "ends" in m]
+        meant = [f"  work       {', '.join(work) or 'none'}", f"  cases end  {', '.join(ends) or 'never by an activity'}"]
+        system = [f"  system     {self.preset}"] if self.preset else []
+        rows = [f"  row {i + 1}      {_shown(row)}" for i, row in enumerate(self.sample)]
+        return [f"{self.source}:", *system, *found, *meant, *rows, *(f"  note: {w}" for w in self.warnings)]
 
 
-def inspect_log(path: str | Path) -> Proposal:
-    """Guess the mapping of a log.
+def _shown(row: dict[str, str], most: int = 160) -> str:
+    text = ", ".join(f"{k}={v}" for k, v in row.items() if v)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def inspect_log(source: Where, preset: str | None = None, given: dict[str, Any] | None = None) -> Proposal:
+    """Guess the mapping of a source.
 
     Args:
-        path: CSV, TSV or either in gzip.
+        source: as for `read_log`.
+        preset: the system it comes from; None to recognise it by its tables and columns.
+        given: a mapping of which some is filled in; the rest is guessed.
+
+    Returns:
+        A mapping, which has blanks where nothing in the source looks like what is needed.
 
     Raises:
-        LogError: not a table, or no column that could be the case, the activity or a date.
+        LogError: the source cannot be read, or is none of the preset's.
     """
-    read = read_table(path)
-    table, warnings = read.frame, read.notes()
-    columns, confidence = _columns(table, str(path))
-    for name in table.columns:
-        values = set(table[name].str.strip())
-        if any(v.startswith("lost: ") for v in values) and values & {"completed", "won", "next", "open"}:
-            columns["outcome"], confidence["outcome"] = name, 1.0
-        elif name.lower() == "stage" and name not in columns.values() and values <= set(STAGES):
-            columns["stage"], confidence["stage"] = name, 1.0
-    _choose_stamps(table, str(path), columns, confidence, warnings)
-    stamps = columns.get("end") or columns["time"]
-    mapping: dict[str, Any] = {"columns": columns, **_time(table[stamps], str(path), stamps, warnings)}
-    _doubt(table, columns, warnings)
+    opened = open_source(source)
+    given = given or {}
+    match = None
+    if preset:
+        match = named(preset, opened)
+    elif not given.get("columns"):
+        match = recognise(opened)
+    if match is not None and not match.is_event_table:
+        return _of_preset(opened, match)
+    found = _of_columns(opened, given, match)
+    return found if match is None else replace(found, preset=load(match.preset)["title"])
+
+
+def _of_preset(source: Source, match: Match) -> Proposal:
+    mapping, warnings, sample = fill_in(source, match)
+    return Proposal(mapping, dict.fromkeys(mapping["tables"], match.confidence), [*source.notes, *warnings], sample, source.name, load(match.preset)["title"])
+
+
+def _of_columns(source: Source, given: dict[str, Any], match: Match | None = None) -> Proposal:
+    """What names and cells of columns tell: of the table most like a history, and of others that share its key."""
+    warnings = list(source.notes)
+    if all(name in source.tables for name in (EVENTS, RELATIONS, OBJECTS)):
+        return _of_objects(source, warnings)
+    filled = {role: column for role, column in (given.get("columns") or {}).items() if column}
+    label, table = _main(source, filled)
+    frame = table.frame()
+    columns, confidence = guess_columns(frame, {**(event_columns(match, table) if match else {}), **filled})
+    choose_stamps(frame, columns, confidence, filled, warnings)
+    stamps = columns.get("end") or columns.get("time")
+    blanks = tuple(r for r in ("case", "activity") if r not in columns) + (() if stamps else ("time",))
+    sample = frame.head(_ROWS_SHOWN).to_dict("records")
+    if blanks:
+        return _with_blanks(source, table, columns, confidence, blanks, [*warnings, *_more_tables(source, label)], sample)
+    mapping: dict[str, Any] = {"columns": columns, **_time(frame[stamps], table.at, str(stamps), warnings)}
+    doubt(frame, columns, warnings)
     if "lifecycle" in columns:
-        mapping["lifecycle"] = _words(table[columns["lifecycle"]])
-    confidence = {role: confidence[role] for role in columns}
-    mapping["activities"], systems, complete = _activities(table, columns, mapping, warnings)
+        mapping["lifecycle"] = words_of(frame[columns["lifecycle"]])
+    mapping["activities"], systems, complete = meanings(frame, columns, mapping.get("lifecycle", {}), warnings)
     if systems:
         mapping["system_resources"] = systems
     if complete and "outcome" not in columns:
@@ -134,167 +137,119 @@ def inspect_log(path: str | Path) -> Proposal:
             "No activity ends a case by name, so every case counts as ended with its last row; "
             "correct 'ends' and 'complete_cases_only' if cases can be open."
         )
-    return Proposal(mapping, confidence, warnings, table.head(3).to_dict("records"), str(path))
+    mapping.update({k: v for k, v in given.items() if v and k not in ("columns", "activities")})
+    mapping["activities"].update({k: v for k, v in (given.get("activities") or {}).items() if v})
+    if len(source.tables) > 1:
+        mapping = _with_tables(source, label, frame, mapping, warnings)
+    return Proposal(mapping, {role: confidence[role] for role in columns}, warnings, sample, source.name)
 
 
-def _words(lifecycle: pd.Series) -> dict[str, list[str]]:
-    """The words of a lifecycle column, by what they mean."""
-    words = {w.strip().lower(): w.strip() for w in lifecycle.unique()}
-    return {k: [words[w] for w in v if w in words] for k, v in _LIFECYCLE.items()}
+def _with_blanks(
+    source: Source, table: Table, columns: dict[str, str], confidence: dict[str, float], blanks: tuple[str, ...], warnings: list[str], sample: list[dict[str, str]]
+) -> Proposal:
+    have = ", ".join(map(repr, table.columns[:20]))
+    note = f"No column looks like the {' or the '.join(blanks)}. Fill the blanks in and run inspect again with --mapping. There are {have}."
+    shown: dict[str, Any] = {role: columns.get(role) for role in dict.fromkeys(("case", "activity", *(() if "end" in columns else ("time",)), *columns))}
+    return Proposal({"columns": shown, "activities": {}}, confidence, [note, *warnings], sample, source.name, None, blanks)
 
 
-def _tight(name: str) -> str:
-    """A name without what systems put between its words."""
-    return re.sub(r"[\W_]+", "", name.lower())
-
-
-def _within(word: str, name: str) -> bool:
-    """Whether a name has a word among its own; a long one may also stand inside a longer one (not the "action" of "transaction")."""
-    word, name = (re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", n.strip())).lower() for n in (word, name))
-    return len(word) > 4 and (f"_{word}_" in f"_{name}_" or (len(word) > 7 and word in name))
-
-
-def _columns(table: pd.DataFrame, source: str) -> tuple[dict[str, str], dict[str, float]]:
-    """The column of each role, and how sure that is: the names themselves before names that contain them."""
-    wide = [c for c in table.columns if _WIDE.fullmatch(c.strip().lower())]
-    if len(wide) > 1:
-        raise LogError(f"{source}:1", f"there is one column of dates for each stage ({wide[0]!r} and others)", "turn them into rows: deal, stage, date_entered")
-    columns: dict[str, str] = {}
-    confidence: dict[str, float] = {}
-    for role, words in _ROLES.items():
-        free = [c for c in table.columns if c not in columns.values()]
-        exact = [(c, 1.0 - 0.03 * min(rank, 9)) for rank, w in enumerate(words) for c in free if _tight(c) == _tight(w)]
-        near = [(c, _NEAR - 0.03 * min(rank, 10)) for rank, w in enumerate(words) for c in free if _within(w, c)]
-        if exact or near:
-            columns[role], confidence[role] = (exact or near)[0]
-    if "value" in columns and not table[columns["value"]].str.contains(r"^\W*\d").any():
-        text = columns.pop("value")  # HubSpot calls so what a property, such as dealstage, became
-        if "activity" not in columns:
-            columns["activity"], confidence["activity"] = text, 0.5
-    missing = [r for r in ("case", "activity") if r not in columns]
-    if not columns.get("time") and not columns.get("end"):
-        missing.append("time")
-    if missing:
-        have = ", ".join(map(repr, table.columns[:10]))
-        raise LogError(f"{source}:1", f"no column looks like the {missing[0]} (there are {have})", f"write a mapping with 'columns: {{{missing[0]}: ...}}'")
-    return columns, confidence
-
-
-def _choose_stamps(table: pd.DataFrame, source: str, columns: dict[str, str], confidence: dict[str, float], warnings: list[str]) -> None:
-    """Leave the columns of dates that go together: start and end, or one stamp for each row, with or without a lifecycle."""
-    for role in ("start", "end", "enabled"):
-        if role in columns and not _dated(table[columns[role]]):
-            warnings.append(f"The column {columns.pop(role)!r} looks like the {role} but holds no dates: left out.")
-    words = _words(table[columns["lifecycle"]]) if "lifecycle" in columns else {}
-    if words and not any(words.values()):
-        del columns["lifecycle"]
-    elif "time" in columns and words.get("start"):  # starts are rows of their own
-        for role in ("start", "end"):
-            columns.pop(role, None)
-    if "start" in columns and "end" not in columns:
-        if "time" in columns and confidence["start"] > _NEAR:
-            columns["end"], confidence["end"] = columns["time"], confidence["time"]
-        else:
-            del columns["start"]  # a start of something else, such as of a contract
+def _of_objects(source: Source, warnings: list[str]) -> Proposal:
+    """OCEL: the type of object that most events have to do with is the case, until a person says otherwise."""
+    related = source.table(RELATIONS).frame()
+    kinds = source.table(OBJECTS).frame().drop_duplicates("ocel_id").set_index("ocel_id")["ocel_type"]
+    pairs = related.assign(kind=related["ocel_object_id"].map(kinds)).drop_duplicates(["ocel_event_id", "kind"])
+    often = pairs["kind"].value_counts()
+    people = next((k for k in sorted(map(str, often.index)) if tight(k) in ("employee", "employees", "resource", "resources", "person", "people", "user", "users", "staff")), None)
+    often = often.drop(people) if people and len(often) > 1 else often
+    if often.empty:
+        raise LogError(source.name, "no event has an object", "export the log with its relations")
+    objects = {"case": str(often.index[0]), **({"resource": people} if people else {})}
+    warnings.append(f"A case is an object of the type {objects['case']!r}, because most events have one; the types are {', '.join(map(str, sorted(set(kinds))))}.")
+    events = source.table(EVENTS).frame()
+    columns, confidence = guess_columns(events, {"activity": "ocel_type", "time": "ocel_time"})
+    columns.pop("case", None)
+    if people:
+        columns.pop("resource", None)
     if "start" in columns:
-        columns.pop("time", None)
-    elif "time" in columns:
-        columns.pop("end", None)
-    if "end" not in columns and "time" not in columns:
-        raise LogError(source, "no column holds the dates of events", "write a mapping with 'columns: {time: ...}'")
-    if "end" in columns and "lifecycle" in columns:
-        del columns["lifecycle"]
-        warnings.append("Rows carry start and end, so the lifecycle column is not needed: left out.")
-    order = [role for role in _ROLES if role in columns] + [role for role in columns if role not in _ROLES]
-    for role in order:
-        columns[role] = columns.pop(role)
+        columns.setdefault("end", columns.get("end", "ocel_time"))
+    choose_stamps(events, columns, confidence, {}, warnings)
+    table = {"shape": "objects", "from": EVENTS, "objects": objects, "columns": columns}
+    stamps = str(columns.get("end") or columns.get("time"))
+    mapping: dict[str, Any] = {"tables": {"events": table}, **_time(events[stamps], source.table(EVENTS).at, stamps, warnings)}
+    if "lifecycle" in columns:
+        mapping["lifecycle"] = words_of(events[columns["lifecycle"]])
+    mapping["activities"], _, complete = meanings(events.assign(**{"\0case": events["ocel_id"]}), {**columns, "case": "\0case"}, mapping.get("lifecycle", {}), warnings)
+    if complete and "outcome" not in columns:
+        mapping["complete_cases_only"] = True
+    return Proposal(mapping, {r: confidence.get(r, 0.5) for r in columns}, warnings, events.head(_ROWS_SHOWN).to_dict("records"), source.name)
 
 
-def _dated(column: pd.Series) -> bool:
-    """Whether nearly all filled cells have the digits of a date."""
-    filled = cells(column).dropna()
-    return len(filled) > 0 and float(filled.str.contains(r"\d.*\d.*\d.*\d").mean()) > 0.9
-
-
-def _doubt(table: pd.DataFrame, columns: dict[str, str], warnings: list[str]) -> None:
-    """What the schema of a system makes doubtful."""
-    names = {_tight(c): c for c in table.columns if c not in columns.values()}
-    clock = next((names[_tight(w)] for w in _CLOCKS if _tight(w) in names), None)
-    if clock:
-        warnings.append(f"The time of day stands in its own column {clock!r} and is not read: join it to the date.")
-    field = next((names[_tight(w)] for w in _FIELDS if _tight(w) in names), None)
-    if field and table[field].nunique() > 1:
-        warnings.append(f"Rows change several fields (column {field!r}): keep only the rows that change the stage.")
-    distinct = table[columns["activity"]].nunique()
-    if distinct > MOST_STEPS:
-        warnings.append(
-            f"The column {columns['activity']!r} holds {distinct:,} activities, more than {MOST_STEPS}: "
-            "give those that belong together the same 'step'."
-        )
-
-
-_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M",
-            "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日",
-            "%m/%d/%Y, %I:%M %p", "%m/%d/%Y %I:%M %p", "%d.%m.%Y, %H:%M", "%d/%m/%Y, %H:%M")  # fmt: skip
-
-
-def _time(stamps: pd.Series, source: str, column: str, warnings: list[str]) -> dict[str, Any]:
-    """The one format that fits the whole column, and the time zone."""
+def _main(source: Source, given: dict[str, str]) -> tuple[str, Table]:
+    """The table most like a history: the one whose names of columns play most of the needed roles."""
     import pandas as pd
 
-    text = cells(stamps).dropna()
-    if text.empty:
-        raise LogError(source, f"the column {column!r} has no dates", "choose another column in a mapping")
-    found: dict[str, Any] = {}
-    try:
-        parsed = pd.to_datetime(text, format="ISO8601", utc=True)
-        carried = text.str.contains(OFFSET)
-        aware = bool(carried.any())
-        if aware and not carried.all():
-            warnings.append(f"{int((~carried).sum()):,} dates carry no offset, the others do: set stamps_in to the time zone of those without.")
-    except (ValueError, TypeError, OverflowError):
-        fits = []
-        for kind in _FORMATS:
-            try:
-                pd.to_datetime(text, format=kind)
-                fits.append(kind)
-            except (ValueError, TypeError, OverflowError):
-                continue
-        if not fits:
-            raise _no_date(text, source, column) from None
-        found["time_format"], aware = fits[0], False
-        if len(fits) > 1 and fits[0][:5] != fits[1][:5]:
-            warnings.append(f"Dates fit both {fits[0]} and {fits[1]}; day first was taken: check.")
-        parsed = pd.to_datetime(text, format=fits[0]).dt.tz_localize("UTC")
-    found["stamps_in"] = "UTC"
-    found["office_in"] = "UTC"
-    hours = parsed.dt.hour.value_counts(normalize=True)
-    midnight = float((parsed.dt.normalize() == parsed).mean())
-    if midnight > 0.9:
-        warnings.append("Dates have no time of day: hours and waits below a day cannot be learnt.")
-    else:
-        middle = _middle(hours)
-        if aware and not 10.5 <= middle <= 15.5:
-            warnings.append(f"Half of the day's activity lies around {middle:.0f}:00 UTC: set office_in to the office's time zone.")
+    def score(item: tuple[str, Table]) -> tuple[int, float]:
+        table = item[1]
+        if not set(given.values()) <= set(table.columns):
+            return -1, 0.0
+        columns, confidence = guess_columns(pd.DataFrame({c: pd.Series(["1"], dtype="str") for c in table.columns}), given)
+        needed = [r for r in ("case", "activity") if r in columns] + [r for r in ("time", "end") if r in columns][:1]
+        return len(needed), sum(confidence[r] for r in needed)
+
+    items = list(source.tables.items())
+    if not items:
+        raise LogError(source.name, "there is no table", "check the source")
+    return max(items, key=score)
+
+
+def _more_tables(source: Source, label: str) -> list[str]:
+    others = [n for n in source.tables if n != label]
+    return [f"The table {label!r} was looked at; there are also {', '.join(others[:10])}."] if others else []
+
+
+def _with_tables(source: Source, label: str, main: pd.DataFrame, mapping: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+    """The mapping with a second table and more, where they share the main one's key."""
+    columns = mapping.pop("columns")
+    tables: dict[str, Any] = {label: {"shape": "events", "columns": columns}}
+    known = set(main[columns["case"]].str.strip()) - {""}
+    for name, table in source.tables.items():
+        if name == label:
+            continue
+        key = next((c for c in table.columns if tight(c) == tight(columns["case"])), None)
+        who = next((c for c in table.columns if "resource" in columns and tight(c) == tight(columns["resource"])), None)
+        team = next((c for c in table.columns if tight(c) in ("team", "group", "department", "role", "manager")), None)
+        if key is not None:
+            frame = table.frame([key])
+            share = frame[key].str.strip().isin(known).mean()
+            roles, _ = guess_columns(table.frame(), {})
+            about = {r: c for r, c in roles.items() if r in ("value", "segment", "channel", "customer") and c != key}
+            tables[name] = {"shape": "cases", "columns": {"case": key, **about}}
+            warnings.append(f"The table {name!r} is joined by {key!r}, which {100 * share:.0f} % of its rows share with {label!r}.")
+        elif who is not None and team is not None:
+            tables[name] = {"shape": "people", "columns": {"resource": who, "team": team}}
         else:
-            warnings.append("The office's time zone is taken to be UTC: set office_in if it is another, such as Europe/Amsterdam.")
-    return found
+            warnings.append(f"The table {name!r} shares no key with {label!r} and is left out.")
+    return {"tables": tables, **mapping}
 
 
-def _no_date(text: pd.Series, source: str, column: str) -> LogError:
-    """Names the first cell that the format of most cells does not fit."""
-    import pandas as pd
+def _time(stamps: pd.Series, at: Callable[[int], str], column: str, warnings: list[str]) -> dict[str, Any]:
+    """The format that fits the whole column, and the time zones."""
+    written = guess_formats(stamps, column, at, warnings)
+    format_ = written.for_mapping()
+    _doubt_zone(written, warnings)
+    return {**({"time_format": format_} if format_ else {}), "stamps_in": "UTC", "office_in": "UTC"}
 
-    def misses(kind: str) -> pd.Series:
-        try:
-            return pd.to_datetime(text, format=kind, utc=True, errors="coerce").isna()
-        except (ValueError, TypeError, OverflowError):
-            return pd.Series(True, index=text.index)
 
-    fewest = min(map(misses, ("ISO8601", *_FORMATS)), key=lambda missed: int(missed.sum()))
-    row = fewest.idxmax()
-    problem = f"{text[row]!r} in column {column!r} is not a date in one known format"
-    return LogError(f"{source}:{int(row) + 2}", problem, "correct it, or set time_format in a mapping, such as '%d.%m.%Y %H:%M'")
+def _doubt_zone(written: Written, warnings: list[str]) -> None:
+    parsed = written.parsed.dropna()
+    if float((parsed.dt.normalize() == parsed).mean()) > 0.9:
+        warnings.append("Dates have no time of day: hours and waits below a day cannot be learnt.")
+        return
+    middle = _middle(parsed.dt.hour.value_counts(normalize=True))
+    if written.is_aware and not 10.5 <= middle <= 15.5:
+        warnings.append(f"Half of the day's activity lies around {middle:.0f}:00 UTC: set office_in to the office's time zone.")
+    else:
+        warnings.append("The office's time zone is taken to be UTC: set office_in if it is another, such as Europe/Amsterdam.")
 
 
 def _middle(hours: pd.Series) -> float:
@@ -302,45 +257,3 @@ def _middle(hours: pd.Series) -> float:
 
     angle = np.asarray(hours.index, float) / 24 * 2 * np.pi
     return float(np.angle(np.sum(hours.to_numpy() * np.exp(1j * angle))) / (2 * np.pi) * 24 % 24)
-
-
-def _activities(table: pd.DataFrame, columns: dict[str, str], mapping: dict[str, Any], warnings: list[str]) -> tuple[dict[str, Any], list[str], bool]:
-    names = table[columns["activity"]].str.strip()
-    started: set[str] = set(names[names != ""])
-    if "lifecycle" in columns and mapping.get("lifecycle", {}).get("start"):
-        word = table[columns["lifecycle"]].str.strip().isin(mapping["lifecycle"]["start"])
-        started = set(names[word])
-    order = table.assign(_n=range(len(table)))
-    last = names[order.groupby(columns["case"])["_n"].max()].value_counts()
-    result: dict[str, Any] = {}
-    ended = False
-    for name in sorted(set(names) - {""}):
-        lower = name.lower().replace("_", " ")
-        stage = next((s for s, pattern in _STAGE_WORDS if re.search(pattern, lower)), "opportunity")
-        entry: dict[str, Any] = {"kind": "work" if name in started else "event", "stage": stage}
-        if "outcome" in columns:
-            result[name] = {"kind": "work", "stage": stage}
-            continue
-        if re.search(_WON, lower) and (name not in started or last.get(name, 0) > 0) and not lower.startswith("o "):
-            entry["ends"] = "won"
-        for pattern, reason in _LOST:
-            if re.search(pattern, lower) and not lower.startswith("o "):
-                entry["ends"] = f"lost: {reason}"
-        if entry["kind"] == "event" and "ends" not in entry:
-            entry = {"kind": "event"}
-        if entry.get("ends") == "won" and lower.endswith("accepted"):
-            del entry["ends"]  # accepted is a state on the way in most systems
-        ended |= "ends" in entry
-        result[name] = entry
-    if any("ends" in e for e in result.values()):
-        warnings.append("Endings were guessed from names: " + ", ".join(f"{n} = {e['ends']}" for n, e in result.items() if "ends" in e) + ".")
-    systems: list[str] = []
-    if "resource" in columns and "lifecycle" in columns:
-        who = table[columns["resource"]].str.strip()
-        counts = who[who != ""].value_counts()
-        for person, count in counts.items():
-            mine = table[who == person]
-            if count > 0.05 * len(table) and not set(mine[columns["activity"]].str.strip()) & started:
-                systems.append(str(person))
-                warnings.append(f"Resource {person!r} only stamps events ({count:,} of them): taken for a machine.")
-    return result, systems, not ended

@@ -1,0 +1,105 @@
+"""What activities mean, guessed from their names: stages, endings, work or event, and who is a machine."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STAGE_WORDS: tuple[tuple[str, str], ...] = (
+    ("service", r"ticket|support|service|resolve|close[d]?$|assign seriousness|take in charge|wait|售后|服务|工单|nazorg"),
+    ("order", r"order|deliver|ship|goods|invoice|billing|picking|block|订单|发货|开票|levering"),
+    ("contract", r"contract|negotiat|approv|sign|validat|valider|beoordelen|fraude|legal|合同|谈判|审批|签"),
+    ("quote", r"quote|offer|offert|proposal|demo|present|报价|方案|演示"),
+    ("nurture", r"nurtur|follow|nabellen|e-?mail|campaign|remind|培育|跟进"),
+    ("lead", r"lead|afhandelen|first|contact|inquiry|线索|询盘|初次"),
+    ("opportunity", r"opportun|qualif|completeren|discover|need|商机|资格|需求"),
+)
+_WON = r"activated|approved|registered|\bwon\b|accepted$|赢单|成交|signed|closed ?won"
+_LOST: tuple[tuple[str, str], ...] = (
+    (r"declin|reject|refus|拒绝", "declined"),
+    (r"cancel|取消", "cancelled"),
+    (r"\blost\b|closed ?lost|输单|丢单", "lost"),
+)
+
+
+def stage_of(name: str) -> str:
+    """The stage of the seven that a name sounds like."""
+    lower = name.lower().replace("_", " ")
+    return next((s for s, pattern in _STAGE_WORDS if re.search(pattern, lower)), "opportunity")
+
+
+def ending_of(name: str, is_last_word: bool = True) -> str | None:
+    """How a case ends with an activity of this name, if it does.
+
+    Args:
+        name: of the activity.
+        is_last_word: whether a win by this name can be the end, rather than a step on the way.
+    """
+    lower = name.lower().replace("_", " ")
+    if lower.startswith("o "):  # offers of loans, which are declined one by one
+        return None
+    lost = next((f"lost: {reason}" for pattern, reason in _LOST if re.search(pattern, lower)), None)
+    if lost:
+        return lost
+    return "won" if is_last_word and re.search(_WON, lower) and not lower.endswith("accepted") else None
+
+
+def alike(names: Iterable[str]) -> dict[str, str]:
+    """Name -> the one it is written like but for letters' case and blanks; only names that differ from it."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(" ".join(name.casefold().split()), []).append(name)
+    return {name: group[0] for group in groups.values() for name in group[1:]}
+
+
+def meanings(table: pd.DataFrame, columns: dict[str, str], lifecycle: dict[str, list[str]], warnings: list[str]) -> tuple[dict[str, Any], list[str], bool]:
+    """Activities of a table of events as a mapping has them, machines, and whether no activity ends a case."""
+    names = table[columns["activity"]].str.strip()
+    started: set[str] = set(names.unique()) - {""}
+    if "lifecycle" in columns and lifecycle.get("start"):
+        started = set(names[table[columns["lifecycle"]].str.strip().isin(lifecycle["start"])])
+    last = Counter(names[~table.duplicated(columns["case"], keep="last")])
+    result: dict[str, Any] = {}
+    for name in sorted(set(names.unique()) - {""}):
+        work = name in started
+        if "outcome" in columns:
+            result[name] = {"kind": "work", "stage": stage_of(name)}
+            continue
+        ends = ending_of(name, not work or last[name] > 0)
+        result[name] = {"kind": "work" if work else "event", **({"stage": stage_of(name)} if work or ends else {}), **({"ends": ends} if ends else {})}
+    merge(result, warnings)
+    say_endings(result, warnings)
+    return result, _machines(table, columns, started, warnings), not any("ends" in e for e in result.values())
+
+
+def merge(activities: dict[str, Any], warnings: list[str]) -> None:
+    """Give names that are written alike one step."""
+    for name, first in alike(activities).items():
+        if activities[name].get("kind", "work") == "work":
+            activities[name]["step"] = first
+            warnings.append(f"{name!r} is written like {first!r}: taken for the same step.")
+
+
+def say_endings(activities: dict[str, Any], warnings: list[str]) -> None:
+    """Tell which endings were guessed."""
+    if any("ends" in e for e in activities.values()):
+        warnings.append("Endings were guessed from names: " + ", ".join(f"{n} = {e['ends']}" for n, e in activities.items() if "ends" in e) + ".")
+
+
+def _machines(table: pd.DataFrame, columns: dict[str, str], started: set[str], warnings: list[str]) -> list[str]:
+    """Resources that only stamp events, and many of them."""
+    if "resource" not in columns or "lifecycle" not in columns:
+        return []
+    who, names = table[columns["resource"]].str.strip(), table[columns["activity"]].str.strip()
+    machines = []
+    works = set(who[names.isin(started)])
+    for person, count in who[who != ""].value_counts().items():
+        if count > 0.05 * len(table) and person not in works:
+            machines.append(str(person))
+            warnings.append(f"Resource {person!r} only stamps events ({count:,} of them): taken for a machine.")
+    return machines
