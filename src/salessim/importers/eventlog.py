@@ -76,13 +76,13 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
     if not works.any():
         raise LogError(source, "no activity of the mapping is work", "set kind: work for the activities people do")
     frame = _frame(rows[works], _endings(rows, works, mapping), told, mapping, steps, tally)
-    zone = mapping.office_in
+    zone, stages = mapping.office_in, set(frame["stage"].unique())
     about = LogAbout(
         start=told.window[0].tz_convert(zone).to_pydatetime(),
         end=told.window[1].tz_convert(zone).to_pydatetime(),
         time_zone=zone,
         currency=mapping.currency,
-        stages=tuple(s for s in STAGES if s in set(frame["stage"])),
+        stages=tuple(s for s in STAGES if s in stages),
         milestones={steps[name]: a.milestone for name, a in mapping.activities.items() if name in steps and a.milestone},
         source=source,
         holidays=mapping.country,
@@ -210,9 +210,7 @@ def _with_endings(frame: pd.DataFrame, endings: pd.DataFrame, born: pd.Series, t
     last = frame[~frame.duplicated("case", keep="last")].set_index("case")
     both = last[["ended", "stage"]].join(over, how="inner")
     late = both[both["when"] > both["ended"]]
-    begun = frame["started"].fillna(frame["enabled"])
-    after = begun > _by_case(over["when"], frame)
-    tally.doubtful("visits began after their case had ended", int(after.sum()))
+    tally.doubtful("visits ended after their case had", int((frame["ended"] > _by_case(over["when"], frame)).sum()))
     frame.loc[frame["case"].isin(late.index) & ~frame.duplicated("case", keep="last"), "outcome"] = "next"
     waits = pd.DataFrame({"step": WAITING, "stage": late["stage"], "enabled": late["ended"], "ended": late["when"], "outcome": late["outcome"]})
     alone = over[~over.index.isin(last.index)]

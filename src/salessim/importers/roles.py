@@ -38,6 +38,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 """role -> what systems call it: first the names of logs, then those of Salesforce, HubSpot, Dynamics, Odoo, SAP and Celonis."""
 _NEAR = 0.7
 """How sure a name is that only contains a word we know; the word itself makes 0.7 to 1."""
+_OUTCOMES = ("completed", "won", "next", "open")
 _CLOCKS = ("erzet", "utime", "event_clock", "time_of_day")
 """Columns that hold the time of day beside one with the date."""
 _FIELDS = ("field", "field_id", "changed_field", "attribute_mask")
@@ -88,10 +89,10 @@ def guess_columns(table: pd.DataFrame, given: dict[str, str]) -> tuple[dict[str,
         if "activity" not in columns:
             columns["activity"], confidence["activity"] = text, 0.5
     for name in table.columns:
-        values = set(table[name].str.strip())
-        if "outcome" not in columns and any(v.startswith("lost: ") for v in values) and values & {"completed", "won", "next", "open"}:
+        cells = table[name]
+        if "outcome" not in columns and (cells.str.startswith("lost: ").any() or tight(name) == "outcome") and cells.isin(_OUTCOMES).any():
             columns["outcome"], confidence["outcome"] = name, 1.0
-        elif "stage" not in columns and name.lower() == "stage" and name not in columns.values() and values <= set(STAGES):
+        elif "stage" not in columns and name.lower() == "stage" and name not in columns.values() and cells.str.strip().isin(STAGES).all():
             columns["stage"], confidence["stage"] = name, 1.0
     return columns, confidence
 

@@ -22,20 +22,27 @@ _NOBODY = frozenset(("NOT_SET", "nan", "None", "null", "NULL", "N/A", "#N/A"))
 
 def names(text: pd.Series, what: str, tally: Tally) -> pd.Series:
     """Keys or names as a categorical: stripped, composed alike, without what nobody sees; "" where there is nothing."""
-    import numpy as np
     import pandas as pd
 
     raw = text.astype("category")
-    words = [str(w) for w in raw.cat.categories]
-    tidied = [_tidy(w) for w in words]
-    codes = raw.cat.codes.to_numpy()
-    repaired = np.fromiter((a != b for a, b in zip((w.strip() for w in words), tidied, strict=True)), bool, len(words))
+    words = pd.Series(raw.cat.categories, dtype="str")
+    odd = words.str.contains(_NOT_ASCII.pattern) | (words.str.strip() != words) | (words.str.len() > MOST_LETTERS)
+    if not odd.any():
+        return raw
+    tidied = words.where(~odd, words[odd].map(_tidy))
+    repaired = (tidied != words.str.strip()).to_numpy()
     if repaired.any():
+        codes = raw.cat.codes.to_numpy()
         tally.repaired(f"cells of the {what} hold signs that nobody sees, or have more than {MOST_LETTERS} letters; these were taken out", int(repaired[codes].sum()))
-    kept = sorted(set(tidied))
-    place = {w: i for i, w in enumerate(kept)}
-    moved = np.fromiter((place[t] for t in tidied), np.int64, len(tidied))
-    return pd.Series(pd.Categorical.from_codes(moved[codes] if len(codes) else codes, kept), index=text.index)
+    return _recoded(raw, tidied)
+
+
+def _recoded(raw: pd.Series, words: pd.Series) -> pd.Series:
+    """A categorical with other words for its categories, of which some may be alike."""
+    import pandas as pd
+
+    place, kept = pd.factorize(words, sort=True)
+    return pd.Series(pd.Categorical.from_codes(place[raw.cat.codes.to_numpy()], list(kept)), index=raw.index)
 
 
 def _tidy(word: str) -> str:
@@ -46,12 +53,14 @@ def _tidy(word: str) -> str:
 
 def whole_keys(keys: pd.Series, tally: Tally) -> pd.Series:
     """Keys of a categorical of which some were written as numbers with a decimal zero: "1.0" is "1"."""
-    words = [str(w) for w in keys.cat.categories]
-    if not any(re.fullmatch(r"\d+\.0", w) for w in words) or not all(re.fullmatch(r"\d+(\.0)?", w) or not w for w in words):
+    import pandas as pd
+
+    words = pd.Series(keys.cat.categories, dtype="str")
+    odd = words.str.fullmatch(r"\d+\.0")
+    if not odd.any() or not (odd | words.str.fullmatch(r"\d*")).all():
         return keys
-    odd = {w for w in words if w.endswith(".0")}
-    tally.repaired("keys were written as decimals (such as 1.0); the zero was taken out", int(keys.isin(odd).sum()))
-    return keys.astype("str").str.replace(r"\.0$", "", regex=True).astype("category")
+    tally.repaired("keys were written as decimals (such as 1.0); the zero was taken out", int(odd.to_numpy()[keys.cat.codes.to_numpy()].sum()))
+    return _recoded(keys, words.str.replace(r"\.0$", "", regex=True))
 
 
 def people(names_: pd.Series) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
@@ -24,22 +25,16 @@ def read_excel(content: Content) -> Source:
     Raises:
         LogError: damaged, made to do harm, or without a table; or openpyxl (the extra `excel`) is missing.
     """
-    openpyxl = _library(content.place)
     _guard(content)
-    book = _opened(openpyxl, content)
-    try:
-        tables = {}
+    tables = {}
+    with _book(content) as book:
         for sheet in book.worksheets:
             header = _header(sheet.iter_rows(values_only=True, max_row=MOST_TITLES + 1, max_col=MOST_COLUMNS + 1))
             if header:
                 row, names = header
                 place = f"{content.place} sheet {sheet.title!r}"
                 checked = checked_header(names, place)
-                tables[sheet.title] = Table(checked, _chunks(openpyxl, content, sheet.title, row, checked), f"{place} row", row + 2)
-    except _DAMAGED:
-        raise _damaged(content) from None
-    finally:
-        book.close()
+                tables[sheet.title] = Table(checked, _chunks(content, sheet.title, row, checked), f"{place} row", row + 2)
     if not tables:
         raise LogError(content.place, "no sheet of the workbook has a table", "give a header row with the names of the columns")
     return Source(content.place, tables)
@@ -47,14 +42,6 @@ def read_excel(content: Content) -> Source:
 
 _DAMAGED = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError, SyntaxError, OverflowError)
 """What openpyxl raises on parts that are missing or wrong; `ParseError` of the XML is a SyntaxError."""
-
-
-def _library(place: str) -> Any:
-    try:
-        import openpyxl
-    except ImportError:
-        raise LogError(place, "Excel files need openpyxl", "install it with: pip install 'salessim[excel]'") from None
-    return openpyxl
 
 
 def _damaged(content: Content) -> LogError:
@@ -79,15 +66,24 @@ def _guard(content: Content) -> None:
         raise _damaged(content) from None
 
 
-def _opened(openpyxl: Any, content: Content) -> Any:
+@contextmanager
+def _book(content: Content) -> Iterator[Any]:
+    """The workbook, whatever its file is called."""
     import warnings
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # styles and extensions that do not matter for cells
-            return openpyxl.load_workbook(content.path, read_only=True, data_only=True, keep_links=False)
-    except (*_DAMAGED, openpyxl.utils.exceptions.InvalidFileException, OSError):
-        raise _damaged(content) from None
+        import openpyxl
+    except ImportError:
+        raise LogError(content.place, "Excel files need openpyxl", "install it with: pip install 'salessim[excel]'") from None
+    with content.path.open("rb") as file:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # styles and extensions that do not matter for cells
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            yield book
+            book.close()
+        except (*_DAMAGED, openpyxl.utils.exceptions.InvalidFileException):
+            raise _damaged(content) from None
 
 
 def _header(rows: Iterator[Sequence[Any]]) -> tuple[int, list[str]] | None:
@@ -99,21 +95,16 @@ def _header(rows: Iterator[Sequence[Any]]) -> tuple[int, list[str]] | None:
     return None
 
 
-def _chunks(openpyxl: Any, content: Content, sheet: str, header: int, names: tuple[str, ...]) -> Any:
+def _chunks(content: Content, sheet: str, header: int, names: tuple[str, ...]) -> Any:
     def chunks(columns: Columns) -> Iterator[pd.DataFrame]:
-        book = _opened(openpyxl, content)
-        try:
+        count = 0
+        with _book(content) as book:
             rows = book[sheet].iter_rows(min_row=header + 2, max_col=len(names), values_only=True)
             padded = (tuple(row) + (None,) * (len(names) - len(row)) for row in rows if any(v is not None for v in row))
-            count = 0
             for frame in of_rows(names, padded):
                 count += len(frame)
                 yield frame if columns is None else frame[list(columns)]
-            if not count:
-                raise LogError(content.place, f"the sheet {sheet!r} has a header but no rows", "check the period of the export")
-        except _DAMAGED:
-            raise _damaged(content) from None
-        finally:
-            book.close()
+        if not count:
+            raise LogError(content.place, f"the sheet {sheet!r} has a header but no rows", "check the period of the export")
 
     return chunks
