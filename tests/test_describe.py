@@ -149,7 +149,7 @@ def test_everything_is_said_once(everything: Scenario) -> None:
         "day and night; finishes what is begun, paid 2 times as overtime", "x (pace 50 %)", "3 per week; in groups of 1 (50 %), 3 (50 %); only during office; uneven over the week (Mon ×2, Tue ×1)",
         "uneven over the year (Jul ×0.5); growing by 10 % a year; days differ by 50 % more than chance explains; Fair, 2026-05-04 to 2026-05-05: 3 times as many", "2 recorded arrivals", "discount: 0.3 | 3 EUR each",
         "| **discount** | 0.1; large: 0.2 | passed on to cases that follow; share |", "| **margin** | `1 - discount` |", "| **Open deals** | 40 |", "mean of `margin` | cases that are won; only if `discount < 20 %`; share",
-        "100 EUR/month running; 5 EUR once", "- **origin**: a guess", "From 2.1 wait back to 1.1 ask: 10 %", "| 2.1 wait | expired | 30 days |", "| 1.1 ask | left | after waiting too long |",
+        "100 EUR/month running; 5 EUR once", "- **origin**: a guess", "From 2.1 wait back to 1.1 ask: 10 %", "| 2.1 wait | expired | 30 days |", "| 1.1 ask | left | after waiting too long; 2 days |",
         "source: a book", "assumption: a month",
     ):  # fmt: skip
         assert said in text, said
@@ -404,3 +404,24 @@ def test_a_chinese_template_is_described_in_chinese(found: Any) -> None:
     for origin in sorted((str(o) for p in priors(scenario) for o in (p.source, p.assumption) if o), key=len, reverse=True):
         text = text.replace(origin, "")  # titles of studies are names
     assert english(text) == {"CNY", "CN", "Asia", "Shanghai", "salessim", "MRP", "OTIF"}  # currency, country, time zone, and names that Chinese has from English
+
+
+@pytest.mark.parametrize("found", templates(), ids=lambda t: t.name)
+def test_every_exception_stands_in_the_chapter_of_exceptions(found: Any) -> None:
+    """Recounted from the scenario: ways back, ways after a wait, and losses, each with its step."""
+    s = found.scenario()
+    t = Teller(s, "en", own=escape, code=code)
+    chapter = describe(s).partition(f"## {t('exceptions')}")[2].partition("\n## ")[0]
+    back, _, rest = chapter.partition(f"### {t('delays')}")
+    delays, _, losses = rest.partition(f"### {t('losses')}")
+    order = list(s.steps)
+
+    def count(text: str, head: str) -> dict[str, int]:
+        return {n: c for n in s.steps if (c := sum(line.startswith(head.format(t.step(n))) for line in text.splitlines()))}
+
+    patient = {n: st.gives_up.to if st.gives_up else None for n, st in s.steps.items() if st.asks and any((st.patience_by_segment.get(g, st.patience) or seg.patience) not in (None, "none") for g, seg in s.segments.items())}
+    forms = {n: [st, *(v.step for v in st.versions if v.step.then != st.then)] for n, st in s.steps.items()}
+    assert count(back, "- From {} back") == {n: c for n in order if (c := sum(r.to is not None and order.index(r.to) <= order.index(n) for f in forms[n] for r in f.then))}
+    assert count(delays, "- From {} to") == {n: c for n in order if (c := sum(u.to is not None for u in s.steps[n].unless) + (patient.get(n) is not None))}
+    lost = {n: sum(r.lost is not None for f in forms[n] for r in f.then) + sum(u.lost is not None for u in s.steps[n].unless) + (n in patient and patient[n] is None) for n in order}
+    assert count(losses, "| {} |") == {n: c for n, c in lost.items() if c}

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration import laws
+from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
-from salessim.calibration.journey import GAVE_UP, Move, State
+from salessim.calibration.journey import GAVE_UP, Move
 from salessim.calibration.journey import learn as learn_moves
+from salessim.calibration.memory import State
 from salessim.calibration.names import Names
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
@@ -23,7 +25,6 @@ from salessim.calibration.validate import Validation, validate
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
-from salessim.scenario.calendars import DAYS
 from salessim.statistics import kaplan_meier
 from salessim.units import say_share
 
@@ -34,7 +35,6 @@ STAGE_TITLES = {
     "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
     "contract": "Negotiation and contract", "order": "Order fulfilment", "service": "After-sales service",
 }  # fmt: skip
-AGAIN = ("", " (2nd time)", " (3rd time on)")
 LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
@@ -131,6 +131,8 @@ class _Learner:
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
         self.names, self.channel_names, self.segment_names = Names(), Names(), Names()
         self.waits: list[Wait] = []
+        self.holidays = holidays
+        self.inflows: dict[str, Inflow] = {}
         self.staff = staff_of(log, holidays)
         self.facts |= self.staff.facts
         self.assumptions += self.staff.assumptions
@@ -146,10 +148,10 @@ class _Learner:
 
     def _build(self) -> dict[str, Any]:
         self.moves = learn_moves(self.log, self._clocks(), self.patient)
-        repeated = sorted(s for s, m in self.moves.memory.items() if m > 1)
+        memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"repeated visits told apart at {len(repeated)} activities; {self.moves.dropped} rare moves left out"
+            f"visits told apart by their past at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
         )
         if not arrival_seen(self.log):
             self.assumptions.append(
@@ -210,9 +212,8 @@ class _Learner:
         team_of = {name: self.staff.does[step][0] for name, step in self.activity_of.items() if step in self.staffed}
         # The log's own period, empty at its start as the log is: a shorter one would see too little of late steps' queues.
         days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
-        clock = {"start": self.start.date().isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
         return Model(
-            lambda: self._parsed({**self.data, "clock": clock}), self.staff.teams, self.waits, list(self.impatient.values()),
+            lambda: self._in_the_past(self.start.date(), days), self.staff.teams, self.waits, list(self.impatient.values()),
             team_of, self.staff.clocks, self._waits_seen(), set(self.activity_of), arrival_seen(self.log),
         )  # fmt: skip
 
@@ -299,7 +300,8 @@ class _Learner:
             return self.names(state, f"arrive ({clean(channel)[:60]})")
         if state[1] == GAVE_UP:
             return self.names(state, f"{clean(state[0])[:60]} (given up)")
-        name = self.names(state, clean(state[0])[:60] + AGAIN[state[1]])
+        past = self.moves.memory.words(state, lambda s: laws.in_words(float(f"{s:.2g}")))
+        name = self.names(state, clean(state[0])[:60] + (f" ({clean(past)[:60]})" if past else ""))
         self.activity_of[name] = state[0]
         return name
 
@@ -317,7 +319,7 @@ class _Learner:
                 if not self.log.about.enabled_known:
                     self._impatient(state[0], work[state[0]]).leave[name] = {}
             milestone = self.log.about.milestones.get(state[0])
-            if milestone and state[1] == 0:
+            if milestone:
                 step["milestone"] = milestone
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
@@ -453,13 +455,22 @@ class _Learner:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
-            data["channels"][self.channel_names(channel, clean(channel))] = {
+            name = self.channel_names(channel, clean(channel))
+            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays)
+            data["channels"][name] = {
                 "enters": enters,
                 "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
-                "arrivals": _arrivals(mine, self.start, self.end),
+                "arrivals": {},
             }
+        self._say_levels()
         self._simplify_entries(data)
         self._say_conversions()
+
+    def _say_levels(self) -> None:
+        for name, found in self.inflows.items():
+            if len(found.levels) > 1:
+                said = ", ".join(f"{level.per_week:.4g} a week from {level.since}" for level in found.levels)
+                self.facts[f"Arrivals of {name}"] = f"{said}; planning goes on with the last"
 
     def _say_conversions(self) -> None:
         """What each channel brings; ways are learnt over all channels together, so it is said where they surely differ."""
@@ -490,39 +501,24 @@ class _Learner:
 
     def scenario(self) -> Scenario:
         """For planning."""
-        return self._parsed(self.data)
+        clock = self.data["clock"]
+        first = dt.date.fromisoformat(clock["start"])
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * int(clock["horizon"].split()[0]), past=False))
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""
         local = until.tz_convert(self.log.about.time_zone)
-        days = max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400))
-        return self._parsed({**self.data, "clock": {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}})
+        return self._in_the_past(first, max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400)))
 
-    def _parsed(self, data: dict[str, Any]) -> Scenario:
+    def _in_the_past(self, first: dt.date, days: int) -> Scenario:
+        clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, days, past=True))
+
+    def _parsed(self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]]) -> Scenario:
         from salessim.scenario.model import Scenario
 
-        return Scenario.parse(data)
-
-
-def _arrivals(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> dict[str, Any]:
-    """Level, weekday and hour profile, and how much days differ by more than chance."""
-    weeks = (end - start).total_seconds() / (7 * 86_400)
-    dates = pd.date_range(start.normalize(), end.normalize(), inclusive="left")
-    per_day = arrived.dt.date.value_counts().reindex([d.date() for d in dates], fill_value=0)
-    weekday = np.array([d.weekday() for d in dates])
-    counts = per_day.to_numpy(float)
-    means = np.array([counts[weekday == d].mean() if (weekday == d).any() else 0.0 for d in range(7)])
-    expected = means[weekday]
-    excess = float(np.sum((counts - expected) ** 2 - expected)) / max(1e-9, float(np.sum(expected**2)))
-    hours = arrived.dt.hour.value_counts().reindex(range(24), fill_value=0).to_numpy(float)
-    level = means.sum() if means.sum() > 0 else 1.0
-    return {
-        "rate": f"{len(arrived) / weeks:.6g} per week",
-        "weekdays": {DAYS[d]: round(float(7 * means[d] / level), 4) for d in range(7)},
-        "hours": {f"{h:02d}:00-{h + 1:02d}:00": round(float(24 * n / hours.sum()), 4) for h, n in enumerate(hours)},
-        "daily_cv": round(math.sqrt(max(0.0, excess)), 4),
-        "source": f"data: {len(arrived):,} arrivals in {weeks:.1f} weeks",
-    }
+        channels = {name: {**channel, "arrivals": arrivals(self.inflows[name])} for name, channel in self.data["channels"].items()}
+        return Scenario.parse({**self.data, "clock": clock, "channels": channels})
 
 
 def _whole(shares: dict[str, float]) -> dict[str, float]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from salessim import __version__
 from salessim.describing import lines
+from salessim.describing.chart import patient
 from salessim.describing.levers import levers
 from salessim.describing.markdown import code, escape, table
 from salessim.describing.register import Prior, origins, priors
-from salessim.describing.telling import Teller, teams_of
+from salessim.describing.telling import Teller, patience_in, teams_of
 from salessim.describing.words import Language
 from salessim.scenario.checks import roles_of_step
 
@@ -142,26 +143,37 @@ def _steps(t: Teller) -> Iterator[str]:
 
 
 def _exceptions(t: Teller) -> Iterator[str]:
-    """Loops back and losses in one place: what a manager asks about first."""
+    """Loops back, ways after a long wait, and losses in one place: what a manager asks about first."""
     yield f"## {t('exceptions')}"
     order = {n: i for i, n in enumerate(t.scenario.steps)}
-    loops, losses = [], []
+    loops, delays, losses = [], [], []
     for name, step in t.scenario.steps.items():
-        for way in step.then:
-            share = lines.share_of(t, step, way) + lines.remarks(t, lines.ROUTE_LINES, way)
-            if way.to is not None and order[way.to] <= order[name]:
-                loops.append(f"- {t('loop', step=t.step(name), to=t.step(way.to), share=share)}")
-            if way.lost is not None:
-                losses.append([t.step(name), t.own(way.lost), share])
-        if step.kind == "work" or step.gives_up:
-            late = next((said for label, said in lines.told(t, lines.STEP_LINES, name, step) if label == t("title_late")), None)
-            if late and late != [t("late_never")] and not (step.gives_up and step.gives_up.to):
-                losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), t("legend_late")])
+        for form, of in ((step, ""), *((v.step, t.own(v.name)) for v in step.versions)):
+            if of and form.then == step.then:  # a version that goes the same ways
+                continue
+            for way in form.then:
+                share = t.clauses([of, lines.share_of(t, form, way) + lines.remarks(t, lines.ROUTE_LINES, way)]) or ""
+                if way.to is not None and order[way.to] <= order[name]:
+                    loops.append(f"- {t('loop', step=t.step(name), to=t.step(way.to), share=share)}")
+                if way.lost is not None:
+                    losses.append([t.step(name), t.own(way.lost), share])
+        if patient(t.scenario, step):
+            laws = {law for g in t.scenario.segments if (law := patience_in(t.scenario, step, g)) is not None}
+            late = t.clauses([t("legend_late"), t.law(next(iter(laws))) if len(laws) == 1 else None]) or ""
+            if step.gives_up and step.gives_up.to:
+                delays.append(f"- {t('delay', step=t.step(name), to=t.step(step.gives_up.to), share=late)}")
+            else:
+                losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), late])
         for u in step.unless:
+            after = t.after(u.after) if u.after.law == "exponential" else t.law(u.after)
             if u.lost is not None:
-                losses.append([t.step(name), t.own(u.lost), t.after(u.after) if u.after.law == "exponential" else t.law(u.after)])
+                losses.append([t.step(name), t.own(u.lost), after])
+            elif u.to is not None:
+                delays.append(f"- {t('delay', step=t.step(name), to=t.step(u.to), share=after)}")
     yield f"\n### {t('loops')}\n"
     yield from loops or [t("no_loops")]
+    yield f"\n### {t('delays')}\n"
+    yield from delays or [t("no_delays")]
     yield f"\n### {t('losses')}"
     yield from table([t("step_word"), t("reason"), t("share_word")], losses) if losses else ["", t("no_losses")]
 

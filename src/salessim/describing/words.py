@@ -35,6 +35,7 @@ EN: dict[str, str] = {
     "period": "The clock starts on {start} ({zone}). Money is in {currency}.", "made_by": "Written by salessim {version} from the scenario with hash {hash}.",
     "source": "source: {text}", "assumption": "assumption: {text}", "assumption_bare": "assumption", "no_losses": "No case is lost on the way.", "no_loops": "No step is repeated.",
     "loop": "From {step} back to {to}{colon}{share}", "provenance": "Notes",
+    "delays": "Where else a case goes that waits too long", "delay": "From {step} to {to}{colon}{share}", "no_delays": "Nowhere.",
     # channels and customers
     "arrivals_text": "{rate}", "batched": "in groups of {sizes}", "in_hours": "only during {calendar}", "growth": "growing by {share} a year", "campaign": "{title}, {start} to {end}: {factor} times as many",
     "campaign_untitled": "campaign", "day_spread": "days differ by {share} more than chance explains", "weekday_profile": "uneven over the week ({days})", "hour_profile": "uneven over the day ({hours})",
@@ -112,6 +113,7 @@ ZH: dict[str, str] = {
     "period": "起始日期 {start}（{zone}）。货币为 {currency}。", "made_by": "由 salessim {version} 根据场景生成，场景哈希 {hash}。",
     "source": "来源：{text}", "assumption": "假设：{text}", "assumption_bare": "假设", "no_losses": "过程中没有流失。", "no_loops": "没有重复的步骤。",
     "loop": "从 {step} 返回 {to}{colon}{share}", "provenance": "备注",
+    "delays": "等待过久时的其他去向", "delay": "从 {step} 到 {to}{colon}{share}", "no_delays": "没有。",
     "arrivals_text": "{rate}", "batched": "成组到达，每组 {sizes}", "in_hours": "仅在 {calendar} 内", "growth": "每年增长 {share}", "campaign": "{title}，{start} 至 {end}：为平时的 {factor} 倍",
     "campaign_untitled": "活动", "day_spread": "日间波动比随机多 {share}", "weekday_profile": "一周内不均匀（{days}）", "hour_profile": "一天内不均匀（{hours}）",
     "month_profile": "一年内不均匀（{months}）", "replayed": "{count} 个历史到达记录", "replayed_file": "历史到达记录，文件 {file}", "each": "每个 {money}",
