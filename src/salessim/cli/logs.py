@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from salessim.cli.group import EXIT_FINE
-from salessim.cli.options import json_option, not_over, quiet_option, seed_option, workers_option
+from salessim.cli.group import EXIT_FINE, EXIT_REGRESSION
+from salessim.cli.options import json_option, load, not_over, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, print_json
 
 
@@ -60,4 +62,45 @@ def calibrate(
     return EXIT_FINE
 
 
-COMMANDS = (calibrate,)
+@click.command("validate-model")
+@click.argument("scenario")
+@click.argument("log")
+@click.option("--mapping", required=True, help="Of the log, from `salessim import inspect`.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="What came later was not used to make the model: it is judged apart.")
+@click.option("--replications", "-n", type=click.IntRange(19, 10_000), default=99, show_default=True, help="Simulated logs.")
+@click.option("--out", type=click.Path(dir_okay=False), help="An HTML page with the pictures.")
+@click.option("--strict", is_flag=True, help="Leave with 1 if a part differs.")
+@seed_option
+@workers_option
+@json_option
+@quiet_option
+def validate_model(
+    scenario: str, log: str, mapping: str, since: Any, replications: int, out: str | None, strict: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
+) -> int:
+    """Say which parts of a model are as the log has them, and how far simulated logs are from the real one."""
+    import pandas as pd
+
+    from salessim.calibration import validate_model as examine
+    from salessim.importers import read_log
+
+    if out:
+        not_over(out, scenario, log, mapping)
+    model = load(scenario)
+    with Progress("validation", quiet) as progress:
+        events, _ = read_log(log, mapping)
+        found = examine(model, events, since=pd.Timestamp(since) if since else None, seed=seed, replications=replications, workers=workers, progress=progress)
+    if out:
+        from salessim.reporting.validation import report_validation
+
+        report_validation(found, model.name, out)
+    if as_json:
+        print_json({"scenario": model.name, "hash": model.hash, "seed": seed, **found.to_json()})
+    else:
+        for line in found.lines():
+            click.echo(line)
+        if out:
+            click.echo(f"Page: {out}")
+    return EXIT_REGRESSION if strict and found.main.flagged else EXIT_FINE
+
+
+COMMANDS = (calibrate, validate_model)

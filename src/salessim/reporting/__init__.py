@@ -36,7 +36,7 @@ def report(
     """
     if not scenarios:
         raise InputError("report", "there is no scenario", "give at least one")
-    _folder_exists(to)
+    folder_exists(to)
     if len(scenarios) == 1:
         comparison = Comparison((replicate(scenarios[0], replications, seed=seed, workers=workers, progress=progress),))
     else:
@@ -55,11 +55,12 @@ def write_page(comparison: Comparison, to: str | Path, best: Best | None = None,
     from salessim.reporting.page import render
     from salessim.scenario.loader import write_whole
 
-    _folder_exists(to)
+    folder_exists(to)
     write_whole(to, render(comparison, best, calibration))
     return Path(to)
 
 
-def _folder_exists(to: str | Path) -> None:
+def folder_exists(to: str | Path) -> None:
+    """Refuse a path whose folder is not there."""
     if not (Path(to).parent or Path(".")).is_dir():
         raise InputError(str(to), "its folder does not exist", "make the folder first")
