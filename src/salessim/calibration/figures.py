@@ -58,7 +58,7 @@ class Book:
         self._add((part, family, label), n, np.sqrt(n + 0.375), 0.5, unit, "count")
 
     def share(self, part: str, family: str, label: str, x: float, n: float, *, together: float = 1.0, listed: bool = False) -> None:
-        """x of n.
+        """So many of n: x / n.
 
         Args:
             together: where what happens to one happens to others, as in a jam, so many count as one.

@@ -164,7 +164,7 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
         activity_of: step -> activity of the real log; other steps are waits within the case. None for the real log itself.
     """
     frame = frame.sort_values("case", kind="stable")
-    codes, cases = pd.factorize(frame["case"])
+    codes, _ = pd.factorize(frame["case"])
     first = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
     last = np.append(first[1:], len(codes)) - 1
     ready, begun, done = (seconds(frame[c]) for c in ("enabled", "started", "ended"))

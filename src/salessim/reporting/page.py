@@ -178,6 +178,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
 
 
 def figure(chart: Any, table: pd.DataFrame, alt_text: str, caption: str) -> dict[str, Any]:
+    """A chart with its table, for the macro `sections`."""
     rows = [[number(float(x)) if isinstance(x, float | np.floating) else str(x) for x in row] for row in table.head(400).itertuples(index=False)]
     return {"svg": charts.svg(chart), "alt": alt_text, "caption": caption, "head": [c.replace("_", " ") for c in table.columns], "rows": rows}
 
