@@ -119,6 +119,11 @@ class Sample:
         chosen = known.born >= since
         return known._take(chosen, chosen[known.case])
 
+    def ended(self) -> Sample:
+        """The cases that are over."""
+        over = ~np.isnan(self.over)
+        return self._take(over, over[self.case])
+
     def every_other(self, rest: int) -> Sample:
         """One half of the cases, in order of arrival: 0 the first, third ..., 1 the others."""
         chosen = np.zeros(len(self.born), bool)
@@ -192,10 +197,7 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
     )  # fmt: skip
     if not view.ready or not view.arrivals:
         sample = _worked_out(sample, by[order])
-    if view.whole:
-        ended = ~np.isnan(sample.over)
-        sample = sample._take(ended, ended[sample.case])
-    return sample
+    return sample.ended() if view.whole else sample
 
 
 def _worked_out(sample: Sample, by: Any) -> Sample:

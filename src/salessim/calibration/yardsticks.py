@@ -53,6 +53,10 @@ class Window:
         """The log of the period."""
         return log.arrived(self.since, self.until)
 
+    def file_of(self, log: Sample) -> Sample:
+        """The log of the period as a file like the real one would hold it: perhaps only of cases that ended in it."""
+        return self.of(log).ended() if log.view.whole else self.of(log)
+
 
 def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
     """All distances between the logs of two periods of one length; stamps are counted from each period's beginning."""
@@ -93,7 +97,7 @@ def floor(real: Sample, fitted: Window, held_out: Window) -> Distances:
     Periods of one length are compared because a longer one sees the ends of more of its cases.
     """
     target = held_out.of(real)
-    return mean(between(w.of(real), w, target, held_out) for w in earlier(fitted, held_out))
+    return mean(between(w.file_of(real), w, target, held_out) for w in earlier(fitted, held_out))
 
 
 def earlier(fitted: Window, held_out: Window) -> Iterator[Window]:
@@ -215,7 +219,7 @@ def tables(
     result = [Table("fitted", mean(d for d, _ in model), halves(real, fitted), again, mean(d for d, _ in plain))]
     if held_out is not None:
         future = held_out.of(real)
-        moved = mean(between(held_out.of(shifted(real, fitted, held_out, rng)), held_out, future, held_out) for _ in range(times))
+        moved = mean(between(held_out.file_of(shifted(real, fitted, held_out, rng)), held_out, future, held_out) for _ in range(times))
         result.append(Table("held out", mean(d for _, d in model), floor(real, fitted, held_out), moved, mean(d for _, d in plain)))
     return tuple(result)
 
