@@ -109,12 +109,19 @@ def pictures(log: Sample, window: Window, real: Sketch, simulated: Sequence[Sket
     days = tuple(np.datetime64(int(first + DAY * k), "s") for k in range(len(real.open_cases)))
     weekly = tuple(_band(name, tuple(mondays), line, [s.weekly.get(name, np.zeros(len(line))) for s in simulated], roots=True) for name, line in real.weekly.items())
     quantiles = tuple(
-        _band(name, tuple(LEVELS.tolist()), line, [s.quantiles.get(name, np.full(99, np.nan)) for s in simulated])
+        _middle_band(name, tuple(LEVELS.tolist()), line, [s.quantiles.get(name, np.full(99, np.nan)) for s in simulated])
         for name, line in real.quantiles.items()
         if np.isfinite(line).all() and line.max() > 0
     )
     hours = _band("hours", tuple(range(168)), real.hours, [s.hours for s in simulated])
     return Pictures(weekly, quantiles, hours, _band("open cases", days, real.open_cases, [s.open_cases for s in simulated], roots=True))
+
+
+def _middle_band(name: str, at: tuple[Any, ...], real: Any, simulated: list[Any]) -> Band:
+    """Median and middle 95 % of the simulated logs: a quantile of times may jump over a night, which no mean shows."""
+    values = np.array([v for v in simulated if np.isfinite(v).all()] or [np.full(len(at), np.nan)])
+    low, middle, high = np.quantile(values, [0.025, 0.5, 0.975], axis=0)
+    return Band(name, at, np.asarray(real, float), middle, low, high)
 
 
 def _band(name: str, at: tuple[Any, ...], real: Any, simulated: list[Any], *, roots: bool = False) -> Band:

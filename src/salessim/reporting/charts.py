@@ -119,9 +119,9 @@ def bands(table: pd.DataFrame, x: str, title: str, y_title: str, columns: int = 
 
 def quantiles(table: pd.DataFrame) -> Any:
     """Quantiles of the log against those of simulated logs, a panel for each `series`; on the line they are the same."""
-    scale = alt.Scale(type="symlog", constant=1, nice=False)
-    wide = alt.Chart(table).mark_rule(color=_MODEL, opacity=0.35, strokeWidth=4).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=alt.Y("log:Q", scale=scale))
-    dots = alt.Chart(table).mark_circle(color=_REAL, size=16, opacity=1).encode(x=alt.X("simulated:Q", title="simulated (h)", scale=scale), y=alt.Y("log:Q", title="log (h)", scale=scale))
+    scale, axis = alt.Scale(type="symlog", constant=1, nice=False), alt.Axis(values=[0, 1, 3, 10, 30, 100, 300, 1000, 3000])
+    wide = alt.Chart(table).mark_rule(color=_MODEL, opacity=0.3, strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=alt.Y("log:Q", scale=scale))
+    dots = alt.Chart(table).mark_circle(color=_REAL, size=16, opacity=1).encode(x=alt.X("simulated:Q", title="simulated (h)", scale=scale, axis=axis), y=alt.Y("log:Q", title="log (h)", scale=scale, axis=axis))
     same = alt.Chart(table).mark_line(color="#94a3b8", strokeDash=[4, 3]).encode(x=alt.X("log:Q", scale=scale), y=alt.Y("log:Q", scale=scale))
     chart = (same + wide + dots).properties(height=180, width=250)
     return _styled_facet(chart.facet(facet=alt.Facet("series:N", title=None, sort=list(dict.fromkeys(table["series"]))), columns=3).resolve_scale(x="independent", y="independent"))

@@ -151,6 +151,7 @@ def _sections(period: Period) -> list[dict[str, Any]]:
     hours = _frame((drawn.hours,), "hour").assign(log=lambda t: 100 * t["log"], simulated=lambda t: 100 * t["simulated"], low=lambda t: 100 * t["low"], high=lambda t: 100 * t["high"])
     hours["series"] = [DAYS[h // 24] for h in hours["hour"]]
     hours["hour"] %= 24
+    hours = hours[hours.groupby("series")["high"].transform("max") > 0]
     sections.append(
         {"title": "When work is done", "text": "Share of all visits that fall into each hour of the week, in local time.",
          "figures": [figure(charts.bands(hours, "hour", "hour of the day", "% of visits"), hours, "Visits by hour of the week", "A shifted curve means a wrong calendar or a wrong time zone.")]}
