@@ -23,7 +23,7 @@ from salessim.cli import main
 from salessim.errors import InputError, LogError
 from salessim.experiment import simulate
 from salessim.log import EventLog
-from salessim.reporting.validation import report_validation
+from salessim.reporting import report_validation
 from salessim.scenario.loader import parse, to_data
 from tests.perturbations import CATALOGUE, NOT_TO_BE_SEEN, Perturbation, model
 from tests.test_learning import as_exported, small, step, work
@@ -306,7 +306,7 @@ def test_bad_questions_are_refused(log: EventLog) -> None:
         validate_model(model(), log, since=pd.Timestamp("2031-01-01"))
     with pytest.raises(InputError, match="too few to tell chance"):
         validate_model(model(), log, replications=5)
-    with pytest.raises(LogError, match="only .* cases came in"):
+    with pytest.raises(LogError, match=r"only \d+ cases came in"):
         validate_model(model(), log, since=pd.Timestamp("2026-10-11"), replications=19)
 
 

@@ -36,29 +36,41 @@ def inspect(log: str, out: str, as_json: bool) -> int:
 @click.argument("log")
 @click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
+@click.option("--report", type=click.Path(dir_okay=False), help="An HTML page that shows how the scenario fits.")
 @click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
 @seed_option
 @workers_option
 @json_option
 @quiet_option
 def calibrate(
-    log: str, mapping: str, out: str, holdout: float, seed: int, workers: int | None, as_json: bool, quiet: bool
+    log: str, mapping: str, out: str, report: str | None, holdout: float, seed: int, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
     from salessim.calibration import calibrate as learn
+    from salessim.errors import InputError
     from salessim.importers import read_log
 
     not_over(out, log, mapping)
+    if report:
+        not_over(report, log, mapping, out)
+        if not holdout:
+            raise InputError("--report", "with --holdout 0 nothing is compared, so there is nothing to show", "hold something out")
     with Progress("calibration", quiet) as progress:
         events, quality = read_log(log, mapping)
         calibration = learn(events, holdout=holdout, seed=seed, workers=workers, progress=progress)
     calibration.scenario.save(out)
+    if report and calibration.validation:
+        from salessim.reporting import report_validation
+
+        report_validation(calibration.validation, calibration.scenario.name, report)
     if as_json:
         print_json({**calibration.to_json(), "quality": quality.to_json()})
     else:
         for line in (*quality.lines(), *calibration.lines()):
             click.echo(line)
         click.echo(f"Scenario: {out}")
+        if report:
+            click.echo(f"Page: {report}")
     return EXIT_FINE
 
 
@@ -90,7 +102,7 @@ def validate_model(
         events, _ = read_log(log, mapping)
         found = examine(model, events, since=pd.Timestamp(since) if since else None, seed=seed, replications=replications, workers=workers, progress=progress)
     if out:
-        from salessim.reporting.validation import report_validation
+        from salessim.reporting import report_validation
 
         report_validation(found, model.name, out)
     if as_json:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from salessim import __version__
 from salessim.experiment import cautions
 from salessim.reporting import charts, figures
+from salessim.reporting.fill import figure, fill, number, signed
+from salessim.reporting.validation import figures_table, verdict_sentences
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
 
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 
 _ICONS = {"better": "▲", "worse": "▼", "unclear": "?", "the same": "=", "higher": "↑", "lower": "↓"}
 _HEADLINES = ("cycle_time", "lost_customers", "won", "cost")
-
-
-def number(value: float) -> str:
-    """A figure with three significant digits or whole thousands."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
-
-
-def signed(value: float) -> str:
-    """A change with its sign."""
-    return number(value) if not math.isfinite(value) else ("+" if value >= 0 else "−") + number(abs(value))
 
 
 def render(comparison: Comparison, best: Best | None = None, calibration: Calibration | None = None) -> str:
@@ -70,16 +55,6 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
         assumptions=calibration.assumptions if calibration else [],
         footer=_footer(comparison),
     )
-
-
-def fill(template: str, **values: Any) -> str:
-    """A page from its template."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template(template).render(**values)
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -177,12 +152,6 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def figure(chart: Any, table: pd.DataFrame, alt_text: str, caption: str) -> dict[str, Any]:
-    """A chart with its table, for the macro `sections`."""
-    rows = [[number(float(x)) if isinstance(x, float | np.floating) else str(x) for x in row] for row in table.head(400).itertuples(index=False)]
-    return {"svg": charts.svg(chart), "alt": alt_text, "caption": caption, "head": [c.replace("_", " ") for c in table.columns], "rows": rows}
-
-
 def _sections(comparison: Comparison, names: list[str], details: list[figures.Detail], best: Best | None) -> list[dict[str, Any]]:
     sections: list[dict[str, Any]] = []
 
@@ -232,8 +201,6 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
 def _validation(calibration: Calibration | None) -> dict[str, Any] | None:
     if calibration is None or calibration.validation is None:
         return None
-    from salessim.reporting.validation import figures_table, verdict_sentences
-
     found = calibration.validation
     return {
         "text": f"Learnt from the log before {found.main.since:%Y-%m-%d}, simulated {found.replications} times until {found.main.until:%Y-%m-%d}. {' '.join(verdict_sentences(found))}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,32 +9,13 @@ import pandas as pd
 from salessim import __version__
 from salessim.calibration.yardsticks import NAMES
 from salessim.reporting import charts
-from salessim.reporting.page import figure, fill, number
+from salessim.reporting.fill import figure, fill, number
 from salessim.scenario.calendars import DAYS
 
 if TYPE_CHECKING:
     from salessim.calibration.pictures import Band
     from salessim.calibration.validate import Period, Validation
     from salessim.calibration.verdicts import Verdict
-
-
-def report_validation(found: Validation, name: str, to: str | Path) -> Path:
-    """Write the page of a validation.
-
-    Args:
-        found: from `validate_model` or a calibration.
-        name: of the model.
-        to: the HTML file; its folder must exist.
-
-    Raises:
-        InputError: the path cannot be written.
-    """
-    from salessim.reporting import folder_exists
-    from salessim.scenario.loader import write_whole
-
-    folder_exists(to)
-    write_whole(to, render_validation(found, name))
-    return Path(to)
 
 
 def render_validation(found: Validation, name: str) -> str:
