@@ -27,6 +27,7 @@ _HOMES = {
     "read_log": "salessim.importers",
     "inspect_log": "salessim.importers",
     "calibrate": "salessim.calibration",
+    "validate_model": "salessim.calibration",
     "optimise": "salessim.optimisation",
     "report": "salessim.reporting",
     "check": "salessim.gate",
@@ -37,6 +38,7 @@ __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
     from salessim.calibration import calibrate as calibrate
+    from salessim.calibration import validate_model as validate_model
     from salessim.errors import InputError as InputError
     from salessim.errors import SalesSimError as SalesSimError
     from salessim.experiment import compare as compare

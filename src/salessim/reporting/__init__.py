@@ -11,7 +11,7 @@ from salessim.experiment import Comparison, compare, replicate
 from salessim.ignorance import echo_all
 
 if TYPE_CHECKING:
-    from salessim.calibration import Calibration
+    from salessim.calibration import Calibration, Validation
     from salessim.margins import Margins
     from salessim.optimisation import Best
     from salessim.scenario.model import Scenario
@@ -62,6 +62,26 @@ def write_page(comparison: Comparison, to: str | Path, best: Best | None = None,
     return Path(to)
 
 
+def report_validation(found: Validation, name: str, to: str | Path) -> Path:
+    """Write the page of a validation.
+
+    Args:
+        found: from `validate_model` or a calibration.
+        name: of the model.
+        to: the HTML file; its folder must exist.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    from salessim.reporting.validation import render_validation
+    from salessim.scenario.loader import write_whole
+
+    _folder_exists(to)
+    write_whole(to, render_validation(found, name))
+    return Path(to)
+
+
 def _folder_exists(to: str | Path) -> None:
+    """Refuse a path whose folder is not there."""
     if not (Path(to).parent or Path(".")).is_dir():
         raise InputError(str(to), "its folder does not exist", "make the folder first")
