@@ -23,6 +23,7 @@ _HOMES = {
     "replicate_until": "salessim.experiment",
     "compare": "salessim.experiment",
     "loads": "salessim.scenario.traffic",
+    "pilot": "salessim.pilots",
     "read_log": "salessim.importers",
     "inspect_log": "salessim.importers",
     "calibrate": "salessim.calibration",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from salessim.importers import read_log as read_log
     from salessim.log import EventLog as EventLog
     from salessim.optimisation import optimise as optimise
+    from salessim.pilots import pilot as pilot
     from salessim.reporting import report as report
     from salessim.scenario.model import Scenario as Scenario
     from salessim.scenario.traffic import loads as loads

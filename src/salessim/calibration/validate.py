@@ -6,6 +6,7 @@ yardsticks, a verdict for each part of the model, and for people figures and pic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -318,7 +319,7 @@ def _rows(now: dict[str, float], simulated: Sequence[dict[str, float]], earlier:
         middle, spread = float(found.mean()), float(found.std(ddof=1))
         half = t_quantile(0.975, len(found) - 1) * spread * np.sqrt(1 + 1 / len(found))
         name, _, unit = what.partition("|")
-        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), middle + half, earlier.get(what, float("nan"))))
+        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), min(middle + half, 100.0 if unit == "%" else math.inf), earlier.get(what, float("nan"))))
     return tuple(rows)
 
 

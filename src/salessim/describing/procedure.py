@@ -30,7 +30,7 @@ def procedure(scenario: Scenario, language: Language = "en") -> str:
         language: "en" or "zh".
     """
     t = Teller(scenario, language, own=escape, code=code)
-    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _calendars(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), levers(t), _register(t)]
+    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _calendars(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), levers(t), _unsure(t), _register(t)]
     return "\n\n".join(p for p in ("\n".join(part) for part in parts) if p) + "\n"
 
 
@@ -86,7 +86,10 @@ def _overview(t: Teller) -> Iterator[str]:
 
 
 def _demand(t: Teller) -> Iterator[str]:
-    return _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+    yield from _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+    if t.scenario.markets:
+        yield ""
+        yield from _records(t, "markets", "market", lines.MARKET_LINES, t.scenario.markets)
 
 
 def _customers(t: Teller) -> Iterator[str]:
@@ -105,7 +108,7 @@ def _rules(t: Teller) -> Iterator[str]:
     if t.scenario.invariants:
         yield from (f"## {t('rules')}", "")
         yield from (f"- {t.own(rule)}" for rule in t.scenario.invariants)
-    further = [said for _, sentences in lines.told(t, (), "", t.scenario) for said in sentences]
+    further = [said for _, sentences in lines.told(t, lines.SCENARIO_LINES, "", t.scenario) for said in sentences]
     if further:
         yield from (*([""] if t.scenario.invariants else []), f"## {t('rules_further')}", "")
         yield from (f"- {said}" for said in further)
@@ -132,6 +135,7 @@ def _steps(t: Teller) -> Iterator[str]:
     yield f"## {t('procedure')}"
     for i, (name, stage) in enumerate(t.scenario.stages.items(), 1):
         yield f"\n### {i} {t.title(stage, name)}"
+        yield from (f"\n{said}" for _, sentences in lines.told(t, lines.STAGE_LINES, name, stage) for said in sentences)
         for step_name, step in stage.steps.items():
             yield f"\n#### {t.step(step_name)}\n"
             for label, sentences in lines.told(t, lines.STEP_LINES, step_name, step):
@@ -184,6 +188,15 @@ def _measures(t: Teller) -> Iterator[str]:
 
 def _costs(t: Teller) -> Iterator[str]:
     return _records(t, "costs", "cost_item", lines.COST_LINES, t.scenario.costs)
+
+
+def _unsure(t: Teller) -> Iterator[str]:
+    """What nobody knows exactly, as it is drawn."""
+    if not t.scenario.uncertain:
+        return
+    yield f"## {t('unsure')}\n\n{t('unsure_intro')}"
+    rows = [(t.place(path), _cells(t, lines.UNSURE_LINES, path, entry)) for path, entries in t.scenario.uncertain.items() for entry in entries]
+    yield from table([t("place"), t("unsure_could"), t("title_further")], ([t.own(place), said[t("unsure_could")], rest] for place, (said, rest) in rows))
 
 
 def _register(t: Teller) -> Iterator[str]:

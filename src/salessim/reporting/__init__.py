@@ -12,13 +12,14 @@ from salessim.ignorance import echo_all
 
 if TYPE_CHECKING:
     from salessim.calibration import Calibration, Validation
+    from salessim.margins import Margins
     from salessim.optimisation import Best
     from salessim.scenario.model import Scenario
 
 
 def report(
     scenarios: Sequence[Scenario], *, to: str | Path, replications: int = 30, seed: int = 0, workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, margins: Margins | None = None,
 ) -> Path:  # fmt: skip
     """Write a page that compares scenarios with the first of them.
 
@@ -27,6 +28,7 @@ def report(
         to: the HTML file; its folder must exist.
         replications: pairs of runs.
         seed: of all draws.
+        margins: up to which size a change does not matter; by default 1 % of the figure before.
 
     Returns:
         The path written.
@@ -40,7 +42,7 @@ def report(
     if len(scenarios) == 1:
         comparison = Comparison((replicate(scenarios[0], replications, seed=seed, workers=workers, progress=progress),))
     else:
-        comparison = compare(*scenarios, replications=replications, seed=seed, workers=workers, progress=progress)
+        comparison = compare(*scenarios, replications=replications, seed=seed, workers=workers, progress=progress, margins=margins)
     return write_page(echo_all(comparison, workers=workers), to)
 
 

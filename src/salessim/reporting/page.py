@@ -9,6 +9,8 @@ import pandas as pd
 
 from salessim import __version__
 from salessim.experiment import cautions
+from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
+from salessim.measures import OF_FIRST, OF_REPEAT
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, fill, number, signed
 from salessim.reporting.validation import figures_table, verdict_sentences
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from salessim.experiment import Comparison
     from salessim.optimisation import Best
 
-_ICONS = {"better": "▲", "worse": "▼", "unclear": "?", "the same": "=", "higher": "↑", "lower": "↓"}
+_ICONS = {"better": "▲", "worse": "▼", UNCLEAR: "?", SAME: "=", NEGLIGIBLE: "≈", "higher": "↑", "lower": "↓"}
 _HEADLINES = ("cycle_time", "lost_customers", "won", "cost")
 
 
@@ -61,14 +63,19 @@ def _distinct(names: list[str]) -> list[str]:
     return [n if names.index(n) == i else f"{n} ({i + 1})" for i, n in enumerate(names)]
 
 
+def _headlines(comparison: Comparison) -> tuple[str, ...]:
+    """The figures of the first sentence; where customers come again, a mean over both kinds of deals tells of neither."""
+    return ("cycle_time_first", *_HEADLINES[1:]) if any(r.has_repeats for r in comparison.results) else _HEADLINES
+
+
 def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> list[str]:
     if best is not None:
         return best.sentences()
     if len(comparison.results) == 1:
         r = comparison.base
         said = []
-        for name in _HEADLINES:
-            e = r.estimate(name)
+        for name in _headlines(comparison):
+            e = r.shown(name)
             if math.isfinite(e.value):
                 about = r.catalogue.about(name)
                 said.append(f"{about.title}: {number(e.value)} {about.unit} ({number(e.low)} to {number(e.high)})")
@@ -76,13 +83,13 @@ def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> l
     result = []
     for i in range(1, len(comparison.results)):
         said = []
-        for name in _HEADLINES:
+        for name in _headlines(comparison):
             d = comparison.difference(name, i)
             word = comparison.word(name, i)
-            if math.isfinite(d.change.value) and word not in ("unclear", "the same"):
+            if math.isfinite(d.change.value) and word not in (UNCLEAR, SAME, NEGLIGIBLE):
                 about = comparison.catalogue.about(name)
                 said.append(f"{about.phrase} {signed(d.change.value)} {about.unit} ({signed(d.change.low)} to {signed(d.change.high)})")
-        result.append(f"{names[i]}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
+        result.append(f"{names[i]}: {'; '.join(said) if said else 'no difference that is clear and matters in cycle time, lost customers, won deals or cost'}.")
     return result
 
 
@@ -94,11 +101,13 @@ def _saved(times: float) -> str:
 def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
     base, known = comparison.base, comparison.catalogue
     said = {n: [r.estimate(n).value for r in comparison.results] for n in known.names}
+    if not any(r.has_repeats for r in comparison.results):
+        said = {n: v for n, v in said.items() if n not in (*OF_FIRST, *OF_REPEAT)}
     shown = [n for n, values in said.items() if n in _HEADLINES or n in known.own or any(math.isfinite(v) and v != 0 for v in values)]
     if len(comparison.results) == 1:
         rows = []
         for n in shown:
-            e, about = base.estimate(n), known.about(n)
+            e, about = base.shown(n), known.about(n)
             rows.append({"explain": about.explain, "word": "", "icon": "", "cells": [about.title, number(e.value), f"{number(e.low)} to {number(e.high)}", about.unit]})
         return [{"title": "The figures", "caption": "Mean over replications with its interval.", "head": ["", "mean", "interval", "unit", ""], "rows": rows}]
     tables = []
@@ -113,7 +122,7 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
             rows.append({"explain": about.explain, "word": word, "icon": _ICONS[word], "cells": cells})
         tables.append(
             {"title": f"Before and after: {names[i]}",
-             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs. Each interval by itself holds 95 times of 100: of twenty rows one may miss by chance.",
+             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs. Each interval by itself holds 95 times of 100: of twenty rows one may miss by chance. " + comparison.margins.in_words(),
              "head": ["", "before", "after", "change", "interval of the change", "in %", "unit", "saved", "verdict"], "rows": rows}
         )  # fmt: skip
     return tables
@@ -144,7 +153,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
         tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
     values = {row["where"]: row for s in scenarios for row in in_words(s)}
     return {
-        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is where the long-run figure lies in 9 of 10 of the worlds they allow: more "
+        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
                 "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
                 "last column names what moves the figure (rank correlation), which is what to find out first.",
         "tables": tables,
