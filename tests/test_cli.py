@@ -218,8 +218,8 @@ LOG = "case_id,activity,start_time,end_time,resource\n" + "".join(
     ("content", "said"),
     [
         (b"", "the file is empty"), (b"x", "has no columns"), (b"case_id,activity,time\n", "a header but no rows"), (b"\x1f\x8b\x08\x00trunc", "cut short or damaged"),
-        (b"PK\x03\x04rest", "Excel or zip"), (b"case_id,case_id,activity\n1,2,3\n", "stands there twice"), (b"case_id,activity,time\n1,a,2026-01-01\n1,b,2026-01-02,4,5\n", "more cells than the header"),
-        (b"a,b\n1,2\n", "no column looks like the case"), (b"case_id,activity,time\n1,a,yesterday\n", "is not a date"), (b'case_id,activity,time\n1,"a,2026-01-01\n', "quote is never closed"),
+        (b"PK\x03\x04rest", "zip file is cut short"), (b"case_id,case_id,activity\n1,2,3\n", "stands there twice"), (b"case_id,activity,time\n1,a,2026-01-01\n1,b,2026-01-02,4,5\n", "more cells than the header"),
+        (b"case_id,activity,time\n1,a,yesterday\n", "is not a date"), (b'case_id,activity,time\n1,"a,2026-01-01\n', "quote is never closed"),
     ],
 )  # fmt: skip
 def test_bad_logs_get_one_line(content: bytes, said: str, tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def activities_of(scenario: Scenario, view: View, source: str) -> dict[str, str]
             result[step] = step
         elif step in by_name:
             result[step] = by_name[step]
-        elif step.endswith(")") and not step.endswith("(given up)") and " → " not in step:
+        elif not step.endswith("(given up)") and " → " not in step:
             base = next((n for n in longest if step.startswith(f"{n} (")), None)
             if base is not None:
                 result[step] = by_name[base]

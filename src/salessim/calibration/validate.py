@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -201,6 +201,10 @@ def validate_model(
         if not start < since < end:
             raise InputError("since", f"{since:%Y-%m-%d} lies outside of the log ({start:%Y-%m-%d} to {end:%Y-%m-%d})", "give a date within it")
     view = View.of(log)
+    for window in _windows(view, since):
+        count = len(window.of(see(log.frame, view)).born)
+        if count < LEAST_CASES:
+            raise LogError(log.about.source, f"only {count} cases came in from {_date(window.since, view)} to {_date(window.until, view)}", f"give a longer log or another date; {LEAST_CASES} are the least")
     days = int(np.ceil((end - start.normalize()).total_seconds() / 86_400))
     clock = {"start": start.date().isoformat(), "time_zone": log.about.time_zone, "horizon": f"{days} days"}
     past = scenario.change({"clock": clock})
@@ -221,13 +225,8 @@ def validate(
     """
     view = View.of(real)
     log = see(real.frame, view)
-    fitted = Window(view.start, split.timestamp() if split is not None else view.end)
-    held_out = Window(split.timestamp(), view.end) if split is not None else None
-    windows = [w for w in (fitted, held_out) if w is not None]
-    for window in windows:
-        count = len(window.of(log).born)
-        if count < LEAST_CASES:
-            raise LogError(real.about.source, f"only {count} cases came in from {_date(window.since, view)} to {_date(window.until, view)}", f"give a longer log or another date; {LEAST_CASES} are the least")
+    windows = _windows(view, split)
+    fitted, held_out = windows[0], windows[1] if split is not None else None
     score = yardsticks.scorer(log, fitted, held_out)
     total = replications + PLAIN_RUNS
 
@@ -246,12 +245,19 @@ def validate(
     tables = yardsticks.tables(log, fitted, held_out, [r.scores for r in runs], plain_scores, rng, PLAIN_RUNS)
     names = ["fitted", "held out"] if held_out else ["whole"]
     silent = _silent(log, scenario)
-    periods = [_period(names[i], i, w, log, runs, replace(tables[i], period=tables[i].period), silent, real) for i, w in enumerate(windows)]
+    periods = [_period(names[i], i, w, log, runs, tables[i], silent, real) for i, w in enumerate(windows)]
     known = set(activity_of.values())
     return Validation(
         periods[0], periods[1] if held_out else None, replications,
         tuple(n for n, s in scenario.steps.items() if s.kind == "work" and n not in activity_of), tuple(n for n in view.activities if n not in known),
     )  # fmt: skip
+
+
+def _windows(view: View, split: pd.Timestamp | None) -> list[Window]:
+    """The period learnt from, and the one held out if there is one."""
+    if split is None:
+        return [Window(view.start, view.end)]
+    return [Window(view.start, split.timestamp()), Window(split.timestamp(), view.end)]
 
 
 def _simulated(
