@@ -180,7 +180,7 @@ def test_held_out_is_seen_as_the_log_is() -> None:
     hidden = as_exported(simulate(tandem(), seed=3), enabled=False)
     checked = calibrate(hidden, seed=1, replications=6).validation
     assert checked is not None
-    assert next(r for r in checked.rows if r.what == "cycle time, mean").inside
+    assert next(r for r in checked.main.rows if r.what == "cycle time, mean").inside
 
 
 def giving_up() -> Scenario:
