@@ -22,6 +22,7 @@ import simpy
 
 from salessim.engines import arrays
 from salessim.engines.reference import Reference
+from salessim.library import template
 from salessim.network import Network, build
 from salessim.scenario.model import Scenario
 
@@ -117,6 +118,12 @@ def compiled(network: Network, log: bool) -> Callable[[], Any]:
     return lambda: arrays.run(network, 7, 0, log=log, cases=log)
 
 
+def many(network: Network, replications: int) -> None:
+    """Replications of the compiled engine, one after the other, with totals only."""
+    for number in range(replications):
+        arrays.run(network, 7, number, log=False, cases=False)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
@@ -147,6 +154,10 @@ def main() -> None:
     compiled(b2b, True)()
     times = in_turns({"reference": lambda: Reference(b2b, 7, 0, True).run(), "compiled": compiled(b2b, True), "compiled, no log": compiled(b2b, False)}, 3)
     print(f"b2b: compiled with log {times['reference'] / times['compiled']:.0f} x, without {times['reference'] / times['compiled, no log']:.0f} x its own reference engine")
+    enterprise = build(template("enterprise-field").scenario())
+    compiled(enterprise, False)()
+    per_run = in_turns({"reference": lambda: Reference(enterprise, 7, 0, False).run(), "compiled": lambda: many(enterprise, 100)}, 3)
+    print(f"enterprise-field, a measured year, without log: 100 replications compiled {100 * per_run['reference'] / per_run['compiled']:.1f} x the reference engine")
     print("cost per arrival (us):", end="")
     for arrivals in (10_000, 100_000, 1_000_000):
         network = build(tandem(arrivals, None))

@@ -369,7 +369,7 @@ def test_of_several_processes_one_is_chosen(tmp_path: Path) -> None:
     found = read(tmp_path, text, process="Seller")
     assert list(found.scenario.steps) == ["Offer"]
     assert found.scenario.name == "Seller"
-    assert [r.kind for r in found.remarks if r.level == "differs"] == ["messageFlow"]
+    assert [r.kind for r in found.remarks if r.level == "differs"] == ["messageFlow", "participant"]
 
 
 def test_any_name_becomes_a_name(tmp_path: Path) -> None:

@@ -53,10 +53,18 @@ def test_whole_scenarios_are_valid(page: Path) -> None:
             assert list(problems(Scenario.parse(block))) == []
 
 
+def anchor(heading: str) -> str:
+    """The name by which pages refer to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), (page.name, target)
+        for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+            file = page.parent / target if target else page
+            assert file.exists(), (page.name, target)
+            if heading:
+                assert heading in {anchor(line) for line in re.findall(r"^#+ (.*)$", file.read_text(), re.M)}, (page.name, target, heading)
 
 
 def test_every_measure_is_in_the_reference() -> None:

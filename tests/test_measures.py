@@ -55,6 +55,40 @@ def test_tickets_are_no_customers_who_arrive(milestone: bool) -> None:
     assert without.estimate("tickets").value == 0
 
 
+def test_first_deals_and_repeat_business_are_told_apart() -> None:
+    """Leads are won 2 times in 5 after two waits; who has bought orders again, is won for certain, and takes an hour."""
+    again = {"kind": "order", "to": "reorder", "probability": 1.0, "after": "1 day"}
+    s = sales()
+    repeat = s.change({
+        "steps.deliver.then": [{"done": True}],
+        "steps.deliver.spawns": [again, {"kind": "friend", "to": "reorder", "probability": 0.5, "after": "1 day", "new_customer": True}],
+        "stages.again": {"steps": {"reorder": {"automatic": "1 h", "milestone": "won", "then": [{"done": True}]}}},
+    })  # fmt: skip
+    found = replicate(repeat, 40, seed=3, engine="compiled")
+    leads = 0.5 * 0.8 * 60
+    assert found.estimate("won_repeat").value == pytest.approx(leads, rel=0.05)
+    assert found.estimate("won_first").value == pytest.approx(1.5 * leads, rel=0.05)  # friends are new customers
+    assert found.estimate("win_rate_first").value == pytest.approx(100 * 1.5 * leads / (60 + 0.5 * leads), rel=0.02)
+    assert found.values("win_rate_repeat") == pytest.approx(100.0)
+    assert found.values("cycle_time_repeat") == pytest.approx(1 / 24)
+    assert found.estimate("cycle_time_first").value > 0.5
+    for total in ("won", "revenue"):
+        assert found.values(f"{total}_first") + found.values(f"{total}_repeat") == pytest.approx(found.values(total))
+    assert found.estimate("arrived from order").value == pytest.approx(leads, rel=0.05)
+    assert found.values("win rate from order") == pytest.approx(100.0)
+    assert found.values("win rate from friend") == pytest.approx(100.0)
+    assert "cost of order" not in found.names
+
+
+def test_without_repeat_business_first_deals_are_all() -> None:
+    found = replicate(sales(service=True), 6, seed=3, engine="compiled")
+    for name in ("win_rate", "cycle_time", "won", "revenue"):
+        assert np.array_equal(found.values(f"{name}_first"), found.values(name))
+    assert np.isnan(found.values("win_rate_repeat")).all()
+    assert (found.values("won_repeat") == 0).all()
+    assert "arrived from ticket" not in found.names  # a ticket cannot be won
+
+
 def test_those_who_still_wait_are_not_forgotten() -> None:
     """Newest first hides the queue from the served; by Little's law both orders keep people waiting alike."""
     def crowded(queue: str) -> float:

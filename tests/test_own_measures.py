@@ -201,7 +201,7 @@ def test_compare_judges_them(file: Path, tmp_path: Path) -> None:
     assert change["mean"] == pytest.approx(-before * 2 / 3)
     assert (change["verdict"], change["unit"], change["high"] < 0) == ("worse", "EUR/month", True)
     assert found["scenarios"][1]["differences"]["discount given"] | {"variance_reduction": None} == {
-        "mean": pytest.approx(20), "low": pytest.approx(20), "high": pytest.approx(20), "level": 0.95, "replications": 5, "missing": 0, "unit": "%", "verdict": "worse", "variance_reduction": None}  # fmt: skip
+        "mean": pytest.approx(20), "low": pytest.approx(20), "high": pytest.approx(20), "level": 0.95, "replications": 5, "missing": 0, "unit": "%", "verdict": "worse", "margin": pytest.approx(0.1), "variance_reduction": None}  # fmt: skip
     assert found["scenarios"][1]["differences"]["slow"]["verdict"] == "the same"
     assert found["not_compared"] == {}
     assert re.search(r"^Margin of ERP deals .* EUR/month .* worse$", cli("compare", file, dear, "-n", 5).stdout, re.M)

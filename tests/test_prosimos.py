@@ -364,6 +364,28 @@ def test_sections_without_effect_are_named(tmp_path: Path) -> None:
     assert [r.element for r in read(tmp_path, ONE, {**data, "gateway_execution_limit": 10, "multitask": {}}).remarks] == ["gateway_execution_limit", "cost_per_hour"]
 
 
+def test_fields_that_are_not_read_are_named_wherever_they_stand(tmp_path: Path) -> None:
+    data = model({"Ann": (1, "all")}, {"a": {"Ann": fix(60)}}, expon(3600))
+    data["resource_calendars"][0]["workload_ratio"] = [{**ALWAYS[0], "probability": 0.3}]
+    refused(tmp_path, data, "resource_calendars[0] (multitasking)")
+    del data["resource_calendars"][0]["workload_ratio"]
+    data["resource_profiles"][0]["resource_list"][0] |= {"assignedTasks": ["a"], "max_capacity": 3}
+    data["task_resource_distribution"][0]["resources"][0]["distribution_unit"] = "minutes"
+    data["arrival_time_distribution"]["weekly"] = True
+    found = {(r.level, r.element) for r in read(tmp_path, ONE, data).remarks if r.kind == "field of the JSON"}
+    assert found == {
+        ("differs", "resource_profiles[0].resource_list[0].max_capacity"), ("differs", "task_resource_distribution[0].resources[0].distribution_unit"),
+        ("differs", "arrival_time_distribution.weekly"),
+    }  # fmt: skip
+    refused(tmp_path, {**data, "messages": {"publish": []}}, "messages (section of the JSON)")
+
+
+def test_values_that_all_cases_share_are_named_if_they_are_drawn(tmp_path: Path) -> None:
+    data = model({"Ann": (1, "all")}, {"a": {"Ann": fix(60)}}, expon(3600))
+    assert read(tmp_path, ONE, {**data, "global_attributes": [{"name": "g", "type": "continuous", "values": fix(1)}]}).scenario.attributes.keys() == {"g"}
+    refused(tmp_path, {**data, "global_attributes": [{"name": "g", "type": "continuous", "values": dist("uniform", 0, 1)}]}, "g (global attribute)", "share one")
+
+
 def edited(path: str, value: Any) -> dict[str, Any]:
     """The repairs with one value changed, or taken out (None)."""
     data: Any = copy.deepcopy(repairs()[1])

@@ -67,3 +67,18 @@ def test_the_page_of_a_search(tmp_path: Path, b2b: Path) -> None:
     text = report_best(best, tmp_path / "best.html").read_text()
     assert "The designs that were tried" in text
     assert best.sentences()[0].split(":")[0] in text
+
+
+def test_first_deals_are_told_from_repeat_business_and_steps_have_their_titles(tmp_path: Path) -> None:
+    again = Scenario.load(Path(__file__).parent.parent / "scenarios" / "b2b.yaml").change({"clock.horizon": "60 weeks"})
+    assert any(not spawn.new_customer for step in again.steps.values() for spawn in step.spawns)
+    comparison = compare(again, again.change({"teams.presales.size": 4}, name="more"), replications=4, seed=1)
+    text = write_page(comparison, tmp_path / "a.html").read_text()
+    once = again.change({f"steps.{name}.spawns": [] for name, step in again.steps.items() if step.spawns})
+    alone = write_page(compare(once, once.change({"teams.presales.size": 4}, name="more"), replications=4, seed=1), tmp_path / "b.html").read_text()
+    assert comparison.base.has_repeats == ("Win rate, repeat deals" in text)
+    assert "Win rate, repeat deals" not in alone
+    assert "lies within 1 % of the figure before" in text
+    title = again.steps["demo"].title
+    assert title is not None
+    assert f"<td>{title}</td>" in text

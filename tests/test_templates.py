@@ -38,13 +38,19 @@ every = pytest.mark.parametrize("name", ALL)
 PLAUSIBLE: dict[str, dict[str, tuple[float, float]]] = {
     # Cycles by size of the contract: 14 to 45 days small, 30 to 90 mid, 90 to 270 large (imboard.ai, thecroreport; grade c).
     # (The renewals of the enterprise template are shorter and count as well.) Leads to wins: a few per cent up to a tenth for inbound; of registered deals a fifth to a third; 80 to 92 % of contracts renew.
+    # 0.5 to 1 question a customer and month (gaspwiki), 15 to 25 % of trials without a card become customers (grade c).
     "smb-inbound": {"win_rate": (5, 14), "cycle_time": (7, 45), "response_time_p50": (0.5, 12)},
     "enterprise-field": {"win_rate": (2, 10), "cycle_time": (60, 200), "discount given": (4, 20)},
     "channel-partner": {"win_rate": (15, 30), "cycle_time": (30, 90), "answered in two days": (60, 95)},
     "renewals": {"win_rate": (75, 92), "cycle_time": (45, 120), "on time": (80, 100)},
+    "rfq-manufacturing": {"win_rate_first": (10, 30), "cycle_time_first": (15, 60), "delivery_time": (40, 100)},
+    "subscription": {"trial_to_paid": (10, 25), "retention": (93, 98), "question_rate": (0.3, 1.0), "service_level": (80, 99), "csat": (80, 95)},
+    "china-erp-order": {"win_rate": (88, 97), "准时率": (75, 95), "完美订单率": (65, 90), "回款周期": (50, 90)},
 }
 BUSIEST = 90.0
 """Per cent of its time that no team works more than; above it queues depend on luck."""
+IDLEST = 20.0
+"""Per cent of the hours it has for this process that every team works; below it a template pays people for nothing."""
 NUMBERS = {
     "work", "automatic", "customer", "rate", "share", "fades", "probability", "after", "size", "cost", "value", "patience", "silent", "attempt",
     "adherence", "every", "factor", "starts", "formula", "time", "running_cost", "one_off_cost", "running", "segments", "shifts", "absence",
@@ -86,8 +92,8 @@ def test_it_is_valid_without_a_warning(name: str, tmp_path: Path) -> None:
     path.write_text(ALL[name].text, encoding="utf-8")
     said = CliRunner().invoke(main, ["validate", str(path)])
     assert said.exit_code == 0, said.output
-    assert "add people" not in said.output
-    assert all(row.load < 1 for row in loads(scenario(name)))
+    assert "note:" not in said.output
+    assert "no time left" not in said.output
 
 
 @every
@@ -228,7 +234,8 @@ def test_its_teams_are_busy_but_not_too_busy(name: str) -> None:
     found = replications(name)
     load = {team: found.estimate(f"utilisation of {team}").value for team in scenario(name).teams}
     assert {t: round(x) for t, x in load.items() if x > BUSIEST} == {}
-    assert max(load.values()) > 30, "somebody has enough to do"
+    assert {t: round(x) for t, x in load.items() if x < IDLEST} == {}
+    assert max(load.values()) > 60, "somebody has enough to do"
 
 
 @every

@@ -23,9 +23,11 @@ _HOMES = {
     "replicate_until": "salessim.experiment",
     "compare": "salessim.experiment",
     "loads": "salessim.scenario.traffic",
+    "pilot": "salessim.pilots",
     "read_log": "salessim.importers",
     "inspect_log": "salessim.importers",
     "calibrate": "salessim.calibration",
+    "validate_model": "salessim.calibration",
     "optimise": "salessim.optimisation",
     "report": "salessim.reporting",
     "check": "salessim.gate",
@@ -36,6 +38,7 @@ __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
     from salessim.calibration import calibrate as calibrate
+    from salessim.calibration import validate_model as validate_model
     from salessim.errors import InputError as InputError
     from salessim.errors import SalesSimError as SalesSimError
     from salessim.experiment import compare as compare
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from salessim.importers import read_log as read_log
     from salessim.log import EventLog as EventLog
     from salessim.optimisation import optimise as optimise
+    from salessim.pilots import pilot as pilot
     from salessim.reporting import report as report
     from salessim.scenario.model import Scenario as Scenario
     from salessim.scenario.traffic import loads as loads

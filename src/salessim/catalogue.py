@@ -24,8 +24,8 @@ FAMILIES: tuple[tuple[str, str, Measure], ...] = (
     ("lost because ", "reasons", Measure("", "Lost: {}", "per week", "lower is better", "by reason")),
     ("utilisation of ", "teams", Measure("", "Utilisation of {}", "%", "neither", "time worked over time on duty", ratio=True)),
     ("in use of ", "limits", Measure("", "Places of {} in use", "cases", "neither", "on average over time")),
-    ("arrived from ", "channels", Measure("", "Arrivals from {}", "per week", "neither", "customers who came in by the channel")),
-    ("win rate from ", "channels", Measure("", "Win rate from {}", "%", "higher is better", "share of the channel's customers who are won and stay won")),
+    ("arrived from ", "channels", Measure("", "Arrivals from {}", "per week", "neither", "customers who came in by the channel, or the cases of a kind of repeat business")),
+    ("win rate from ", "channels", Measure("", "Win rate from {}", "%", "higher is better", "share of the channel's customers, or of the cases of the kind, who are won and stay won")),
     ("cost of ", "channels", Measure("", "Cost of {}", "money/month", "lower is better", "cost per case, campaigns, advertising and content")),
     ("cost per arrival from ", "channels", Measure("", "Cost per arrival from {}", "money", "lower is better", "the channel's cost over the customers it brought", ratio=True)),
 )  # fmt: skip
@@ -138,7 +138,8 @@ def _meaning(measure: OwnMeasure, currency: str) -> tuple[str, str, str]:
 
 def clashes(scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Measures of the scenario's own whose names mean something already, each with what."""
-    parts: dict[str, Container[str]] = {"steps": scenario.steps, "stages": scenario.stages, "teams": scenario.teams, "limits": scenario.limits, "channels": scenario.channels}
+    kinds = {spawn.kind for step in scenario.steps.values() for spawn in step.spawns}
+    parts: dict[str, Container[str]] = {"steps": scenario.steps, "stages": scenario.stages, "teams": scenario.teams, "limits": scenario.limits, "channels": {*scenario.channels, *kinds}}
     for name in scenario.measures:
         if name in MEASURES or name == JUNK:
             yield name, (MEASURES[name][0] if name in MEASURES else _JUNK).title

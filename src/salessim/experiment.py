@@ -26,6 +26,7 @@ from salessim import engines
 from salessim.catalogue import Catalogue, catalogue, in_common
 from salessim.engines import Engine
 from salessim.errors import InputError, nearest
+from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
 from salessim.records import Replication
@@ -99,10 +100,19 @@ class Results:
             return ratio_interval(self.pairs[name][:, 0], self.pairs[name][:, 1], self.level)
         return mean_interval(self.values(name), self.level)
 
+    def shown(self, name: str) -> Estimate:
+        """As `estimate`, its interval cut to what the figure can be: a share of -3 % is no share."""
+        return self.estimate(name).within(*self.catalogue.about(name).bounds)
+
     @property
     def names(self) -> list[str]:
         """Every measure there is."""
         return list(self.pairs)
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether some customer came again: then first deals and repeat business are worth telling apart."""
+        return bool(np.isfinite(self.values("win_rate_repeat")).any())
 
     def spread(self, name: str) -> Spread | None:
         """How much of the variance of a measure is ignorance; None if nothing is uncertain, or `ignorance.echo` has not been asked."""
@@ -245,7 +255,7 @@ def replicate(
     count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
     rows: list[Any] = []
     try:
-        for row in _run(source, seed, numbers, chosen, count, progress):
+        for row in _run(_one, source, seed, numbers, chosen, count, progress):
             rows.append(row)
     except KeyboardInterrupt:
         if not rows:
@@ -254,12 +264,29 @@ def replicate(
     return _collect(scenario, seed, numbers, rows)
 
 
+def each(
+    function: Callable[[Any, int, int, Engine], Any], source: Any, scenario: Scenario, numbers: Sequence[int], *, seed: int, engine: Engine = "auto", workers: int | None = None
+) -> list[Any]:
+    """What a function makes of each replication of a scenario, side by side.
+
+    Args:
+        function: called with (source, seed, number, engine); at the top of a module, so that processes find it.
+        source: what it needs.
+        scenario: what it will run, to choose the engine by.
+        numbers: which replications.
+        seed, engine, workers: as for `replicate`.
+    """
+    chosen = choose_engine(engine, scenario, len(numbers))
+    count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
+    return list(_run(function, source, seed, numbers, chosen, count, None))
+
+
 def _run(
-    source: Source, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
+    function: Callable[[Any, int, int, Engine], Any], source: Any, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
 ) -> Iterator[Any]:
     if workers == 1 or len(numbers) == 1:
         for done, number in enumerate(numbers):
-            yield _one(source, seed, number, engine)
+            yield function(source, seed, number, engine)
             if progress:
                 progress(done + 1, len(numbers))
         return
@@ -267,10 +294,10 @@ def _run(
     try:
         todo = iter(numbers)
         # A few ahead and no more, so that a million replications are not a million futures.
-        ahead = deque(pool.submit(_one, source, seed, n, engine) for n in islice(todo, 4 * workers))
+        ahead = deque(pool.submit(function, source, seed, n, engine) for n in islice(todo, 4 * workers))
         for done in range(len(numbers)):
             row = ahead.popleft().result()
-            ahead.extend(pool.submit(_one, source, seed, n, engine) for n in islice(todo, 1))
+            ahead.extend(pool.submit(function, source, seed, n, engine) for n in islice(todo, 1))
             yield row
             if progress:
                 progress(done + 1, len(numbers))
@@ -332,6 +359,8 @@ class Comparison:
     """Two or more scenarios side by side; the first is the one the others are compared with."""
 
     results: tuple[Results, ...]
+    margins: Margins = field(default_factory=Margins)
+    """Up to which size a change does not matter."""
 
     @property
     def base(self) -> Results:
@@ -379,16 +408,17 @@ class Comparison:
         return drivers((a.scenario, b.scenario), a.seed, a.numbers, b.values(name) - a.values(name))
 
     def word(self, name: str, other: int = 1, level: float = 0.95) -> str:
-        """better, worse, the same, unclear -- or higher and lower where neither is better."""
-        verdict, direction = self.difference(name, other, level).verdict, self.catalogue.about(name).direction
-        if verdict in ("the same", "unclear") or direction == "neither":
-            return verdict
-        return "better" if (verdict == "lower") == (direction == "lower is better") else "worse"
+        """One of `margins.WORDS`: better, worse, negligible, the same, unclear -- or higher and lower where neither is better."""
+        return word_for(self.difference(name, other, level), self.catalogue.about(name), self.margin(name))
+
+    def margin(self, name: str) -> float:
+        """Up to which size a change of a measure does not matter, in its unit."""
+        return self.margins.of(self.catalogue.about(name), self.base.estimate(name).value if name in self.base.pairs else math.nan)
 
 
 def compare(
     *scenarios: Scenario, replications: int = 30, seed: int = 0, engine: Engine = "auto", workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, margins: Margins | None = None,
 ) -> Comparison:  # fmt: skip
     """Run scenarios under common random numbers and pair them.
 
@@ -396,6 +426,7 @@ def compare(
         scenarios: two or more; the others are compared with the first.
         replications: pairs of runs.
         seed: of all draws; replication r of every scenario uses the same.
+        margins: up to which size a change does not matter; by default 1 % of the figure before.
 
     Raises:
         InputError: fewer than two scenarios, or different currencies.
@@ -418,7 +449,8 @@ def compare(
         tuple(
             replicate(s, replications, seed=seed, engine=engine, workers=workers, progress=told(i))
             for i, s in enumerate(scenarios)
-        )
+        ),
+        margins or Margins(),
     )
 
 
@@ -471,10 +503,12 @@ def cautions(results: Results) -> list[str]:
     scenario, found = results.scenario, overridden(results.scenario)
     hopeless = {load.team for load in loads(scenario, sure=True) if load.unstable}
     for load in loads(scenario):
-        # The traffic equations take nobody to give up; what the simulation saw decides whether that matters.
-        if load.unstable and busy(results, load.team) >= SATURATED:
-            end = "its queue grows for as long as the run lasts" if load.team in hopeless else "customers give up waiting until the rest can be served"
-            found.append(f"Team {load.team!r} is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week): {end}.")
+        # The traffic equations know neither conditions nor who gives up: what the simulation saw decides.
+        if f"utilisation of {load.team}" not in results.pairs or busy(results, load.team) < SATURATED:
+            continue
+        end = "its queue grows for as long as the run lasts" if load.team in hopeless else "cases wait long, or customers give up until the rest can be served"
+        asked = f"is asked for {100 * load.load:.0f} % of its time ({load.demanded:.1f} of {load.available:.1f} h a week)" if load.unstable else f"works {100 * busy(results, load.team):.0f} % of its time on duty"
+        found.append(f"Team {load.team!r} {asked}: {end}.")
     # Averaged over a week, because offices close: MSER would take the weekly beat for a trend.
     week = max(1, round(7 * DAY / scenario.clock.horizon * len(results.wip)))
     series = np.convolve(results.wip, np.ones(week) / week, mode="valid")

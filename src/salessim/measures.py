@@ -41,6 +41,11 @@ class Measure:
     """Defined by the scenario."""
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that there can be."""
+        return (0.0, 100.0 if self.unit == "%" else math.inf) if self.bounded else (-math.inf, math.inf)
+
+    @property
     def better(self) -> str:
         """Which way is better, in a word: lower, higher, neither."""
         return self.direction.removesuffix(" is better")
@@ -74,6 +79,8 @@ class View:
         """Cases of customers, neither junk nor duplicates."""
         self.sells = np.array(labels.sells, bool)[cases.channel] & self.real
         self.serves = self.real & ~self.sells
+        self.again = cases.customer != np.arange(len(cases.born))
+        """Cases of customers who had a case before: they order again, or renew."""
         self.arrived = (cases.born >= labels.warm_up) & self.sells
         """Cases that arrived in the window and can be won."""
         self.service = (cases.born >= labels.warm_up) & self.serves
@@ -89,6 +96,21 @@ class View:
     def lost(self) -> Any:
         """Cases that could be won and were lost, before the signature or after."""
         return (self.cases.outcome == LOST) & self.sells
+
+    @cached_property
+    def to_win_first(self) -> Incidence:
+        """As `to_win`, of customers' first cases."""
+        return self.incidence(self.won_at, 1, self.arrived & ~self.again)
+
+    @cached_property
+    def to_win_again(self) -> Incidence:
+        """As `to_win`, of the cases of customers who had one before."""
+        return self.incidence(self.won_at, 1, self.arrived & self.again)
+
+    @cached_property
+    def won_in_window(self) -> Any:
+        """Cases won in the window."""
+        return (self.won_at != NEVER) & self.in_window(self.won_at)
 
     @cached_property
     def to_win(self) -> Incidence:
@@ -171,6 +193,22 @@ def _win_rate(v: View) -> Pair:
     return _plain(100 * v.to_win.final)
 
 
+def _win_rate_first(v: View) -> Pair:
+    return _plain(100 * v.to_win_first.final if (v.arrived & ~v.again).any() else math.nan)
+
+
+def _win_rate_repeat(v: View) -> Pair:
+    return _plain(100 * v.to_win_again.final if (v.arrived & v.again).any() else math.nan)
+
+
+def _cycle_first(v: View) -> Pair:
+    return _plain(v.to_win_first.mean / DAY)
+
+
+def _cycle_repeat(v: View) -> Pair:
+    return _plain(v.to_win_again.mean / DAY)
+
+
 def _lost(v: View) -> Pair:
     return _plain(float(np.sum(v.lost & v.in_window(v.cases.ended))) / (v.window / WEEK))
 
@@ -183,7 +221,15 @@ def _lost_share(v: View) -> Pair:
 
 
 def _won(v: View) -> Pair:
-    return _plain(float(np.sum((v.won_at != NEVER) & v.in_window(v.won_at))) / (v.window / WEEK))
+    return _plain(float(np.sum(v.won_in_window)) / (v.window / WEEK))
+
+
+def _won_first(v: View) -> Pair:
+    return _plain(float(np.sum(v.won_in_window & ~v.again)) / (v.window / WEEK))
+
+
+def _won_repeat(v: View) -> Pair:
+    return _plain(float(np.sum(v.won_in_window & v.again)) / (v.window / WEEK))
 
 
 def _arrived(v: View) -> Pair:
@@ -199,8 +245,15 @@ def _ticket_time(v: View) -> Pair:
 
 
 def _revenue(v: View) -> Pair:
-    won = (v.won_at != NEVER) & v.in_window(v.won_at)
-    return _plain(float(np.sum(v.cases.value[won])) / (v.window / MONTH))
+    return _plain(float(np.sum(v.cases.value[v.won_in_window])) / (v.window / MONTH))
+
+
+def _revenue_first(v: View) -> Pair:
+    return _plain(float(np.sum(v.cases.value[v.won_in_window & ~v.again])) / (v.window / MONTH))
+
+
+def _revenue_repeat(v: View) -> Pair:
+    return _plain(float(np.sum(v.cases.value[v.won_in_window & v.again])) / (v.window / MONTH))
 
 
 def total_cost(v: View) -> float:
@@ -213,7 +266,7 @@ def _cost(v: View) -> Pair:
 
 
 def _cost_per_win(v: View) -> Pair:
-    return total_cost(v), float(np.sum((v.won_at != NEVER) & v.in_window(v.won_at)))
+    return total_cost(v), float(np.sum(v.won_in_window))
 
 
 def _wip(v: View) -> Pair:
@@ -246,19 +299,27 @@ MEASURES: dict[str, tuple[Measure, Function]] = {
         (Measure("cycle_time", "Cycle time to win, mean", "days", "lower is better", "arrival to won, of the cases that are won"), _cycle_mean),
         (Measure("cycle_time_p50", "Cycle time to win, median", "days", "lower is better", "half of the won cases take less"), _cycle_p50),
         (Measure("cycle_time_p90", "Cycle time to win, 90 %", "days", "lower is better", "nine of ten won cases take less"), _cycle_p90),
+        (Measure("cycle_time_first", "Cycle time to win, first deals", "days", "lower is better", "mean, of customers' first deals"), _cycle_first),
+        (Measure("cycle_time_repeat", "Cycle time to win, repeat deals", "days", "lower is better", "mean, of the deals of customers who had a case before"), _cycle_repeat),
         (Measure("delivery_time", "Time to delivery, mean", "days", "lower is better", "arrival to delivered, of the cases delivered"), _delivery_mean),
         (Measure("delivery_time_p90", "Time to delivery, 90 %", "days", "lower is better", "nine of ten deliveries take less"), _delivery_p90),
         (Measure("time_in_process", "Time in process, mean", "days", "lower is better", "arrival to the end of the case, won or lost; service cases apart"), _throughput_time),
         (Measure("response_time", "First response, mean", "h", "lower is better", "arrival to the first response, in elapsed hours"), _response_mean),
         (Measure("response_time_p50", "First response, median", "h", "lower is better", "half of those answered wait less, in elapsed hours"), _response_p50),
         (Measure("win_rate", "Win rate", "%", "higher is better", "share of arriving cases that are won and stay won"), _win_rate),
+        (Measure("win_rate_first", "Win rate, first deals", "%", "higher is better", "as the win rate, of customers' first cases"), _win_rate_first),
+        (Measure("win_rate_repeat", "Win rate, repeat deals", "%", "higher is better", "as the win rate, of cases of customers who had one before: they order again or renew"), _win_rate_repeat),
         (Measure("lost_customers", "Lost customers", "per week", "lower is better", "cases lost, before the signature or after, as they leave"), _lost),
         (Measure("lost_share", "Lost share", "%", "lower is better", "share of arriving cases that are lost"), _lost_share),
         (Measure("won", "Won deals", "per week", "higher is better", "deals won that were not lost afterwards"), _won),
+        (Measure("won_first", "Won deals, first", "per week", "higher is better", "deals won of customers who had no case before"), _won_first),
+        (Measure("won_repeat", "Won deals, repeat", "per week", "higher is better", "deals won of customers who had a case before"), _won_repeat),
         (Measure("arrived", "Arrivals", "per week", "neither", "cases that came in and can be won, repeat business included"), _arrived),
         (Measure("tickets", "Service cases opened", "per week", "neither", "spawned cases that cannot be won, such as support tickets"), _tickets),
         (Measure("ticket_time", "Time to close a service case, mean", "days", "lower is better", "opening to the end, of service cases"), _ticket_time),
         (Measure("revenue", "Revenue", "money/month", "higher is better", "value of the deals won"), _revenue),
+        (Measure("revenue_first", "Revenue, first deals", "money/month", "higher is better", "value of the deals won of customers who had no case before"), _revenue_first),
+        (Measure("revenue_repeat", "Revenue, repeat deals", "money/month", "higher is better", "value of the deals won of customers who had a case before"), _revenue_repeat),
         (Measure("cost", "Cost", "money/month", "lower is better", "pay, the steps' and channels' own cost, standing costs"), _cost),
         (Measure("cost_per_win", "Cost per won deal", "money", "lower is better", "all cost over all deals won", ratio=True), _cost_per_win),
         (Measure("wip", "Work in progress", "cases", "lower is better", "open cases of all kinds, on average over time"), _wip),
@@ -269,13 +330,15 @@ MEASURES: dict[str, tuple[Measure, Function]] = {
     )
 }  # fmt: skip
 """THE list: a new measure is a function above and a line here."""
+OF_FIRST, OF_REPEAT = (tuple(f"{name}_{which}" for name in ("cycle_time", "win_rate", "won", "revenue")) for which in ("first", "repeat"))
+"""The measures that tell first deals from repeat business; where there is none of it they say nothing new."""
 
 
 def measure(replication: Replication) -> dict[str, Pair]:
     """Every measure of a replication, by name, as (numerator, denominator).
 
     Steps, teams and channels have measures of their own: `waiting @ STEP` (h), `queue @ STEP` (cases), `lost @ STAGE` and
-    `lost because REASON` (per week), `utilisation of TEAM` (%), `arrived from CHANNEL`, `win rate from CHANNEL` (%),
+    `lost because REASON` (per week), `utilisation of TEAM` (%), `arrived from CHANNEL`, `win rate from CHANNEL` (%; also of kinds of repeat business),
     `cost of CHANNEL` and `cost per arrival from CHANNEL` (money).
     """
     view = View(replication)
@@ -306,11 +369,16 @@ def _of_channels(view: View) -> dict[str, Pair]:
     """What each channel brought and cost; the cases that were no customers."""
     cases, labels, weeks = view.cases, view.labels, view.window / WEEK
     result = {JUNK: _plain(float(np.sum((cases.born >= labels.warm_up) & ~view.real)) / weeks)}
-    for i, channel in enumerate(labels.channels[: labels.sources]):
-        arrived, cost = view.arrived & (cases.channel == i), float(view.replication.channel_cost[i])
+    for i, channel in enumerate(labels.channels):
+        if i >= labels.sources and not labels.sells[i]:  # tickets and the like
+            continue
+        arrived = view.arrived & (cases.channel == i)
         result[f"arrived from {channel}"] = _plain(float(np.sum(arrived)) / weeks)
         won = view.incidence(view.won_at, 1, arrived).final if arrived.any() else math.nan
         result[f"win rate from {channel}"] = _plain(100 * won)
+        if i >= labels.sources:  # what grows out of earlier cases is not bought
+            continue
+        cost = float(view.replication.channel_cost[i])
         result[f"cost of {channel}"] = _plain(cost / (view.window / MONTH))
         result[f"cost per arrival from {channel}"] = (cost, float(np.sum(arrived)))
     return result
@@ -319,10 +387,9 @@ def _of_channels(view: View) -> dict[str, Pair]:
 def _own(view: View, measure: Any) -> Pair:
     """A measure of the scenario's own: a formula over the cases it is about."""
     cases, labels = view.cases, view.labels
-    won = (view.won_at != NEVER) & view.in_window(view.won_at)
     keep = {
         "all": view.arrived,
-        "won": won,
+        "won": view.won_in_window,
         "lost": view.lost & view.in_window(cases.ended),
         "delivered": (cases.delivered != NEVER) & view.in_window(cases.delivered),
         "ended": (cases.ended != NEVER) & view.in_window(cases.ended) & view.sells,

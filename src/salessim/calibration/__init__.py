@@ -2,5 +2,6 @@
 
 from salessim.calibration.channels import Conversion, conversions
 from salessim.calibration.learn import Calibration, calibrate
+from salessim.calibration.validate import Validation, validate_model
 
-__all__ = ["Calibration", "Conversion", "calibrate", "conversions"]
+__all__ = ["Calibration", "Conversion", "Validation", "calibrate", "conversions", "validate_model"]

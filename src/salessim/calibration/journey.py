@@ -2,12 +2,12 @@
 
 After each visit a case moves on to another step or to an ending, or is still waiting when the log ends. The moves
 compete and waiting cases are censored, so shares and times come from Aalen-Johansen, not from ratios of finished
-moves. Repeated visits to an activity may behave differently: up to three states per activity, as many as the data
-pay for (held-out likelihood), and a way that closes after so many visits gets a limit.
+moves. What a case remembers of its past is told by `memory`; a way that closes after so many visits gets a limit.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,29 +15,22 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
 from salessim.calibration.history import gave_up, seconds
+from salessim.calibration.memory import Memory, State, closed_after
+from salessim.calibration.memory import learn as learn_memory
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.statistics import incidence, kaplan_meier
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
 
-State = tuple[str, int]
-"""(step, how often before, capped); ("", 0) stands for the arrival through a channel named in `Moves.entry`."""
 GAVE_UP = -1
 """In the place of the count: left without having been taken up."""
 LEAST_MOVES = 3
 """A move seen less often is left out (and counted)."""
 MOST_MOVES = 60
 """The language takes 64 routes from a step; rarer ones are left out (and counted)."""
-LEAST_PER_STATE = 80
-"""Visits a state of its own needs."""
-PAYS = 8.0
-"""Held-out log-likelihood by which telling the visits of an activity apart must pay, so that noise buys no memory."""
-LEAST_AT_LIMIT = 30
-"""Visits beyond a limit that show that the way is closed."""
 
 LEAST_LEFT, LEAST_FOR_TAIL = 0.01, 50
 """A tail beyond observation is told if this share of cases had not moved, and so many had."""
@@ -75,16 +68,21 @@ class Move:
         """Mean of `time`."""
         return float(np.sum(np.diff(np.concatenate([[0.0], self.moved])) * self.time))
 
+    @property
+    def spread(self) -> float:
+        """Coefficient of variation of `time`."""
+        square = float(np.sum(np.diff(np.concatenate([[0.0], self.moved])) * self.time**2))
+        return math.sqrt(max(0.0, square / self.mean**2 - 1)) if self.mean > 0 else 0.0
+
 
 @dataclass(frozen=True)
 class Moves:
-    """The ways on from every state, the arrival through each channel included."""
+    """The ways on from every state, the arrival ("") through each channel included."""
 
     onward: dict[State, list[Move]]
     entry: dict[str, State]
     """channel -> the state in which its cases arrive."""
-    memory: dict[str, int]
-    """States per activity that the data pay for."""
+    memory: Memory
     dropped: int
 
 
@@ -145,20 +143,6 @@ def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
     return result
 
 
-def _counted(steps: list[str]) -> list[State]:
-    """The steps with how often each was visited before."""
-    seen: Counter[str] = Counter()
-    states = []
-    for step in steps:
-        states.append((step, seen[step]))
-        seen[step] += 1
-    return states
-
-
-def _states(steps: list[str], memory: Mapping[str, int]) -> list[State]:
-    return [(step, min(n, memory.get(step, 1) - 1)) for step, n in _counted(steps)]
-
-
 def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Moves:
     """The moves of a log.
 
@@ -168,14 +152,11 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Mo
         patient: steps whose queues cases leave; how they go on from there is learnt apart.
     """
     cases = sequences(log, patient)
-    memory = _memory(cases)
+    memory = learn_memory(cases)
     now = log.about.end.timestamp()
     channels = sorted({c.channel for c in cases})
     waits: dict[tuple[str, State], list[_Wait]] = {}
-    visits: Counter[State] = Counter(s for c in cases for s in _states(c.steps, memory))
-    thin = {s for s, n in visits.items() if s[1] > 0 and n < LEAST_PER_STATE}
-    for case in cases:
-        states = [_thick(s, thin) for s in _states(case.steps, memory)]
+    for case, states in zip(cases, memory.states(cases), strict=True):
         before: Counter[State] = Counter()
         for i, state in enumerate(states):
             leaves = (state[0], GAVE_UP) if case.gave_up[i] else state
@@ -203,18 +184,12 @@ def _next(case: _Sequence, states: list[State], i: int, now: float) -> tuple[flo
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _thick(state: State, thin: set[State]) -> State:
-    while state in thin:
-        state = (state[0], state[1] - 1)
-    return state
-
-
 def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move], int]:
     """Shares and times of competing moves; waiting cases are censored."""
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
     kept = sorted(sorted(kept, key=lambda g: (-counts[g], str(g)))[:MOST_MOVES], key=str)
-    limits = _limits([(row.before, row.goal) for row in rows if row.goal is not None], kept)
+    limits = closed_after([(row.before, row.goal) for row in rows if row.goal is not None], kept)
     # Beyond a limit other shares hold; so they are learnt from the visits before.
     first = min(limits.values(), default=None)
     used = [row for row in rows if (row.goal is None or row.goal in kept) and (first is None or row.before < first)]
@@ -268,69 +243,3 @@ def _tail(times: Any, moved: Any) -> tuple[float, Any]:
     seen = int(np.sum(moved & (times > end / 2) & (times <= end)))
     mean = min(exposure / (seen + 0.5), LONGEST_TAIL * end)
     return float(survival[-1]), max(end, float(at[-1])) - mean * np.log1p(-np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
-
-
-def _limits(done: list[tuple[int, Any]], goals: list[Any]) -> dict[Any, int]:
-    """Ways that close: after how many visits the share that goes there drops to about nothing.
-
-    Args:
-        done: (how often the case had left before, where it went).
-        goals: to judge.
-    """
-    before = np.array([n for n, _ in done])
-    if not len(before) or np.sum(before > 0) < LEAST_AT_LIMIT:
-        return {}
-    result = {}
-    at_least = np.cumsum(np.bincount(before)[::-1])[::-1]
-    for goal in goals:
-        mine = before[np.array([went == goal for _, went in done])]
-        gone = np.cumsum(np.bincount(mine, minlength=len(at_least))[::-1])[::-1]
-        for n in range(1, len(at_least)):
-            usual = (gone[0] - gone[n]) / (at_least[0] - at_least[n])
-            if at_least[n] < LEAST_AT_LIMIT or usual < 0.02:
-                continue
-            if gone[n] <= 0.05 * usual * at_least[n] and special.bdtr(gone[n], at_least[n], usual) < 1e-4:
-                result[goal] = n
-                break
-    return {goal: n for goal, n in result.items() if set(goals) - set(result)}
-
-
-def _memory(cases: list[_Sequence]) -> dict[str, int]:
-    """For each activity, how many visits are worth telling apart: 1, 2 or 3, by likelihood on the other half.
-
-    Visits after a way has closed are left out: a limit says that better than memory.
-    """
-    seen: dict[str, list[tuple[int, str, bool]]] = {}
-    for i, case in enumerate(cases):
-        following = [*case.steps[1:], case.ending]
-        for (step, n), goal, quits in zip(_counted(case.steps), following, case.gave_up, strict=True):
-            if goal != "open" and not quits:
-                seen.setdefault(step, []).append((n, goal, i % 2 == 0))
-    result = {}
-    for step, rows in seen.items():
-        limits = _limits([(n, goal) for n, goal, _ in rows], sorted({goal for _, goal, _ in rows}))
-        first = min(limits.values(), default=None)
-        used = [(min(n, 2), goal, half) for n, goal, half in rows if first is None or n < first]
-        if any(n for n, *_ in used):
-            result[step] = _best_memory(used)
-    return result
-
-
-def _best_memory(rows: list[tuple[int, str, bool]]) -> int:
-    best, best_score = 1, -np.inf
-    halves = {half: Counter((n, goal) for n, goal, h in rows if h == half) for half in (True, False)}
-    names = len({goal for _, goal, _ in rows})
-    for memory in (1, 2, 3):
-        score = 0.0
-        for half in (True, False):
-            train: Counter[tuple[int, str]] = Counter()
-            totals: Counter[int] = Counter()
-            for (n, goal), count in halves[half].items():
-                train[min(n, memory - 1), goal] += count
-                totals[min(n, memory - 1)] += count
-            for (n, goal), count in halves[not half].items():
-                n = min(n, memory - 1)
-                score += count * np.log((train[n, goal] + 0.5) / (totals[n] + 0.5 * names))
-        if score > best_score + PAYS:
-            best, best_score = memory, score
-    return best

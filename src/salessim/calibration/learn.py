@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import laws
+from salessim.calibration import estimates, laws
+from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
+from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
-from salessim.calibration.journey import GAVE_UP, Move, State
+from salessim.calibration.journey import GAVE_UP, Move
 from salessim.calibration.journey import learn as learn_moves
+from salessim.calibration.memory import State
 from salessim.calibration.names import Names
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
@@ -23,29 +26,41 @@ from salessim.calibration.validate import Validation, validate
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
-from salessim.scenario.calendars import DAYS
 from salessim.statistics import kaplan_meier
 from salessim.units import say_share
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario
+    from salessim.scenario.model import Scenario, Step
+
+HOUR = 3600e6
+"""Ticks."""
 
 STAGE_TITLES = {
     "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
     "contract": "Negotiation and contract", "order": "Order fulfilment", "service": "After-sales service",
 }  # fmt: skip
-AGAIN = ("", " (2nd time)", " (3rd time on)")
 LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
 MOST_CHANNELS = 8
 """Channels whose share of wins is told."""
+LEAST_REST = 0.02
+"""A share is uncertain where the way that takes the rest has at least this."""
 LONGEST_WARM_UP = 52
 """Weeks."""
 LONGEST_RUN = 1100
 """Days simulated at most to measure queues."""
 
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The times of an activity: how well their mean is known, how many they are, and their sum."""
+
+    error: float
+    count: int
+    hours: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,12 @@ class Calibration:
     """What the log could not tell."""
     activity_of: dict[str, str]
     """step of the scenario -> activity of the log; waits between activities are not in it."""
+    figures: tuple[Figure, ...]
+    """Every estimate with its interval."""
+
+    def table(self) -> pd.DataFrame:
+        """Every estimate: what, unit, value, low and high (95 %), count, path of its field."""
+        return pd.DataFrame([figure.to_json() for figure in self.figures])
 
     def lines(self) -> list[str]:
         """For people."""
@@ -72,13 +93,14 @@ class Calibration:
         """For programs."""
         return {
             "scenario": self.scenario.name, "hash": self.scenario.hash, "facts": self.facts, "assumptions": self.assumptions,
+            "estimates": [figure.to_json() for figure in self.figures],
             "validation": self.validation.to_json() if self.validation else None,
         }  # fmt: skip
 
 
 def calibrate(
     log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, workers: int | None = None, progress: Callable[[int, int], None] | None = None,
+    holidays: str | None = None, uncertain: bool = False, workers: int | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:  # fmt: skip
     """Learn a scenario from an event log.
 
@@ -92,6 +114,8 @@ def calibrate(
         replications: of these simulations.
         name: of the scenario.
         holidays: country whose public holidays are days off; by default that of the log's mapping.
+        uncertain: let replications draw the estimates that are not known well, so that results tell ignorance from chance;
+            each replication then builds its own model, which takes some three times as long.
 
     Returns:
         Calibration: scenario, validation, what was learnt and what was assumed.
@@ -109,12 +133,12 @@ def calibrate(
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
     learner = _Learner(known, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays)
-    scenario = learner.scenario()
+    scenario = learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
-    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of)
+    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
 
 
 class _Learner:
@@ -131,6 +155,11 @@ class _Learner:
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
         self.names, self.channel_names, self.segment_names = Names(), Names(), Names()
         self.waits: list[Wait] = []
+        self.holidays = holidays
+        self.inflows: dict[str, Inflow] = {}
+        self.spent: dict[tuple[str, str], Spent] = {}
+        self.quits: dict[str, int] = {}
+        self.move_of: dict[str, Move] = {}
         self.staff = staff_of(log, holidays)
         self.facts |= self.staff.facts
         self.assumptions += self.staff.assumptions
@@ -141,15 +170,16 @@ class _Learner:
         self.impatient: dict[str, Impatient] = {}
         self.data = self._build()
         self._settle()
+        self.figures, self.rest = self._figures()
 
     # --- paragraphs -------------------------------------------------------------------------------------------
 
     def _build(self) -> dict[str, Any]:
         self.moves = learn_moves(self.log, self._clocks(), self.patient)
-        repeated = sorted(s for s, m in self.moves.memory.items() if m > 1)
+        memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"repeated visits told apart at {len(repeated)} activities; {self.moves.dropped} rare moves left out"
+            f"visits told apart by their past at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
         )
         if not arrival_seen(self.log):
             self.assumptions.append(
@@ -210,9 +240,8 @@ class _Learner:
         team_of = {name: self.staff.does[step][0] for name, step in self.activity_of.items() if step in self.staffed}
         # The log's own period, empty at its start as the log is: a shorter one would see too little of late steps' queues.
         days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
-        clock = {"start": self.start.date().isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
         return Model(
-            lambda: self._parsed({**self.data, "clock": clock}), self.staff.teams, self.waits, list(self.impatient.values()),
+            lambda: self._in_the_past(self.start.date(), days), self.staff.teams, self.waits, list(self.impatient.values()),
             team_of, self.staff.clocks, self._waits_seen(), set(self.activity_of), arrival_seen(self.log),
         )  # fmt: skip
 
@@ -299,7 +328,8 @@ class _Learner:
             return self.names(state, f"arrive ({clean(channel)[:60]})")
         if state[1] == GAVE_UP:
             return self.names(state, f"{clean(state[0])[:60]} (given up)")
-        name = self.names(state, clean(state[0])[:60] + AGAIN[state[1]])
+        past = self.moves.memory.words(state, laws.roughly)
+        name = self.names(state, clean(state[0])[:60] + (f" ({clean(past)[:60]})" if past else ""))
         self.activity_of[name] = state[0]
         return name
 
@@ -317,7 +347,7 @@ class _Learner:
                 if not self.log.about.enabled_known:
                     self._impatient(state[0], work[state[0]]).leave[name] = {}
             milestone = self.log.about.milestones.get(state[0])
-            if milestone and state[1] == 0:
+            if milestone:
                 step["milestone"] = milestone
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
@@ -392,6 +422,7 @@ class _Learner:
             step["calendar"] = self.staff.teams[self.staff.does[move.goal[0]][0]]["calendar"]
         step["then"] = [goal]
         stage["steps"][wait] = step
+        self.move_of[wait] = move
         if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
             self.waits.append(Wait(step, target, move))
         return wait
@@ -411,6 +442,7 @@ class _Learner:
             for team in sorted(set(teams)):
                 mine = teams == team
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
+        self.spent[step, what] = Spent(error_of_mean(times, ~open_, rows["case"].to_numpy()), len(times), float(times.sum()) / 3600)
         return laws.fit(times, ~open_, what)
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -423,6 +455,7 @@ class _Learner:
         waited = float((until - known["enabled"]).dt.total_seconds().clip(lower=0).sum())
         count = int(quits[known.index].sum())
         mean = max(60.0, waited / max(1, count))
+        self.quits[activity] = count
         law = {"law": "exponential", "mean": laws.in_words(mean), "source": f"data: {count:,} of {len(known):,} gave up, the others censored", "assumption": "exponential"}
         return {
             "patience": law if count >= LEAST_GIVE_UPS else "none",
@@ -453,13 +486,22 @@ class _Learner:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
-            data["channels"][self.channel_names(channel, clean(channel))] = {
+            name = self.channel_names(channel, clean(channel))
+            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays)
+            data["channels"][name] = {
                 "enters": enters,
                 "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
-                "arrivals": _arrivals(mine, self.start, self.end),
+                "arrivals": {},
             }
+        self._say_levels()
         self._simplify_entries(data)
         self._say_conversions()
+
+    def _say_levels(self) -> None:
+        for name, found in self.inflows.items():
+            if len(found.levels) > 1:
+                said = ", ".join(f"{level.per_week:.4g} a week from {level.since}" for level in found.levels)
+                self.facts[f"Arrivals of {name}"] = f"{said}; planning goes on with the last"
 
     def _say_conversions(self) -> None:
         """What each channel brings; ways are learnt over all channels together, so it is said where they surely differ."""
@@ -486,43 +528,86 @@ class _Learner:
                         break
         data["stages"] = {k: v for k, v in data["stages"].items() if v["steps"]}
 
+    # --- how well it is known ---------------------------------------------------------------------------------
+
+    def _figures(self) -> tuple[list[Figure], dict[str, float]]:
+        """Every estimate, and what the way that takes the rest has at each share."""
+        figures = [
+            Figure(f"channels.{name}.arrivals.rate", f"arrivals of {name}", "per week", i.levels[-1].per_week, i.error, i.count, 1e12)
+            for name, i in self.inflows.items()
+        ]  # fmt: skip
+        for name, step in self.scenario().steps.items():
+            figures += self._times_of(name, step)
+        shares, rest = self._shares()
+        return figures + shares, rest
+
+    def _times_of(self, name: str, step: Step) -> list[Figure]:
+        found = []
+        activity = self.activity_of.get(name)
+        for law, field, what in ((step.work, "work", "work times"), (step.automatic, "automatic", "times of the system"), (step.customer, "customer", "times")):
+            spent = self.spent.get((activity or "", what))
+            if law is not None and spent is not None and law.mean > 0:
+                figure = Figure(f"steps.{name}.{field}", f"{what} of {name}", "h", law.mean / HOUR, spent.error, spent.count, spent.hours, together=f"{what} of {activity}")
+                found.append(figure)
+        if activity in self.quits and step.patience is not None and not isinstance(step.patience, str):
+            count, mean = self.quits[activity], step.patience.mean / HOUR
+            found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", mean, 1 / math.sqrt(count), count, mean * count))
+        if name in self.move_of and step.customer is not None and step.customer.mean > 0:
+            move, mean = self.move_of[name], step.customer.mean / HOUR
+            found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, mean * move.count))
+        return found
+
+    def _shares(self) -> tuple[list[Figure], dict[str, float]]:
+        """Every share; of those of a state that are written down, the largest has a path, so that it can be drawn."""
+        found: list[Figure] = []
+        rest: dict[str, float] = {}
+        drawn: dict[tuple[str, State | str], str] = {}
+        steps = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
+        for state, moves in self.moves.onward.items():
+            name = self.names.name_of.get(state, "")
+            if name not in steps or len(steps[name]["then"]) != len(moves):
+                continue
+            given = [(m, i) for i, (m, way) in enumerate(zip(moves, steps[name]["then"], strict=True)) if "share" in way and m.limit is None]
+            left = 1 - sum(m.share for m in moves if m.limit is None and any(m is g for g, _ in given)) - sum(m.share for m in moves if m.limit is not None)
+            if not given or left < LEAST_REST:
+                continue
+            move, i = max(given, key=lambda g: (g[0].share, -g[1]))
+            path = f"steps.{name}.then.{i}.share"
+            rest[path] = left
+            drawn[name, move.goal] = path
+        for state, moves in self.moves.onward.items():
+            name = self.names.name_of.get(state, "")
+            for move in moves if name in steps and len(moves) > 1 else ():
+                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count), move.count, 100.0 * move.count, most=1.0)
+                found.append(figure)
+        return found, rest
+
+    def _goal_name(self, move: Move) -> str:
+        return self._name(move.goal) if isinstance(move.goal, tuple) else move.goal
+
     # --- the results ------------------------------------------------------------------------------------------
 
-    def scenario(self) -> Scenario:
+    def scenario(self, uncertain: bool = False) -> Scenario:
         """For planning."""
-        return self._parsed(self.data)
+        unsure = estimates.uncertain(self.figures, self.rest) if uncertain else None
+        clock = self.data["clock"]
+        first = dt.date.fromisoformat(clock["start"])
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * int(clock["horizon"].split()[0]), past=False), unsure)
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""
         local = until.tz_convert(self.log.about.time_zone)
-        days = max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400))
-        return self._parsed({**self.data, "clock": {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}})
+        return self._in_the_past(first, max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400)))
 
-    def _parsed(self, data: dict[str, Any]) -> Scenario:
+    def _in_the_past(self, first: dt.date, days: int) -> Scenario:
+        clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, days, past=True))
+
+    def _parsed(self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]], unsure: dict[str, Any] | None = None) -> Scenario:
         from salessim.scenario.model import Scenario
 
-        return Scenario.parse(data)
-
-
-def _arrivals(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> dict[str, Any]:
-    """Level, weekday and hour profile, and how much days differ by more than chance."""
-    weeks = (end - start).total_seconds() / (7 * 86_400)
-    dates = pd.date_range(start.normalize(), end.normalize(), inclusive="left")
-    per_day = arrived.dt.date.value_counts().reindex([d.date() for d in dates], fill_value=0)
-    weekday = np.array([d.weekday() for d in dates])
-    counts = per_day.to_numpy(float)
-    means = np.array([counts[weekday == d].mean() if (weekday == d).any() else 0.0 for d in range(7)])
-    expected = means[weekday]
-    excess = float(np.sum((counts - expected) ** 2 - expected)) / max(1e-9, float(np.sum(expected**2)))
-    hours = arrived.dt.hour.value_counts().reindex(range(24), fill_value=0).to_numpy(float)
-    level = means.sum() if means.sum() > 0 else 1.0
-    return {
-        "rate": f"{len(arrived) / weeks:.6g} per week",
-        "weekdays": {DAYS[d]: round(float(7 * means[d] / level), 4) for d in range(7)},
-        "hours": {f"{h:02d}:00-{h + 1:02d}:00": round(float(24 * n / hours.sum()), 4) for h, n in enumerate(hours)},
-        "daily_cv": round(math.sqrt(max(0.0, excess)), 4),
-        "source": f"data: {len(arrived):,} arrivals in {weeks:.1f} weeks",
-    }
+        channels = {name: {**channel, "arrivals": arrivals(self.inflows[name])} for name, channel in self.data["channels"].items()}
+        return Scenario.parse({**self.data, "clock": clock, "channels": channels} | ({"uncertain": unsure} if unsure else {}))
 
 
 def _whole(shares: dict[str, float]) -> dict[str, float]:

@@ -1,29 +1,42 @@
-"""Would it have predicted the future? Simulated logs against the period that was held out.
+"""Would it have predicted the future? Simulated logs against the period that was learnt from and the one held out.
 
-Every distance stands beside two real ones, so that it means something: the period that was learnt from, simulated
-as well (fit), and the real period against the real one before (the noise floor, drift included).
+The same simulated logs, over the whole period of the real one, are scored against both. Three answers: distances beside
+yardsticks, a verdict for each part of the model, and for people figures and pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from salessim.calibration.history import arrival_seen, born, ends, seconds, without_arrival
-from salessim.importers.eventlog import SYSTEM, WAITING
+from salessim.calibration import yardsticks
+from salessim.calibration.figures import Book, figures
+from salessim.calibration.pictures import Pictures, Sketch, pictures, sketch
+from salessim.calibration.plain import plain_model
+from salessim.calibration.sample import Sample, View, activities_of, see
+from salessim.calibration.verdicts import Verdict, judge
+from salessim.calibration.yardsticks import Distances, Table, Window
+from salessim.errors import InputError, LogError
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
     from salessim.scenario.model import Scenario
 
+_T = TypeVar("_T")
+Progress = Callable[[int, int], None]
+PLAIN_RUNS = 10
+"""Logs of the plain model, and bootstrap logs; their means need no more."""
+LEAST_CASES = 30
+
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: held out and real, simulated with the interval one real period would fall into, and before."""
+    """One figure: real, simulated with the interval one real period would fall into, and in the period before."""
 
     what: str
     unit: str
@@ -32,7 +45,7 @@ class Row:
     low: float
     high: float
     before: float
-    """The same figure in a real period of the same length just before the split."""
+    """The same figure in a real period of the same length just before; NaN if there is none."""
 
     @property
     def inside(self) -> bool:
@@ -41,182 +54,293 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Distances:
-    """Distances of distributions, lower is better."""
+class Period:
+    """What was found over one period."""
 
-    cycle_time: float
-    """Wasserstein distance of the cycle times of cases that ended in the period, in hours."""
-    bigrams: float
-    """Sum of absolute differences of how often activity pairs occur, over the sum of both: 0 same, 1 disjoint."""
+    name: str
+    """ "fitted" or "held out"; "whole" where nothing was held out."""
+    since: pd.Timestamp
+    until: pd.Timestamp
+    rows: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+    table: Table
+    pictures: Pictures
+
+    @property
+    def flagged(self) -> tuple[str, ...]:
+        """The parts that differ."""
+        return tuple(v.part for v in self.verdicts if v.flagged)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        rate = self.verdicts[0].rate
+        head = [f"{self.name.capitalize()}: {self.since:%Y-%m-%d} to {self.until:%Y-%m-%d}; 95 % prediction intervals."]
+        head.append(f"  {'':38} {'real':>9} {'simulated':>10} {'interval':>19} {'real before':>12}")
+        for r in self.rows:
+            mark = "" if r.inside else "  outside"
+            head.append(f"  {r.what + ' (' + r.unit + ')':38} {r.real:9.2f} {r.simulated:10.2f} {r.low:8.2f} to {r.high:7.2f} {r.before:12.2f}{mark}")
+        head.append(f"  {sum(r.inside for r in self.rows)} of {len(self.rows)} figures lie inside their interval; of weekly counts {100 * self.coverage:.0f} %.")
+        head.append(f"  Parts ({100 * rate:.2g} % of right models would have a part flagged):")
+        for v in self.verdicts:
+            head.append(f"    {v.part:10} {v.says()}" + (f" ({v.statistic:.1f} standard deviations; up to {v.threshold:.1f} is chance)" if v.figures else ""))
+            head += [f"        {f.words()}" for f in v.findings]
+            head += [f"        -> {text}" for text in v.advice()]
+        head.append(f"  {'Distances':38} {'model':>9} {'floor':>9} {'bootstrap':>9} {'plain':>9}")
+        for name, what in yardsticks.NAMES.items():
+            found = [d[name] for _, d in self.table.rows()]
+            meets = self.table.meets(name)
+            head.append(f"  {f'{name}: {what}':50.50}" + "".join(f" {x:9.3g}" for x in found) + ("" if meets in (None, True) else "  too far"))
+        return head
+
+    @property
+    def coverage(self) -> float:
+        """The share of weekly counts that lie in their interval."""
+        found = [b.inside for b in self.pictures.weekly if len(b.at)]
+        return float(np.mean(found)) if found else float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs; figures that do not exist are null."""
+        return {
+            "since": self.since.isoformat(), "until": self.until.isoformat(), "weekly_coverage": _number(self.coverage),
+            "figures": [{"what": r.what, "unit": r.unit, "inside": r.inside, **{k: _number(getattr(r, k)) for k in ("real", "simulated", "low", "high", "before")}} for r in self.rows],
+            "parts": {v.part: {"flagged": v.flagged, "statistic": _number(v.statistic), "threshold": _number(v.threshold), "p": v.p, "rate": v.rate, "figures": v.figures, "advice": v.advice(),
+                               "findings": [{"family": f.family, "what": f.label, "unit": f.unit, **{k: _number(getattr(f, k)) for k in ("real", "simulated", "low", "high", "deviations")}} for f in v.findings]}
+                      for v in self.verdicts},
+            "distances": {n: {k: _number(d[n]) for k, d in (("model", self.table.model), ("floor", self.table.floor), ("bootstrap", self.table.bootstrap), ("plain", self.table.plain))} | {"meets": self.table.meets(n)}
+                          for n in yardsticks.NAMES},
+        }  # fmt: skip
+
+
+def _number(x: float) -> float | None:
+    return float(x) if np.isfinite(x) else None
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Figures and distances for the held-out period."""
+    """Everything that was found."""
 
-    split: pd.Timestamp
-    end: pd.Timestamp
-    rows: tuple[Row, ...]
-    forecast: Distances
-    fit: Distances
-    floor: Distances
-    """Real against real: the held-out period against the one before."""
+    fitted: Period
+    """The period learnt from, or the whole of the log where nothing was held out."""
+    held_out: Period | None
     replications: int
+    not_in_the_log: tuple[str, ...] = ()
+    """Steps with work that stand for no activity of the log."""
+    not_in_the_model: tuple[str, ...] = ()
+    """Activities of the log that no step stands for."""
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The held-out period first."""
+        return (self.held_out, self.fitted) if self.held_out is not None else (self.fitted,)
+
+    @property
+    def main(self) -> Period:
+        """The period that counts: the held-out one, if there is one."""
+        return self.periods[0]
 
     def lines(self) -> list[str]:
         """For people."""
-        head = [
-            f"Held out: {self.split:%Y-%m-%d} to {self.end:%Y-%m-%d}; simulated {self.replications} times; 95 % prediction intervals.",
-            f"  {'':38} {'real':>9} {'simulated':>10} {'interval':>19} {'real before':>12}",
-        ]
-        for r in self.rows:
-            mark = "" if r.inside else "  outside"
-            head.append(f"  {r.what + ' (' + r.unit + ')':38} {r.real:9.2f} {r.simulated:10.2f} {r.low:8.2f} to {r.high:7.2f} {r.before:12.2f}{mark}")
-        inside = sum(r.inside for r in self.rows)
-        head.append(f"  {inside} of {len(self.rows)} figures lie inside their interval.")
-        for what, pick in (("cycle time, Wasserstein (h)", "cycle_time"), ("activity pairs, share that differs", "bigrams")):
-            f, a, floor = (getattr(d, pick) for d in (self.forecast, self.fit, self.floor))
-            head.append(f"  distance of {what}: held out {f:.3g}, period learnt from {a:.3g}, real against real {floor:.3g}")
-        return head
+        result = [f"Simulated {self.replications} times; the same logs are compared with both periods." if self.held_out else f"Simulated {self.replications} times."]
+        if self.not_in_the_model:
+            result.append(f"  Not in the model: {', '.join(self.not_in_the_model)}.")
+        if self.not_in_the_log:
+            result.append(f"  Work that the log does not know: {', '.join(self.not_in_the_log)}.")
+        return result + [line for period in self.periods for line in period.lines()]
 
     def to_json(self) -> dict[str, Any]:
-        """For programs; figures that do not exist are null."""
-
-        def number(x: float) -> float | None:
-            return float(x) if np.isfinite(x) else None
-
+        """For programs."""
         return {
-            "split": self.split.isoformat(), "end": self.end.isoformat(), "replications": self.replications,
-            "figures": [{"what": r.what, "unit": r.unit, "inside": r.inside,
-                         **{k: number(getattr(r, k)) for k in ("real", "simulated", "low", "high", "before")}} for r in self.rows],
-            "distances": {k: {f: number(v) for f, v in vars(getattr(self, k)).items()} for k in ("forecast", "fit", "floor")},
+            "replications": self.replications, "not_in_the_model": list(self.not_in_the_model), "not_in_the_log": list(self.not_in_the_log),
+            "fitted": self.fitted.to_json(), "held_out": self.held_out.to_json() if self.held_out else None,
         }  # fmt: skip
 
 
-def validate(
-    scenario: Scenario, real: EventLog, split: pd.Timestamp, activity_of: dict[str, str], *, seed: int, replications: int,
-    workers: int | None, progress: Callable[[int, int], None] | None,
+@dataclass(frozen=True)
+class _Run:
+    """What is kept of one simulated log, for each period."""
+
+    scores: tuple[Distances, Distances]
+    books: tuple[Book, ...]
+    sketches: tuple[Sketch, ...]
+    figures: tuple[dict[str, float], ...]
+
+
+def validate_model(
+    scenario: Scenario, log: EventLog, *, since: pd.Timestamp | None = None, seed: int = 0, replications: int = 99, workers: int | None = None,
+    progress: Progress | None = None,
 ) -> Validation:  # fmt: skip
-    """Simulate the whole period and compare the part after the split with what happened."""
+    """Compare a model with a log: which part is right, which is not, and how far simulated logs are from the real one.
+
+    The model is simulated over the log's own period, from an empty start as the log has it. Steps stand for the activities
+    whose names they have (see `activities_of`).
+
+    Args:
+        scenario: the model, learnt or written by hand.
+        log: the real one, from `read_log`.
+        since: what came later was not used to make the model: it is judged apart, as held out.
+        seed: of all draws.
+        replications: simulated logs, at least 19; a part of a right model is flagged in 1 of (replications + 1) validations, from 99 on in 1 of 100.
+
+    Raises:
+        InputError: `since` lies outside of the log, or there are too few replications.
+        LogError: no step has the name of an activity, or there are too few cases.
+
+    Example:
+        >>> import salessim as ss
+        >>> from salessim.demo import TRUTH
+        >>> truth = ss.Scenario.load(TRUTH).change({"clock.horizon": "12 weeks"})
+        >>> found = ss.validate_model(truth, ss.simulate(truth, seed=5), replications=19)
+        >>> sorted(v.part for v in found.main.verdicts)
+        ['arrivals', 'calendars', 'outcomes', 'routing', 'waiting', 'work']
+    """
+    if replications < 19:
+        raise InputError("replications", f"{replications} are too few to tell chance from error", "give at least 19")
+    start, end = pd.Timestamp(log.about.start), pd.Timestamp(log.about.end)
+    if since is not None:
+        since = since.tz_localize(log.about.time_zone) if since.tzinfo is None else since
+        if not start < since < end:
+            raise InputError("since", f"{since:%Y-%m-%d} lies outside of the log ({start:%Y-%m-%d} to {end:%Y-%m-%d})", "give a date within it")
+    view = View.of(log)
+    for window in _windows(view, since):
+        count = len(window.of(see(log.frame, view)).born)
+        if count < LEAST_CASES:
+            raise LogError(log.about.source, f"only {count} cases came in from {_date(window.since, view)} to {_date(window.until, view)}", f"give a longer log or another date; {LEAST_CASES} are the least")
+    days = int(np.ceil((end - start.normalize()).total_seconds() / 86_400))
+    clock = {"start": start.date().isoformat(), "time_zone": log.about.time_zone, "horizon": f"{days} days"}
+    past = scenario.change({"clock": clock})
+    return validate(past, log, since, activities_of(scenario, view, log.about.source), seed=seed, replications=replications, workers=workers, progress=progress)
+
+
+def validate(
+    scenario: Scenario, real: EventLog, split: pd.Timestamp | None, activity_of: dict[str, str], *, seed: int, replications: int,
+    workers: int | None, progress: Progress | None,
+) -> Validation:  # fmt: skip
+    """Simulate the whole period of a log and compare; see `validate_model`.
+
+    Args:
+        scenario: its clock covers the log's period.
+        real: the log.
+        split: end of what was learnt from; None if nothing is held out.
+        activity_of: step -> activity of the log.
+    """
+    view = View.of(real)
+    log = see(real.frame, view)
+    windows = _windows(view, split)
+    fitted, held_out = windows[0], windows[1] if split is not None else None
+    score = yardsticks.scorer(log, fitted, held_out)
+    total = replications + PLAIN_RUNS
+
+    def examine(simulated: Sample) -> _Run:
+        return _Run(score(simulated), tuple(figures(simulated, w) for w in windows), tuple(sketch(simulated, w) for w in windows), tuple(_figures(simulated, w) for w in windows))
+
+    def step(done: int) -> None:
+        if progress:
+            progress(done, total)
+
+    runs = _simulated(scenario, view, activity_of, examine, seed, replications, workers, step)
+    clock = {"start": f"{scenario.clock.start:%Y-%m-%d}", "time_zone": scenario.clock.time_zone, "horizon": f"{scenario.clock.horizon / 86_400e6:.6f} days"}
+    plain, plain_names = plain_model(fitted.of(log), clock)
+    plain_scores = _simulated(plain, view, plain_names, score, seed, min(PLAIN_RUNS, replications), workers, lambda done: step(replications + done))
+    rng = np.random.Generator(np.random.Philox(key=seed))
+    tables = yardsticks.tables(log, fitted, held_out, [r.scores for r in runs], plain_scores, rng, PLAIN_RUNS)
+    names = ["fitted", "held out"] if held_out else ["whole"]
+    silent = _silent(log, scenario)
+    periods = [_period(names[i], i, w, log, runs, tables[i], silent, real) for i, w in enumerate(windows)]
+    known = set(activity_of.values())
+    return Validation(
+        periods[0], periods[1] if held_out else None, replications,
+        tuple(n for n, s in scenario.steps.items() if s.kind == "work" and n not in activity_of), tuple(n for n in view.activities if n not in known),
+    )  # fmt: skip
+
+
+def _windows(view: View, split: pd.Timestamp | None) -> list[Window]:
+    """The period learnt from, and the one held out if there is one."""
+    if split is None:
+        return [Window(view.start, view.end)]
+    return [Window(view.start, split.timestamp()), Window(split.timestamp(), view.end)]
+
+
+def _simulated(
+    scenario: Scenario, view: View, activity_of: dict[str, str], use: Callable[[Sample], _T], seed: int, times: int, workers: int | None, step: Callable[[int], None]
+) -> list[_T]:
+    """What is made of each simulated log."""
     from concurrent.futures import ThreadPoolExecutor
 
     from salessim import engines
     from salessim.experiment import check_seed, workers_of
     from salessim.network import build
+    from salessim.scenario.uncertain import network_of
 
-    network, end = build(scenario), pd.Timestamp(real.about.end)
-    length, arrivals_known = end - split, arrival_seen(real)
-    before = max(split - length, pd.Timestamp(real.about.start))
+    network = build(scenario)
 
-    def one(number: int) -> tuple[dict[str, float], dict[str, float], _Shape, _Shape]:
-        log = engines.run(network, seed=check_seed(seed), number=number, engine="compiled", log=True).log
+    def one(number: int) -> _T:
+        drawn = network_of(scenario, seed, number) if scenario.uncertain else network
+        log = engines.run(drawn, seed=check_seed(seed), number=number, engine="compiled", log=True).log
         assert log is not None
-        known = fold(log.frame, activity_of)
-        known = known if arrivals_known else without_arrival(known)  # what the real log does not show counts in neither
-        return _figures(known, split, end), _figures(known, before, split), _shape(known, split, end), _shape(known, before, split)
+        return use(see(log.frame, view, activity_of))
 
+    found = []
     with ThreadPoolExecutor(workers_of(workers)) as pool:
-        runs = []
-        for done, run in enumerate(pool.map(one, range(replications))):
-            runs.append(run)
-            if progress:
-                progress(done + 1, replications)
-    truth = real.frame
-    now, earlier = _figures(truth, split, end), _figures(truth, before, split)
+        for result in pool.map(one, range(times)):
+            found.append(result)
+            step(len(found))
+    return found
+
+
+def _silent(log: Sample, scenario: Scenario) -> tuple[str, ...]:
+    """Families of figures that cannot be compared, because a model takes channels or segments together."""
+    from salessim.importers.eventlog import clean
+
+    channels = {clean(str(c)) for c in scenario.channels} == set(log.channel)
+    segments = {clean(str(s)) for s in scenario.segments} == set(log.segment)
+    return (*(() if channels else ("arrivals by channel", "won by channel")), *(() if segments else ("waits by segment",)))
+
+
+def _period(name: str, i: int, window: Window, log: Sample, runs: list[_Run], table: Table, silent: tuple[str, ...], real: EventLog) -> Period:
+    verdicts = judge(figures(log, window), [r.books[i] for r in runs], silent)
+    before = Window(window.since - window.length, window.since)
+    earlier = _figures(log, before) if before.since >= log.view.start - 1 else {}
+    rows = _rows(_figures(log, window), [r.figures[i] for r in runs], earlier)
+    drawn = pictures(log, window, sketch(log, window), [r.sketches[i] for r in runs])
+    zone = real.about.time_zone
+    since, until = (pd.Timestamp(t, unit="s", tz="UTC").tz_convert(zone) for t in (window.since, window.until))
+    return Period(name, since, until, rows, verdicts, table, drawn)
+
+
+def _rows(now: dict[str, float], simulated: Sequence[dict[str, float]], earlier: dict[str, float]) -> tuple[Row, ...]:
+    from salessim.statistics import t_quantile
+
     rows = []
     for what, value in now.items():
-        simulated = np.array([run[0].get(what, 0.0) for run in runs])
-        simulated = simulated[np.isfinite(simulated)]
-        if not len(simulated):
-            simulated = np.array([np.nan])
-        middle, spread = float(simulated.mean()), float(simulated.std(ddof=1)) if len(simulated) > 1 else np.nan
-        from salessim.statistics import t_quantile
-
-        half = t_quantile(0.975, max(1, len(simulated) - 1)) * spread * np.sqrt(1 + 1 / len(simulated))
+        found = np.array([run.get(what, 0.0) for run in simulated])
+        found = found[np.isfinite(found)]
+        if len(found) < 2:
+            found = np.array([np.nan, np.nan])
+        middle, spread = float(found.mean()), float(found.std(ddof=1))
+        half = t_quantile(0.975, len(found) - 1) * spread * np.sqrt(1 + 1 / len(found))
         name, _, unit = what.partition("|")
-        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), middle + half, earlier.get(what, 0.0)))
-    held, past = _shape(truth, split, end), _shape(truth, before, split)
-    return Validation(
-        split, end, tuple(rows), _mean_distance(held, [r[2] for r in runs]), _mean_distance(past, [r[3] for r in runs]),
-        _mean_distance(held, [past]), replications,
-    )  # fmt: skip
+        rows.append(Row(name, unit, value, middle, max(0.0, middle - half), min(middle + half, 100.0 if unit == "%" else math.inf), earlier.get(what, float("nan"))))
+    return tuple(rows)
 
 
-def fold(frame: pd.DataFrame, activity_of: dict[str, str]) -> pd.DataFrame:
-    """A simulated log in the activities of the real one: the waits between them become part of the case again."""
-    # The end of a wait that closed the case is the case's end: keep such rows under the name real logs give them.
-    ending = frame["outcome"].str.startswith(("lost", "completed", "open"))
-    known = frame["step"].map(activity_of)
-    folded = frame.assign(step=known.fillna(WAITING))[known.notna() | ending]
-    return folded.sort_values("case", kind="stable").reset_index(drop=True)
-
-
-def _figures(frame: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> dict[str, float]:
+def _figures(log: Sample, window: Window) -> dict[str, float]:
     """Volumes, endings and cycle times of a window, as "what|unit"."""
-    log = _Frame(frame)
-    weeks = (until - since).total_seconds() / (7 * 86_400)
-    arrived, over = born(log), ends(log)
-    inside = (over["ended"] >= since) & (over["ended"] < until)
-    cycle = (over["ended"] - arrived)[inside].dt.total_seconds() / 86_400
-    work = frame[~frame["step"].isin([WAITING, SYSTEM])]
+    weeks = window.length / (7 * 86_400)
+    inside = (log.over >= window.since) & (log.over < window.until)
+    cycle = (log.over - log.born)[inside] / 86_400
+    done = (log.done >= window.since) & (log.done < window.until)
     result = {
-        "arrivals|per week": float(((arrived >= since) & (arrived < until)).sum()) / weeks,
-        "visits|per week": float(((work["ended"] >= since) & (work["ended"] < until)).sum()) / weeks,
+        "arrivals|per week": float(((log.born >= window.since) & (log.born < window.until)).sum()) / weeks,
+        "visits|per week": float(done.sum()) / weeks,
     }
-    outcome = over["outcome"].where(inside)
-    for name in sorted(o for o in over["outcome"].unique() if o != "open"):
-        result[f"{name}|per week"] = float((outcome == name).sum()) / weeks
-    result["completed, of all that ended|%"] = 100 * float((outcome == "completed").sum()) / max(1, int(inside.sum()))
-    result["cycle time, mean|days"] = float(cycle.mean())
-    result["cycle time, median|days"] = float(cycle.median())
-    result["cycle time, 90 %|days"] = float(cycle.quantile(0.9))
-    result["open cases at the end|cases"] = float(((arrived < until) & ~(over["ended"] < until)).sum())
+    for name in sorted({str(o) for o in log.outcome} - {"open"}):
+        result[f"{name}|per week"] = float((inside & (log.outcome == name)).sum()) / weeks
+    result["completed, of all that ended|%"] = 100 * float((inside & (log.outcome == "completed")).sum()) / max(1, int(inside.sum()))
+    for name, p in (("mean", None), ("median", 0.5), ("90 %", 0.9)):
+        result[f"cycle time, {name}|days"] = float("nan") if not len(cycle) else float(cycle.mean() if p is None else np.quantile(cycle, p))
+    result["open cases at the end|cases"] = float(((log.born < window.until) & ~(log.over < window.until)).sum())
     return result
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Just enough of a log for the functions of `history`."""
-
-    frame: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class _Shape:
-    cycle_hours: Any
-    pairs: dict[tuple[str, str], float]
-
-
-def _shape(frame: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> _Shape:
-    log = _Frame(frame)
-    over = ends(log)
-    inside = (over["ended"] >= since) & (over["ended"] < until)
-    hours = (seconds(over["ended"]) - seconds(born(log).reindex(over.index)))[inside.to_numpy()] / 3600
-    chosen = frame[frame["case"].map(inside) & ~frame["step"].isin([WAITING, SYSTEM])]
-    here = ["", *chosen["step"]]
-    cases = [None, *chosen["case"]]
-    pairs: dict[tuple[str, str], float] = {}
-    for i in range(1, len(here)):
-        first = here[i - 1] if cases[i] == cases[i - 1] else "("
-        pairs[first, here[i]] = pairs.get((first, here[i]), 0.0) + 1
-        if i + 1 == len(here) or cases[i + 1] != cases[i]:
-            pairs[here[i], ")"] = pairs.get((here[i], ")"), 0.0) + 1
-    total = sum(pairs.values()) or 1.0
-    return _Shape(np.sort(hours), {k: v / total for k, v in pairs.items()})
-
-
-def _mean_distance(real: _Shape, others: list[_Shape]) -> Distances:
-    return Distances(
-        float(np.mean([wasserstein(real.cycle_hours, o.cycle_hours) for o in others])),
-        float(np.mean([sum(abs(real.pairs.get(k, 0) - o.pairs.get(k, 0)) for k in {*real.pairs, *o.pairs}) / 2 for o in others])),
-    )
-
-
-def wasserstein(a: Any, b: Any) -> float:
-    """Area between two empirical distribution functions (the first Wasserstein distance); NaN if one is empty."""
-    a, b = np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float))
-    if not len(a) or not len(b):
-        return float("nan")
-    at = np.sort(np.concatenate([a, b]))
-    gap = np.abs(np.searchsorted(a, at[:-1], side="right") / len(a) - np.searchsorted(b, at[:-1], side="right") / len(b))
-    return float(np.sum(gap * np.diff(at)))
+def _date(at: float, view: View) -> str:
+    return f"{pd.Timestamp(at, unit='s', tz='UTC').tz_convert(view.zone):%Y-%m-%d}"

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from salessim.catalogue import Catalogue
     from salessim.experiment import Comparison, Results
     from salessim.measures import Measure
-    from salessim.scenario.model import Scenario
 
-def headline(scenario: Scenario, known: Catalogue) -> list[str]:
-    """The measures that say something about this scenario, its own included."""
+def headline(known: Catalogue, *results: Results) -> list[str]:
+    """The measures that say something about the first of some scenarios, its own included."""
+    from salessim.measures import OF_FIRST, OF_REPEAT
+
+    scenario = results[0].scenario
     has = {m for step in scenario.steps.values() if (m := step.milestone)}
     skip = set() if "delivered" in has else {"delivery_time", "delivery_time_p90"}
     if not any(s.value for s in scenario.segments.values()):
-        skip |= {"revenue"}
+        skip |= {"revenue", "revenue_first", "revenue_repeat"}
     if not any(step.spawns for step in scenario.steps.values()):
         skip |= {"tickets", "ticket_time"}
+    if not any(r.has_repeats for r in results):
+        skip |= {*OF_FIRST, *OF_REPEAT}
     if not any(t.cost for t in scenario.teams.values()):
         skip |= {"cost", "cost_per_win"}
     return [n for n in known.names if n not in skip]
@@ -42,7 +46,7 @@ def about_json(about: Measure) -> dict[str, Any]:
 def measure_json(results: Results, name: str) -> dict[str, Any]:
     """A measure of a scenario: its figure, and what it is."""
     about = results.catalogue.about(name)
-    return {**estimate_json(results.estimate(name), about.unit), **about_json(about)}
+    return {**estimate_json(results.shown(name), about.unit), **about_json(about)}
 
 
 def difference_json(comparison: Comparison, name: str, i: int = 1) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def difference_json(comparison: Comparison, name: str, i: int = 1) -> dict[str, 
 
     d = comparison.difference(name, i)
     reduction = d.variance_reduction if math.isfinite(d.variance_reduction) else None
-    return {**estimate_json(d.change, comparison.catalogue.about(name).unit), "verdict": comparison.word(name, i), "variance_reduction": reduction}
+    return {**estimate_json(d.change, comparison.catalogue.about(name).unit), "verdict": comparison.word(name, i), "margin": comparison.margin(name), "variance_reduction": reduction}
 
 
 def spread_json(results: Any, name: str, *which: int) -> dict[str, Any]:

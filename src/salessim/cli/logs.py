@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from salessim.cli.group import EXIT_FINE
-from salessim.cli.options import json_option, not_over, quiet_option, seed_option, workers_option
+from salessim.cli.group import EXIT_FINE, EXIT_REGRESSION
+from salessim.cli.options import json_option, load, not_over, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, print_json
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def run(sources: tuple[str, ...], mapping: str, out: str, as_json: bool) -> int:
     return EXIT_FINE
 
 
-def log_writer(out: str) -> Callable[[EventLog], object]:
+def log_writer(out: str) -> Callable[[EventLog], None]:
     """What writes a log to a file of this ending.
 
     Raises:
@@ -91,39 +91,100 @@ def log_writer(out: str) -> Callable[[EventLog], object]:
     ending = Path(out).suffix.lower()
     if ending not in (".csv", ".parquet", ".xes"):
         raise LogError(f"--out {out}", f"the ending {ending!r} is of no format a log is written in", "use .csv, .parquet or .xes")
-    if ending == ".csv":
-        return lambda log: log.to_csv(out)
-    return lambda log: log.to_parquet(out) if ending == ".parquet" else log.to_xes(out)
+
+    def write(log: EventLog) -> None:
+        if ending == ".csv":
+            log.to_csv(out)
+        elif ending == ".parquet":
+            log.to_parquet(out)
+        else:
+            log.to_xes(out)
+
+    return write
 
 
 @click.command()
 @sources
 @click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
+@click.option("--report", type=click.Path(dir_okay=False), help="An HTML page that shows how the scenario fits.")
 @click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
+@click.option("--uncertain", is_flag=True, help="Let replications draw what is not known well, so that results tell ignorance from chance.")
 @seed_option
 @workers_option
 @json_option
 @quiet_option
 def calibrate(
-    sources: tuple[str, ...], mapping: str, out: str, holdout: float, seed: int, workers: int | None, as_json: bool, quiet: bool
+    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: float, uncertain: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
     from salessim.calibration import calibrate as learn
+    from salessim.errors import InputError
     from salessim.importers import read_log
 
     not_over(out, *sources, mapping)
+    if report:
+        not_over(report, *sources, mapping, out)
+        if not holdout:
+            raise InputError("--report", "with --holdout 0 nothing is compared, so there is nothing to show", "hold something out")
     with Progress("calibration", quiet) as progress:
         events, quality = read_log(sources, mapping)
-        calibration = learn(events, holdout=holdout, seed=seed, workers=workers, progress=progress)
+        calibration = learn(events, holdout=holdout, uncertain=uncertain, seed=seed, workers=workers, progress=progress)
     calibration.scenario.save(out)
+    if report and calibration.validation:
+        from salessim.reporting import report_validation
+
+        report_validation(calibration.validation, calibration.scenario.name, report)
     if as_json:
         print_json({**calibration.to_json(), "quality": quality.to_json()})
     else:
         for line in (*quality.lines(), *calibration.lines()):
             click.echo(line)
         click.echo(f"Scenario: {out}")
+        if report:
+            click.echo(f"Page: {report}")
     return EXIT_FINE
 
 
-COMMANDS = (calibrate,)
+@click.command("validate-model")
+@click.argument("scenario")
+@click.argument("log")
+@click.option("--mapping", required=True, help="Of the log, from `salessim import inspect`.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="What came later was not used to make the model: it is judged apart.")
+@click.option("--replications", "-n", type=click.IntRange(19, 10_000), default=99, show_default=True, help="Simulated logs.")
+@click.option("--out", type=click.Path(dir_okay=False), help="An HTML page with the pictures.")
+@click.option("--strict", is_flag=True, help="Leave with 1 if a part differs.")
+@seed_option
+@workers_option
+@json_option
+@quiet_option
+def validate_model(
+    scenario: str, log: str, mapping: str, since: Any, replications: int, out: str | None, strict: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
+) -> int:
+    """Say which parts of a model are as the log has them, and how far simulated logs are from the real one."""
+    import pandas as pd
+
+    from salessim.calibration import validate_model as examine
+    from salessim.importers import read_log
+
+    if out:
+        not_over(out, scenario, log, mapping)
+    model = load(scenario)
+    with Progress("validation", quiet) as progress:
+        events, _ = read_log(log, mapping)
+        found = examine(model, events, since=pd.Timestamp(since) if since else None, seed=seed, replications=replications, workers=workers, progress=progress)
+    if out:
+        from salessim.reporting import report_validation
+
+        report_validation(found, model.name, out)
+    if as_json:
+        print_json({"scenario": model.name, "hash": model.hash, "seed": seed, **found.to_json()})
+    else:
+        for line in found.lines():
+            click.echo(line)
+        if out:
+            click.echo(f"Page: {out}")
+    return EXIT_REGRESSION if strict and found.main.flagged else EXIT_FINE
+
+
+COMMANDS = (calibrate, validate_model)

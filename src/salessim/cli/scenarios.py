@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,11 @@ from salessim.cli.figures import about_json
 from salessim.cli.group import EXIT_FINE, EXIT_INPUT, say
 from salessim.cli.options import force_option, free, json_option, load, not_over
 from salessim.cli.show import print_json, table
+
+if TYPE_CHECKING:
+    from salessim.pilots import Pilot
+    from salessim.scenario.checks import Problem
+    from salessim.scenario.traffic import TeamLoad
 
 
 @click.command()
@@ -53,13 +59,15 @@ def init(name: str | None, listed: bool, language: Any, out: str | None, force: 
 
 @click.command()
 @click.argument("scenario")
+@click.option("--pilot/--no-pilot", "run_it", default=True, show_default=True, help="Run it once to see how busy everybody is.")
 @json_option
-def validate(scenario: str, as_json: bool) -> int:
-    """Check a scenario and compute the load of every team.
+def validate(scenario: str, run_it: bool, as_json: bool) -> int:
+    """Check a scenario, and say how busy every team is.
 
-    Names file, line, value and remedy of everything that is wrong. A team asked for 100 % of its time or more is a
-    warning: the run is possible, but its queue never settles.
+    Names file, line, value and remedy of everything that is wrong (exit code 2) and, as notes, of what hardly anybody
+    means: a channel that brings nobody, a step that no case comes to, a limit that is always full, work of weeks.
     """
+    from salessim.errors import LimitReached, ScenarioError
     from salessim.scenario.levers import misfits
     from salessim.scenario.loader import examine
     from salessim.scenario.traffic import loads
@@ -74,38 +82,85 @@ def validate(scenario: str, as_json: bool) -> int:
             say(f"{positions.place(problem.path)}: {dotted}: {problem.problem}; {problem.remedy}")
         return EXIT_INPUT
     from salessim.network import build
+    from salessim.pilots import pilot
+    from salessim.scenario.doubts import doubts
     from salessim.scenario.uncertain import check
 
-    build(found)
+    try:
+        build(found)
+    except ScenarioError as error:  # found where no file is known any more
+        raise ScenarioError(f"{positions.place(tuple(error.place.split('.')))}: {error.place}", error.problem, error.remedy) from None
     check(found)
-    rows = loads(found)
+    rows, notes = loads(found), list(doubts(found))
+    try:
+        seen = pilot(found) if run_it else None
+    except LimitReached as stop:
+        say(f"{scenario}: {stop}")
+        return EXIT_INPUT
+    notes += [n for n in (seen.doubts if seen else ()) if n.path not in {known.path for known in notes}]
+    places = [f"{positions.place(n.path)}: {'.'.join(map(str, n.path))}" for n in notes]
+    for row in rows:
+        if seen.saturated(row.team) if seen else row.unstable:
+            notes.append(_overworked(row, seen))
+            places.append(f"{positions.place(('teams', row.team))}: teams.{row.team}")
     if as_json:
         print_json(
             {"scenario": found.name, "hash": found.hash, "steps": len(found.steps),
              "teams": {r.team: {"load": r.load if r.load < 1e9 else None, "demanded_hours_per_week": r.demanded if r.demanded < 1e9 else None,
-                                "available_hours_per_week": r.available, "or_more": r.or_more, "unstable": r.unstable} for r in rows}}
+                                "available_hours_per_week": r.available, "or_more": r.or_more, "unstable": r.unstable, "busy": seen.busy.get(r.team) if seen else None} for r in rows},
+             "limits": {name: {"in_use": taken, "places": places_} for name, (taken, places_) in seen.in_use.items()} if seen else {},
+             "notes": [{"place": place, "problem": n.problem, "remedy": n.remedy} for place, n in zip(places, notes, strict=True)]}
         )  # fmt: skip
         return EXIT_FINE
-    click.echo(f"{scenario}: {found.name}: {len(found.stages)} stages, {len(found.steps)} steps, {len(found.teams)} teams; hash {found.hash[:12]}")
-    click.echo("Load of the teams from the traffic equations (as if nobody gave up waiting):")
-    table(
-        ["team", "load", "h/week asked", "h/week on duty", ""],
-        [[r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}",
-          "above 100 %" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more else ""] for r in rows],
-    )  # fmt: skip
-    for r in rows:
-        if r.unstable:
-            say(
-                f"{scenario}: team {r.team!r} is asked for {100 * r.load:.0f} % of its time ({r.demanded:.1f} of {r.available:.1f} h a week);"
-                " add people or take work away: unless customers give up waiting, its queue grows without end"
-            )
+    counted = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(found.stages), "stage"), (len(found.steps), "step"), (len(found.teams), "team")))
+    click.echo(f"{scenario}: {found.name}: {counted}; hash {found.hash[:12]}")
+    _show_loads(rows, seen)
+    if not run_it or seen is None:
+        click.echo("No pilot was run" + (": it would be too long; 'salessim run' tells how busy everybody is." if run_it else "."))
+    for place, note in zip(places, notes, strict=True):
+        say(f"note: {place}: {note.problem}; {note.remedy}")
     return EXIT_FINE
+
+
+def _show_loads(rows: Sequence[TeamLoad], seen: Pilot | None) -> None:
+    """How busy each team was in a pilot; without one, what the shares as they are written ask of it."""
+    if seen is None:
+        click.echo(RECKONED)
+        table(
+            ["team", "load", "h/week asked", "h/week on duty", ""],
+            [[r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}",
+              "above 100 %" if r.unstable else "or more: who gave up or cooled off comes on top" if r.or_more else ""] for r in rows],
+        )  # fmt: skip
+        return
+    click.echo("How busy the teams are in one pilot run (overtime apart):")
+    table(
+        ["team", "busy", "h/week worked", "h/week on duty", ""],
+        [[r.team, f"{100 * seen.busy[r.team]:.0f} %", f"{seen.worked[r.team]:.1f}", f"{r.available:.1f}", "no time left" if seen.saturated(r.team) else ""]
+         if r.team in seen.busy else [r.team, f"{100 * r.load:.0f} %", f"{r.demanded:.1f}", f"{r.available:.1f}", "of the hours they share, from the shares as written"] for r in rows],
+    )  # fmt: skip
+    if seen.in_use:
+        click.echo("Places taken on average in the same run:")
+        table(["limit", "taken", "places"], [[name, f"{taken:.1f}", f"{places}"] for name, (taken, places) in seen.in_use.items()])
+
+
+RECKONED = "Load of the teams from the shares as written, as if conditions let equal parts through, factors were 1 and nobody gave up:"
+
+
+def _overworked(row: TeamLoad, seen: Pilot | None) -> Problem:
+    """The note on a team that cannot keep up."""
+    from salessim.scenario.checks import Problem
+
+    asked = f"{100 * row.load:.0f} % of its time ({row.demanded:.1f} of {row.available:.1f} h a week)"
+    remedy = "add people or take work away: unless customers give up waiting, its queue grows without end"
+    if seen is None:
+        return Problem(("teams", row.team), f"the shares as written ask for {asked}", remedy)
+    return Problem(("teams", row.team), f"it works {100 * seen.busy[row.team]:.0f} % of its time on duty in a pilot run, and is asked for {asked}", remedy)
 
 
 @click.command()
 @click.argument("scenario")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the words that are not the scenario's own.")
-@click.option("--format", "form", type=click.Choice(["markdown", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
+@click.option("--language", type=click.Choice(["en", "zh"]), help="Of the words that are not the scenario's own [that of its steps' titles].")
+@click.option("--format", "form", type=click.Choice(["markdown", "md", "svg", "mermaid", "bpmn", "dot"]), default="markdown", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 @force_option
 def describe(scenario: str, language: Any, form: str, out: str | None, force: bool) -> int:
@@ -115,6 +170,7 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
     where every number comes from.
     """
     from salessim.describing import describe as write
+    from salessim.describing import language_of
     from salessim.exchange.bpmn_write import bpmn
     from salessim.scenario.loader import write_whole
 
@@ -122,6 +178,7 @@ def describe(scenario: str, language: Any, form: str, out: str | None, force: bo
     if out:
         not_over(out, scenario)
         free(out, force)
+    language, form = language or language_of(loaded), "markdown" if form == "md" else form
     text = bpmn(loaded, language) if form == "bpmn" else write(loaded, form, language)
     if out:
         write_whole(out, text)
@@ -150,6 +207,33 @@ def measures(scenario: str | None, as_json: bool) -> int:
 
 
 @click.command()
+@click.argument("scenario")
+@json_option
+def levers(scenario: str, as_json: bool) -> int:
+    """List the levers of a scenario: settings, costs, what each does and what that rests on.
+
+    --pull of `run` and `compare` takes NAME=SETTING. "Usually 0.3 to 0.7" runs from the 10 % to the 90 % quantile: of 10
+    draws, one for each replication, 8 lie in between.
+    """
+    from salessim.describing import levers as told
+
+    loaded = load(scenario)
+    if as_json:
+        print_json(told.facts(loaded))
+        return EXIT_FINE
+    if not loaded.levers:
+        click.echo(f"{scenario} declares no levers; write some under 'levers:', or let `salessim optimise` propose some.")
+        return EXIT_FINE
+    for row in told.rows(loaded):
+        click.echo(row[0])
+        for label, text in zip(("what", "settings", "effect", "cost", "conditions", "basis"), row[1:], strict=True):
+            if text:
+                click.echo(f"  {label:<11} {text}")
+    click.echo("'Usually' is the range of 8 in 10 draws, from the 10 % to the 90 % quantile; each replication draws once.")
+    return EXIT_FINE
+
+
+@click.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 def schema(out: str | None) -> None:
     """Print the JSON Schema of the scenario language, for editors."""
@@ -164,4 +248,4 @@ def schema(out: str | None) -> None:
         click.echo(text, nl=False)
 
 
-COMMANDS = (init, validate, describe, measures, schema)
+COMMANDS = (init, validate, describe, measures, levers, schema)

@@ -59,7 +59,8 @@ def number(value: float) -> str:
 
     if not math.isfinite(value):
         return "–"
-    size = abs(value)
+    size = abs(value) if abs(value) >= 1e-9 else 0.0  # what is left over of a difference of equals
+    value = value if size else 0.0
     return f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or size == 0 else f"{value:.3g}"
 
 
@@ -67,7 +68,7 @@ def signed(value: float) -> str:
     """A change with its sign."""
     if value != value or value in (float("inf"), float("-inf")):
         return "–"
-    return ("-" if value < 0 else "+") + number(abs(value))
+    return ("-" if value <= -1e-9 else "+") + number(abs(value))
 
 
 def table(head: list[str], rows: list[list[str]], right: int = 1) -> None:

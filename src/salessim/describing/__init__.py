@@ -4,6 +4,6 @@
 `mermaid` and `dot` draw. BPMN is written in `salessim.exchange.bpmn_write`, on the same layout.
 """
 
-from salessim.describing.describe import FORMATS, describe
+from salessim.describing.describe import FORMATS, describe, language_of
 
-__all__ = ["FORMATS", "describe"]
+__all__ = ["FORMATS", "describe", "language_of"]

@@ -20,6 +20,12 @@ FORMATS: dict[str, Writer] = {"markdown": procedure, "svg": svg, "mermaid": merm
 """THE list of forms; `salessim describe` adds BPMN, which `salessim.exchange.bpmn_write` writes."""
 
 
+def language_of(scenario: Scenario) -> Language:
+    """The language most steps are named in: Chinese where their titles have Chinese characters, else English."""
+    titles = [step.title or name for name, step in scenario.steps.items()]
+    return "zh" if 2 * sum(any("一" <= c <= "鿿" for c in title) for title in titles) > len(titles) else "en"
+
+
 def describe(scenario: Scenario, form: str = "markdown", language: Language = "en") -> str:
     """A scenario as a document or a picture.
 

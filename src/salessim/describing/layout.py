@@ -26,13 +26,14 @@ _FIRST_EXIT: dict[Side, float] = {"right": 43.0, "left": 50.0}
 
 @dataclass(frozen=True)
 class Node:
-    """A box of at least this size in a lane; `centre`: all its lines meet the middle of a side."""
+    """A box of at least this size in a lane; `centre`: all its lines meet the middle of a side; `beside`: room that it needs on both sides."""
 
     name: str
     lane: int
     width: float
     height: float
     centre: bool = False
+    beside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Edge:
     """Only arrows of one style share a line."""
     aside: bool = False
     """Never straight on to the next box: it leaves at the side, where its event is drawn."""
+    room: float = 0.0
+    """How far from it at least the next arrow leaves the same side."""
 
 
 @dataclass(frozen=True)
@@ -228,8 +231,12 @@ class _Plan:
     def _room_for_exits(self, node: Node) -> float:
         if node.centre:
             return 0.0
-        ends = [first + self.space.exit_step * n for side, first in _FIRST_EXIT.items() if (n := len(self._exits(node.name, side)))]
+        ends = [first + sum(self._step(w) for w in ways) for side, first in _FIRST_EXIT.items() if (ways := self._exits(node.name, side))]
         return max(ends, default=0.0)
+
+    def _step(self, way: _Way) -> float:
+        """From one exit to the next."""
+        return max(self.space.exit_step, way.edge.room)
 
     def _measure_rows(self) -> float:
         """The top of each row and of each corridor; returns the lower end of the picture."""
@@ -252,8 +259,10 @@ class _Plan:
             row = self.cells[n.name][1]
             top, middle = self.tops[row], self.tops[row] + self.row_heights[row] / 2
             for side, first in _FIRST_EXIT.items():
-                for i, w in enumerate(self._exits(n.name, side)):
-                    w.out_y = middle if n.centre else top + first + self.space.exit_step * i
+                at = top + first
+                for w in self._exits(n.name, side):
+                    w.out_y = middle if n.centre else at
+                    at += self._step(w)
             for w in self.ways:
                 if w.edge.target == n.name:
                     w.in_y = middle if n.centre else top + _ENTRY[w.enter]
@@ -283,7 +292,7 @@ class _Plan:
                 labels[w.first][on_right] = max(labels[w.first][on_right], w.edge.label)
         self.lefts: list[float] = []
         self.gutter_lefts: list[float] = []
-        self.widths = [max(n.width for n in self.nodes if self.cells[n.name][0] == c) for c in range(count)]
+        self.widths = [max(n.width + 2 * n.beside for n in self.nodes if self.cells[n.name][0] == c) for c in range(count)]
         x = self.space.margin
         for g in range(count + 1):
             tracks = len(self.gutters[g].taken)

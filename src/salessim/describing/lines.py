@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salessim.describing.telling import Teller, patience_in, teams_of
+from salessim.scenario.calendars import DAYS, weekdays
 from salessim.scenario.checks import roles_of_step
 from salessim.scenario.model import ALWAYS
 from salessim.units import HOUR, WEEK
@@ -272,7 +273,8 @@ def _rhythm(t: Teller, _: str, s: Any) -> Told:
         said.append(t("reminders", time=t.time(reminders.every), most=reminders.most, share=t.percent(reminders.factor)))
     if posted:
         every = posted.every is not None
-        days = t.clauses([t.days(posted.days), t("days_of_month", days=t.listed(map(str, posted.days_of_month))) if posted.days_of_month else None])
+        all_week = posted.days_of_month and len(weekdays(posted.days)) == len(DAYS)  # then the days of the month say it all
+        days = t.clauses([None if all_week else t.days(posted.days), t("days_of_month", days=t.listed(map(str, posted.days_of_month))) if posted.days_of_month else None])
         said.append(t("posted_every", time=t.time(posted.every)) if every else t("posted_at", times=t.listed(posted.at), days=days))
     if gather:
         wait = {"size": gather.size} | ({"time": t.time(gather.at_most)} if gather.at_most is not None else {})
@@ -307,7 +309,7 @@ STEP_LINES = (
     Line("title_branches", ("parallel", "count"), _branches),
     Line("title_duty", ("core", "adherence", "optional"), _duty),
     Line("title_cost", ("cost",), _cost),
-    Line("title_automation", ("automation",), lambda t, _, s: t("automation", share=t.percent(s.automation.share), law=t.law(s.automation.time)) if s.automation else None),
+    Line("title_automation", ("automation",), lambda t, _, s: t("automation", share=t.percent(s.automation.share), law=t.laws(s.automation.time, s.automation.time_by_segment)) if s.automation else None),
     Line("title_queue", ("queue", "priority", "serve_first", "waiting_room", "hold"), _queue),
     Line("title_late", ("patience", "patience_by_segment", "gives_up", "silent", "attempt"), _late),
     Line("title_unless", ("unless",), _unless),
@@ -318,6 +320,37 @@ STEP_LINES = (
     Line("title_then", ("then",), lambda t, _, s: [route(t, s, r) for r in s.then]),
     Line("title_spawns", ("spawns",), lambda t, _, s: [spawn(t, x) for x in s.spawns]),
     Line("title_versions", ("versions",), _versions),
+    Line("title_further", ("standardisation",), lambda t, _, s: _followed(t, s)),
+)
+
+
+def _followed(t: Teller, part: Any) -> str | None:
+    """To which degree a step or stage follows the standard, where it has a level of its own."""
+    return t("standard_here", level=t.percent(part.standardisation)) if part.standardisation is not None else None
+
+
+def _standard(t: Teller, _: str, s: Any) -> Told:
+    x = s.standardisation
+    if x is None:
+        return None
+    unusual = {g: share for g, share in x.unusual.items() if share}
+    return t("next_sentence").join([
+        t("standard", level=t.percent(x.level), spread=t.percent(x.spread), detours=t.percent(x.detours), skips=t.percent(x.skips)),
+        *([t("standard_unusual", shares=t.share(unusual))] if unusual else []),
+        *([t("standard_loss", loss=t.percent(x.loss), at=t.step(x.decided.at))] if x.loss and x.decided else []),
+    ])  # fmt: skip
+
+
+STAGE_LINES = (Line("", ("standardisation",), lambda t, _, s: _followed(t, s)),)
+SCENARIO_LINES = (
+    Line("", ("standardisation",), _standard),
+    # The others are told at their steps.
+    Line("", ("overrides",), lambda t, _, s: [t("override_removed", step=t.own(n), reason=t.own(o.reason), who=t.own(o.allowed_by)) for n, o in s.overrides.items() if o.removed]),
+)
+UNSURE_LINES = (
+    Line("unsure_could", ("value", "factor", "plus", "missing"), lambda t, _, u: t(next(f"unsure_{f}" for f in ("value", "factor", "plus", "missing") if getattr(u, f) is not None), law=t.law(u.law))),
+    Line("", ("together",), lambda t, _, u: t("unsure_together", what=t.place(u.together) if u.together in t.scenario.uncertain else t.own(u.together)) if u.together else None),
+    Line("", ("rest",), lambda t, _, u: t("unsure_rest", what=t.place(u.rest)) if u.rest else None),
 )
 
 # --- people, customers, channels -------------------------------------------------------------------------------
@@ -363,7 +396,29 @@ def _newcomers(t: Teller, _: str, team: Any) -> Told:
 
 
 def _learning(t: Teller, _: str, team: Any) -> Told:
-    return t("learning", share=t.percent(team.learning.rate)) + (t("in_brackets", text="", inside=t("learning_floor", share=t.percent(team.learning.floor))) if team.learning.floor > 0.01 else "") if team.learning else None
+    if not team.learning:
+        return None
+    more = t.clauses([
+        t("learning_experience", count=f"{team.learning.experience:g}") if team.learning.experience else None,
+        t("learning_floor", share=t.percent(team.learning.floor)) if team.learning.floor > 0.01 else None,
+    ])  # fmt: skip
+    return _with(t, t("learning", share=t.percent(team.learning.rate)), more)
+
+
+def _with(t: Teller, text: str, more: str | None) -> str:
+    """A sentence with what is to be said besides in brackets."""
+    return t("in_brackets", text=text, inside=more) if more else text
+
+
+def _courses(t: Teller, _: str, team: Any) -> Told:
+    return [
+        _with(t, t("course", title=t.own(c.title) if c.title else t("course_untitled"), start=c.start, end=c.end), t("course_hours", hours=t.own(c.hours)) if c.hours != "00:00-24:00" else None)
+        for c in team.courses
+    ]  # fmt: skip
+
+
+def _pace(t: Teller, _: str, team: Any) -> Told:
+    return [_with(t, t("pace_change", share=t.percent(p.pace), start=p.start, end=p.end), t("pace_recovers", time=t.time(p.recovers)) if p.recovers else None) for p in team.pace]
 
 
 def _meetings(t: Teller, _: str, team: Any) -> Told:
@@ -375,15 +430,15 @@ TEAM_LINES = (
     Line("hours", ("calendar", "at_shift_end", "overtime_pay"), lambda t, n, team: t.clauses([t.calendar(team.calendar), _flat(t, _shift_end(t, n, team))])),
     Line("pay_word", ("cost",), lambda t, _, team: t.pay(team.cost) if team.cost else None),
     Line("skills", ("skills",), _skills),
-    Line("staffing", ("absence",), lambda t, _, team: t("absence", share=t.percent(team.absence.share), law=t.law(team.absence.spell)) if team.absence else None),
+    Line("staffing", ("absence",), lambda t, _, team: _with(t, t("absence", share=t.percent(team.absence.share), law=t.law(team.absence.spell)), t("absence_paid") if team.absence.paid else None) if team.absence else None),
     Line("staffing", ("attrition",), lambda t, _, team: t("attrition", tenure=t.law(team.attrition.tenure), hiring=t.law(team.attrition.hiring)) if team.attrition else None),
     Line("staffing", ("joining",), lambda t, _, team: [t("joining", count=j.count, date=j.date) for j in team.joining]),
     Line("staffing", ("leaving",), lambda t, _, team: [t("leaving", count=j.count, date=j.date) for j in team.leaving]),
     Line("staffing", ("ramp",), _newcomers),
     Line("staffing", ("learning",), _learning),
     Line("staffing", ("meetings",), _meetings),
-    Line("staffing", ("courses",), lambda t, _, team: [t("course", title=t.own(c.title) if c.title else t("course_untitled"), start=c.start, end=c.end) for c in team.courses]),
-    Line("staffing", ("pace",), lambda t, _, team: [t("pace_change", share=t.percent(p.pace), start=p.start, end=p.end) for p in team.pace]),
+    Line("staffing", ("courses",), _courses),
+    Line("staffing", ("pace",), _pace),
     Line("staffing", ("concurrency", "slowdown"), lambda t, _, team: t("concurrency", count=team.concurrency) + (t("in_brackets", text="", inside=t("slowdown", share=t.percent(team.slowdown))) if team.slowdown else "") if team.concurrency > 1 else None),
     Line("staffing", ("under_load",), lambda t, _, team: t("under_load", share=t.percent(team.under_load.pace), count=f"{team.under_load.waiting:g}") if team.under_load else None),
 )
@@ -391,6 +446,7 @@ SEGMENT_LINES = (
     Line("value", ("value",), lambda t, _, g: t.law(g.value) if g.value else None),
     Line("urgency", ("priority",), lambda t, _, g: f"{g.priority}"),
     Line("patience", ("patience",), lambda t, _, g: t.law(g.patience) if g.patience else None),
+    Line("", ("customer",), lambda t, _, g: None if g.customer else t("no_customer")),
 )
 
 
@@ -408,18 +464,65 @@ ARRIVAL_LINES = (
     Line("", ("yearly_growth",), lambda t, _, a: t("growth", share=t.percent(a.yearly_growth)) if a.yearly_growth else None),
     Line("", ("daily_cv",), lambda t, _, a: t("day_spread", share=t.percent(a.daily_cv)) if a.daily_cv else None),
     Line("", ("campaigns",), lambda t, _, a: [campaign(t, c) for c in a.campaigns]),
+    Line("", ("spend",), lambda t, _, a: _spend(t, a.spend) if a.spend else None),
+    Line("", ("content",), lambda t, _, a: _content(t, a.content) if a.content else None),
 )
 
 
-CAMPAIGN_LINES: tuple[Line, ...] = ()
-_CAMPAIGN_ITSELF = ("start", "end", "factor")
+CAMPAIGN_LINES: tuple[Line, ...] = (
+    Line("", ("decay",), lambda t, _, c: t("campaign_decay", time=t.time(c.decay.half_life)) if c.decay else None),
+    Line("", ("cost",), lambda t, _, c: t("campaign_cost", money=t.money(c.cost)) if c.cost else None),
+    Line("", ("spend",), lambda t, _, c: t("campaign_spend", pay=t.pay(c.spend)) if c.spend and c.lift is None else None),
+)
+_CAMPAIGN_ITSELF = ("start", "end", "factor", "adds", "lift")
 
 
 def campaign(t: Teller, c: Any) -> str:
     """A campaign with its days."""
-    title = t.own(c.title) if c.title else t("campaign_untitled")
-    times = f"{c.factor:g}" if c.factor is not None else "1"  # a campaign that adds cases leaves the usual ones as they are
-    return t("campaign", title=title, start=c.start, end=c.end, factor=times) + remarks(t, CAMPAIGN_LINES, c)
+    of: dict[str, Any] = {"title": t.own(c.title) if c.title else t("campaign_untitled"), "start": c.start, "end": c.end}
+    if c.adds is not None:
+        text = t("campaign_adds", rate=t.rate(c.adds), **of)
+    elif c.lift is not None:
+        text = t("campaign_lift", pay=t.pay(c.spend), lift=_lift(t, c.lift), **of)
+    else:
+        text = t("campaign", factor=f"{c.factor:g}", **of)
+    return text + remarks(t, CAMPAIGN_LINES, c)
+
+
+def _lift(t: Teller, lift: Any) -> str:
+    """What money brings: the most, and what brings half of it."""
+    return t("lift", most=t.rate(lift.most), money=t.money(lift.half_at))
+
+
+def _spend(t: Teller, s: Any) -> str:
+    return _with(t, t("spend", money=t.money(s.per_week), lift=_lift(t, s)), t.clauses([
+        t("adstock", time=t.time(s.adstock.half_life)) if s.adstock else None,
+        t("spend_before", money=t.money(s.before)) if s.before is not None else None,
+        *(t("spend_change", money=t.money(c.per_week), date=c.since) for c in s.changes),
+    ]))  # fmt: skip
+
+
+def _content(t: Teller, c: Any) -> str:
+    return _with(t, t("content", pieces=t.rate(c.pieces), rate=t.rate(c.per_piece), time=t.time(c.half_life)), t.clauses([
+        t("content_lag", time=t.time(c.lag)) if c.lag else None,
+        t("content_initial", count=f"{c.initial:g}") if c.initial is not None else None,
+        t("content_before", pieces=t.rate(c.before)) if c.before is not None else None,
+        *(t("content_change", pieces=t.rate(x.pieces), date=x.since) for x in c.changes),
+        *(t("content_published", count=x.pieces, date=x.date) for x in c.published),
+        t("content_cost", money=t.money(c.cost_per_piece)) if c.cost_per_piece else None,
+    ]))  # fmt: skip
+
+
+def _mix(t: Teller, segments: Any) -> str:
+    return t.listed(t("by_segment", segment=t.segment(g), value=t.percent(s)) for g, s in segments.items() if s)
+
+
+def _duplicates(t: Teller, _: str, c: Any) -> Told:
+    d = c.duplicates
+    return _with(t, t("duplicates", share=t.percent(d.share), law=t.law(d.after)), t.clauses([
+        t("duplicates_marked", attribute=t.attribute(d.mark)) if d.mark else None,
+        t("duplicates_segment", segment=t.segment(d.segment)) if d.segment else None,
+    ])) if d else None  # fmt: skip
 
 
 def _coming(t: Teller, _: str, c: Any) -> Told:
@@ -431,9 +534,16 @@ def _coming(t: Teller, _: str, c: Any) -> Told:
 CHANNEL_LINES = (
     Line("enters", ("enters",), lambda t, _, c: t.step(c.enters)),
     Line("arrivals", ("arrivals", "replay"), _coming),
-    Line("mix", ("segments",), lambda t, _, c: t.listed(t("by_segment", segment=t.segment(g), value=t.percent(s)) for g, s in c.segments.items() if s)),
+    Line("mix", ("segments", "mixes"), lambda t, _, c: t.clauses([_mix(t, c.segments), *(t("mix_from", date=m.since, mix=_mix(t, m.segments)) for m in c.mixes)])),
     Line("starts", ("attributes",), lambda t, _, c: t.clauses(t("by_segment_law", segment=t.attribute(a), value=t.law(x)) for a, x in c.attributes.items())),
     Line("cost", ("cost",), lambda t, _, c: t("each", money=t.money(c.cost)) if c.cost else None),
+    Line("", ("junk",), lambda t, _, c: t("junk", share=t.percent(c.junk.share), segment=t.segment(c.junk.segment)) if c.junk else None),
+    Line("", ("duplicates",), _duplicates),
+    Line("", ("market",), lambda t, _, c: t("drawn_from", market=t.title(t.scenario.markets.get(c.market), c.market)) if c.market else None),
+)
+MARKET_LINES = (
+    Line("market_size", ("size",), lambda t, _, m: f"{m.size:,}"),
+    Line("", ("returns",), lambda t, _, m: t("market_returns", law=t.law(m.returns)) if m.returns else t("market_never")),
 )
 ATTRIBUTE_LINES = (
     Line("starts", ("starts", "by_segment", "formula"), lambda t, _, a: t.formula(a.formula) if a.formula is not None else t.laws(a.starts, a.by_segment)),
@@ -472,18 +582,43 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "Fade": frozenset({"law", "of", "half_life", "scale", "shape", "points"}),
     "Spawn": _fields(SPAWN_LINES, "kind", "to", "probability", "after"),
     "Role": frozenset({"by", "skill"}),
-    "Automation": frozenset({"share", "time"}),
+    "Automation": frozenset({"share", "time", "time_by_segment"}),
     "Team": _fields(TEAM_LINES),
     "Segment": _fields(SEGMENT_LINES),
     "Channel": _fields(CHANNEL_LINES),
     "Arrivals": _fields(ARRIVAL_LINES),
     "Campaign": _fields(CAMPAIGN_LINES, *_CAMPAIGN_ITSELF),
+    "Lift": frozenset({"most", "half_at"}),
+    "Spend": frozenset({"most", "half_at", "per_week", "changes", "adstock", "before"}),
+    "SpendChange": frozenset({"since", "per_week"}),
+    "Decay": frozenset({"half_life"}),
+    "Content": frozenset({"pieces", "changes", "published", "per_piece", "half_life", "lag", "initial", "before", "cost_per_piece"}),
+    "PiecesChange": frozenset({"since", "pieces"}),
+    "Publication": frozenset({"date", "pieces"}),
+    "Mix": frozenset({"since", "segments"}),
+    "Junk": frozenset({"share", "segment"}),
+    "Duplicates": frozenset({"share", "after", "mark", "segment"}),
+    "Market": _fields(MARKET_LINES),
+    "Absence": frozenset({"share", "spell", "paid"}),
+    "Joining": frozenset({"count", "date"}),
+    "Leaving": frozenset({"count", "date"}),
+    "Attrition": frozenset({"tenure", "hiring"}),
+    "Ramp": frozenset({"start", "over", "points"}),
+    "Learning": frozenset({"rate", "experience", "floor"}),
+    "Meeting": frozenset({"days", "hours", "every"}),
+    "Course": frozenset({"start", "end", "hours"}),
+    "PaceChange": frozenset({"start", "end", "pace", "recovers"}),
+    "UnderLoad": frozenset({"waiting", "pace"}),
     "ReplayFile": frozenset({"file"}),
     "Calendar": _fields(CALENDAR_LINES),
     "Shift": frozenset({"days", "hours"}),
     "Holidays": frozenset({"country", "subdivision"}),
     "OpenDay": frozenset({"date", "hours"}),
-    "Stage": frozenset({"steps"}),
+    "Stage": _fields(STAGE_LINES, "steps"),
+    "Unsure": _fields(UNSURE_LINES),
+    "Override": frozenset({"reason", "allowed_by", "removed"}),
+    "Standardisation": frozenset({"level", "spread", "detours", "skips", "unusual", "loss", "decided"}),
+    "Decision": frozenset({"at", "to"}),
     "StandingCost": _fields(COST_LINES),
     "Attribute": _fields(ATTRIBUTE_LINES),
     "Limit": _fields(LIMIT_LINES),
@@ -491,7 +626,7 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "Clock": frozenset({"start", "time_zone"}),
     "Scenario": frozenset({
         "name", "description", "currency", "clock", "calendars", "teams", "segments", "channels", "stages", "costs",
-        "attributes", "limits", "measures", "invariants", "provenance", "levers",
+        "attributes", "limits", "markets", "measures", "invariants", "provenance", "levers", "standardisation", "overrides", "uncertain",
     }),
 }  # fmt: skip
 """For each record of the language the fields that its description speaks of."""
@@ -500,6 +635,8 @@ _REGISTER = {"title": "it is the heading", "source": "the register shows it", "a
 LEFT_OUT: dict[str, dict[str, str]] = {
     **{name: dict(_REGISTER) for name in DESCRIBED},
     "Clock": {"horizon": "a matter of the study, not of the process", "warm_up": "a matter of the study, not of the process"},
+    "Lift": {**_REGISTER, "shape": "how steep the curve is between; half and most say enough to a reader"},
+    "Spend": {**_REGISTER, "shape": "how steep the curve is between; half and most say enough to a reader"},
     "ReplayFile": {"time": "the column of a file", "case": "the column of a file"},
     "OwnMeasure": {**_REGISTER, "direction": "it says how a figure is judged, not what it is"},
     "Scenario": {
@@ -510,9 +647,5 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 """Fields that a description leaves out, each with the reason."""
 AS_WRITTEN: dict[str, frozenset[str]] = {
     "Route": frozenset({"handoff"}),
-    "Scenario": frozenset({"markets", "overrides", "standardisation", "uncertain"}),
-    "Segment": frozenset({"customer"}),
-    "Stage": frozenset({"standardisation"}),
-    "Step": frozenset({"standardisation"}),
 }  # fmt: skip
 """Fields that a description shows in the form of the file, as it does with every field that it does not know."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from salessim import __version__
 from salessim.describing import lines
+from salessim.describing.chart import patient
 from salessim.describing.levers import levers
 from salessim.describing.markdown import code, escape, table
 from salessim.describing.register import Prior, origins, priors
-from salessim.describing.telling import Teller, teams_of
+from salessim.describing.telling import Teller, patience_in, teams_of
 from salessim.describing.words import Language
 from salessim.scenario.checks import roles_of_step
 
@@ -29,7 +30,7 @@ def procedure(scenario: Scenario, language: Language = "en") -> str:
         language: "en" or "zh".
     """
     t = Teller(scenario, language, own=escape, code=code)
-    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _calendars(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), levers(t), _register(t)]
+    parts = [_head(t), _overview(t), _demand(t), _customers(t), _attributes(t), _people(t), _calendars(t), _steps(t), _exceptions(t), _rules(t), _measures(t), _costs(t), levers(t), _unsure(t), _register(t)]
     return "\n\n".join(p for p in ("\n".join(part) for part in parts) if p) + "\n"
 
 
@@ -85,7 +86,10 @@ def _overview(t: Teller) -> Iterator[str]:
 
 
 def _demand(t: Teller) -> Iterator[str]:
-    return _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+    yield from _records(t, "demand", "channel", lines.CHANNEL_LINES, t.scenario.channels)
+    if t.scenario.markets:
+        yield ""
+        yield from _records(t, "markets", "market", lines.MARKET_LINES, t.scenario.markets)
 
 
 def _customers(t: Teller) -> Iterator[str]:
@@ -104,7 +108,7 @@ def _rules(t: Teller) -> Iterator[str]:
     if t.scenario.invariants:
         yield from (f"## {t('rules')}", "")
         yield from (f"- {t.own(rule)}" for rule in t.scenario.invariants)
-    further = [said for _, sentences in lines.told(t, (), "", t.scenario) for said in sentences]
+    further = [said for _, sentences in lines.told(t, lines.SCENARIO_LINES, "", t.scenario) for said in sentences]
     if further:
         yield from (*([""] if t.scenario.invariants else []), f"## {t('rules_further')}", "")
         yield from (f"- {said}" for said in further)
@@ -131,6 +135,7 @@ def _steps(t: Teller) -> Iterator[str]:
     yield f"## {t('procedure')}"
     for i, (name, stage) in enumerate(t.scenario.stages.items(), 1):
         yield f"\n### {i} {t.title(stage, name)}"
+        yield from (f"\n{said}" for _, sentences in lines.told(t, lines.STAGE_LINES, name, stage) for said in sentences)
         for step_name, step in stage.steps.items():
             yield f"\n#### {t.step(step_name)}\n"
             for label, sentences in lines.told(t, lines.STEP_LINES, step_name, step):
@@ -142,26 +147,37 @@ def _steps(t: Teller) -> Iterator[str]:
 
 
 def _exceptions(t: Teller) -> Iterator[str]:
-    """Loops back and losses in one place: what a manager asks about first."""
+    """Loops back, ways after a long wait, and losses in one place: what a manager asks about first."""
     yield f"## {t('exceptions')}"
     order = {n: i for i, n in enumerate(t.scenario.steps)}
-    loops, losses = [], []
+    loops, delays, losses = [], [], []
     for name, step in t.scenario.steps.items():
-        for way in step.then:
-            share = lines.share_of(t, step, way) + lines.remarks(t, lines.ROUTE_LINES, way)
-            if way.to is not None and order[way.to] <= order[name]:
-                loops.append(f"- {t('loop', step=t.step(name), to=t.step(way.to), share=share)}")
-            if way.lost is not None:
-                losses.append([t.step(name), t.own(way.lost), share])
-        if step.kind == "work" or step.gives_up:
-            late = next((said for label, said in lines.told(t, lines.STEP_LINES, name, step) if label == t("title_late")), None)
-            if late and late != [t("late_never")] and not (step.gives_up and step.gives_up.to):
-                losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), t("legend_late")])
+        for form, of in ((step, ""), *((v.step, t.own(v.name)) for v in step.versions)):
+            if of and form.then == step.then:  # a version that goes the same ways
+                continue
+            for way in form.then:
+                share = t.clauses([of, lines.share_of(t, form, way) + lines.remarks(t, lines.ROUTE_LINES, way)]) or ""
+                if way.to is not None and order[way.to] <= order[name]:
+                    loops.append(f"- {t('loop', step=t.step(name), to=t.step(way.to), share=share)}")
+                if way.lost is not None:
+                    losses.append([t.step(name), t.own(way.lost), share])
+        if patient(t.scenario, step):
+            laws = {law for g in t.scenario.segments if (law := patience_in(t.scenario, step, g)) is not None}
+            late = t.clauses([t("legend_late"), t.law(next(iter(laws))) if len(laws) == 1 else None]) or ""
+            if step.gives_up and step.gives_up.to:
+                delays.append(f"- {t('delay', step=t.step(name), to=t.step(step.gives_up.to), share=late)}")
+            else:
+                losses.append([t.step(name), t.own(step.gives_up.lost) if step.gives_up and step.gives_up.lost else t("gave_up"), late])
         for u in step.unless:
+            after = t.after(u.after) if u.after.law == "exponential" else t.law(u.after)
             if u.lost is not None:
-                losses.append([t.step(name), t.own(u.lost), t.after(u.after) if u.after.law == "exponential" else t.law(u.after)])
+                losses.append([t.step(name), t.own(u.lost), after])
+            elif u.to is not None:
+                delays.append(f"- {t('delay', step=t.step(name), to=t.step(u.to), share=after)}")
     yield f"\n### {t('loops')}\n"
     yield from loops or [t("no_loops")]
+    yield f"\n### {t('delays')}\n"
+    yield from delays or [t("no_delays")]
     yield f"\n### {t('losses')}"
     yield from table([t("step_word"), t("reason"), t("share_word")], losses) if losses else ["", t("no_losses")]
 
@@ -172,6 +188,15 @@ def _measures(t: Teller) -> Iterator[str]:
 
 def _costs(t: Teller) -> Iterator[str]:
     return _records(t, "costs", "cost_item", lines.COST_LINES, t.scenario.costs)
+
+
+def _unsure(t: Teller) -> Iterator[str]:
+    """What nobody knows exactly, as it is drawn."""
+    if not t.scenario.uncertain:
+        return
+    yield f"## {t('unsure')}\n\n{t('unsure_intro')}"
+    rows = [(t.place(path), _cells(t, lines.UNSURE_LINES, path, entry)) for path, entries in t.scenario.uncertain.items() for entry in entries]
+    yield from table([t("place"), t("unsure_could"), t("title_further")], ([t.own(place), said[t("unsure_could")], rest] for place, (said, rest) in rows))
 
 
 def _register(t: Teller) -> Iterator[str]:

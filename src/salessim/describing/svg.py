@@ -23,7 +23,8 @@ FONT = "'Segoe UI','Helvetica Neue',Arial,'PingFang SC','Microsoft YaHei','Noto 
 _BOX, _PAD, _TITLE, _SMALL = 184.0, 11.0, 12.5, 10.5
 _HEAD = 52.0
 """Room for the titles of the lanes."""
-_LABEL = 10.0
+_LABEL, _LONGEST = 10.0, 230.0
+"""Letters of what stands at an arrow, and the longest line of it."""
 
 _FILL = {"channel": "#e8eef7", "work": "#ffffff", "automatic": "#eef2f6", "customer": "#fff6e0", "parallel": "#ede7f6", "join": "#ede7f6"}
 _EDGE = {"channel": "#5b7db1", "work": "#2f6db5", "automatic": "#71808f", "customer": "#d29a2b", "parallel": "#6f4fa8", "join": "#6f4fa8"}
@@ -66,7 +67,7 @@ def _text(box: Box) -> _Text:
     return _Text(
         tuple(wrapped(box.title, room, _TITLE, 3)),
         tuple(line for d in box.details for line in wrapped(d, room, _SMALL, 3)),
-        tuple((c, tuple(wrapped(c.text, room - 10, _SMALL, 2))) for c in box.chips),
+        tuple((c, tuple(wrapped(c.text, room - 10, _SMALL, 3))) for c in box.chips),
     )
 
 
@@ -74,7 +75,7 @@ def draw(c: Chart, t: Teller) -> str:
     """The picture of a chart."""
     texts = {b.name: _text(b) for b in c.boxes}
     nodes = [Node(b.name, b.lane, 34.0 if b.kind == "join" else _BOX, 12.0 if b.kind == "join" else texts[b.name].height, b.kind == "join") for b in c.boxes]
-    labels = [wrapped(a.label, 110, _LABEL, 1)[0] for a in c.arrows]
+    labels = [wrapped(a.label, _LONGEST, _LABEL, 1)[0] for a in c.arrows]
     edges = [Edge(a.source, a.target, width(label, _LABEL) + 4 if label else 0.0, a.kind) for a, label in zip(c.arrows, labels, strict=True)]
     plan = lay_out(nodes, edges, len(c.lanes), Space(row_gap=30.0, margin=28.0))
     lane_titles = [wrapped(title, max(p.width - 24, 60), 13.5, 2) for title, p in zip(c.lanes, plan.lanes, strict=True)]
@@ -96,7 +97,7 @@ def draw(c: Chart, t: Teller) -> str:
         f'<g transform="translate(0,{_n(top + _HEAD)})">',
         *(_box(b, texts[b.name], plan.nodes[b.name]) for b in c.boxes),
         *(_arrow(a, line) for a, line in zip(c.arrows, plan.lines, strict=True)),
-        *(_label(a, label, line) for a, label, line in zip(c.arrows, labels, plan.lines, strict=True) if label),
+        *(_label(a, line) for a, line in zip(c.arrows, plan.lines, strict=True) if a.label),
         "</g>",
         f'<g transform="translate(20,{_n(height - 26)})">{legend.parts}</g>',
         "</svg>",
@@ -195,9 +196,14 @@ def _towards(a: Point, b: Point, by: float) -> Point:
     return a[0] + (b[0] - a[0]) * by / whole, a[1] + (b[1] - a[1]) * by / whole
 
 
-def _label(a: Arrow, label: str, line: Line) -> str:
-    halo = _words(line.label[0], line.label[1], label, _LABEL, _LINE[_style(a, line)], end=line.label_ends)
-    return halo.replace("<text ", '<text paint-order="stroke" stroke="#ffffff" stroke-width="3" stroke-linejoin="round" ', 1)
+def _label(a: Arrow, line: Line) -> str:
+    """What stands at an arrow: above the line, or in up to two lines beside one that goes straight down."""
+    down = len(line.points) == 2 and line.points[0][0] == line.points[1][0]
+    rows = wrapped(a.label, _BOX * 0.7, _LABEL, 2) if down else wrapped(a.label, _LONGEST, _LABEL, 1)
+    x, y = line.label
+    said = "".join(_words(x, y + (i - (len(rows) > 1) * 0.3) * 11, row, _LABEL, _LINE[_style(a, line)], end=line.label_ends) for i, row in enumerate(rows))
+    said = said.replace("<text ", '<text paint-order="stroke" stroke="#ffffff" stroke-width="3" stroke-linejoin="round" ')
+    return f"<g><title>{_safe(a.label)}</title>{said}</g>" if rows[-1].endswith("…") else said
 
 
 @dataclass(frozen=True)

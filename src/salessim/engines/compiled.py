@@ -56,6 +56,7 @@ from salessim.engines.machine import (
     STALLED,
     STARTED,
     STEP,
+    TAKEN,
     TOKEN,
     TOKENS,
     VALUE,
@@ -63,7 +64,7 @@ from salessim.engines.machine import (
     WON_AT,
     State,
     allot,
-    drop_first,
+    close_gap,
     end_waiting,
     free_slot,
     give,
@@ -74,7 +75,9 @@ from salessim.engines.machine import (
     own_pace,
     present,
     put,
+    put_first,
     settle,
+    take_first,
     turn,
     waiting_at,
 )  # fmt: skip
@@ -191,7 +194,7 @@ def plan_arrival(model: Model, state: State, s):
     source[s, 2] = 0
     source[s, 3] = size
     if time < model.horizon:
-        put(n, state.agenda, time, (ARRIVED << RANK_BITS) | s, s)
+        put_first(n, state.agenda, time, (ARRIVED << RANK_BITS) | s, s)
 
 
 @spliced
@@ -346,7 +349,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
             else:
                 state.team_tally[team, BUSY] += float(busy_between(model, case[slot, COMBINATION], since, until))
     if end < model.horizon:
-        put(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
+        put_first(n, state.agenda, end, (FINISHED << RANK_BITS) | case[slot, TOKEN], slot)
 
 
 @spliced
@@ -419,6 +422,8 @@ def next_event(model: Model, state: State):
     It is called when the at-once list is empty, so the case it wakes need not go through the list.
     """
     n, case, agenda = state.n, state.case, state.agenda
+    if n[TAKEN] != 0:
+        close_gap(n, agenda)
     if n[AGENDA] == 0 or agenda[0, 0] >= model.horizon:
         return False
     time, key, what = agenda[0, 0], agenda[1, 0], agenda[2, 0]
@@ -429,11 +434,11 @@ def next_event(model: Model, state: State):
         arrive(model, state, s)
         source[s, 2] += 1
         if source[s, 2] >= source[s, 3]:
-            drop_first(n, state.agenda)
+            take_first(n, agenda)
             source[s, 0] += 1
             plan_arrival(model, state, s)
         return True
-    drop_first(n, state.agenda)
+    take_first(n, agenda)
     if rank == FINISHED:
         n[CURRENT] = what
     elif rank == GAVE_UP:
@@ -478,7 +483,7 @@ def advance(model: Model, state: State):
     """Run until the horizon, or until an array is full: the reason is returned and the run can be resumed."""
     n, case, words = state.n, state.case, state.words
     rules = model.rules
-    agenda_room, log_room = state.agenda.shape[1] - 5, state.log_time.shape[0]
+    agenda_room, log_room = state.agenda.shape[1] - 6, state.log_time.shape[0]
     case_room = state.case_time.shape[0]
     breath, look = 0, True
     if n[NOW] < 0:
@@ -505,7 +510,7 @@ def advance(model: Model, state: State):
                 n[ASKING] = -1
         slot = n[CURRENT]
         if slot < 0 or look:
-            # Room for what the verbs up to the next look can add: one visit, one spawned case, a few events.
+            # Room for what the verbs up to the next look can add: one visit, one spawned case, a few events (and the gap of one taken).
             look = False
             if n[AGENDA] > agenda_room:
                 return AGENDA_FULL

@@ -16,7 +16,7 @@ from salessim.pace import Paces, paced
 
 # Scalars of a run, in `state.n`.
 (SEED, REPLICATION, CASES, SLOTS_FREE, AGENDA, READY_HEAD, READY_COUNT, ORDERS, SPAWNS, ROWS, CASE_ROWS, NOW,
- CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, TOKENS, SCALARS) = range(22)  # fmt: skip
+ CURRENT, EDGE, KEEP_LOG, KEEP_CASES, FULL, PASS, AREA, ASKING, TOKENS, TAKEN, SCALARS) = range(23)  # fmt: skip
 
 # Columns of a case's record, in `state.case`.
 (NUMBER, STEP, PHASE, SEGMENT, CHANNEL, CUSTOMER, BORN, RESPONDED, WON_AT, DELIVERED_AT, ENABLED, STARTED, ORDER,
@@ -173,10 +173,8 @@ def put(n, agenda, time, key, what):
 
 
 @inlined
-def drop_first(n, agenda):
-    size = natural(n[AGENDA] - 1)
-    n[AGENDA] = size
-    time, key, what = agenda[0, size], agenda[1, size], agenda[2, size]
+def sink(agenda, size, time, key, what):
+    """Fill the gap at the top of an agenda of `size` entries."""
     agenda[0, size] = FOREVER  # so that the last pair needs no test of its own
     i = 0
     while True:
@@ -195,6 +193,33 @@ def drop_first(n, agenda):
     agenda[0, i] = time
     agenda[1, i] = key
     agenda[2, i] = what
+
+
+@inlined
+def take_first(n, agenda):
+    """The first event is taken and leaves a gap at the top, which what it brings about mostly fills: half the work."""
+    n[TAKEN] = 1
+    agenda[0, 0] = -1  # before everything, so that `put` leaves the gap where it is
+
+
+@inlined
+def put_first(n, agenda, time, key, what):
+    """Put an event where one was just taken, or as any other."""
+    if n[TAKEN] != 0:
+        n[TAKEN] = 0
+        sink(agenda, natural(n[AGENDA]), time, key, what)
+    else:
+        put(n, agenda, time, key, what)
+
+
+@inlined
+def close_gap(n, agenda):
+    """Nothing filled the gap: the last entry does."""
+    n[TAKEN] = 0
+    size = natural(n[AGENDA] - 1)
+    n[AGENDA] = size
+    time, key, what = agenda[0, size], agenda[1, size], agenda[2, size]
+    sink(agenda, size, time, key, what)
 
 
 # --- queues: a heap per step, ordered by (queue key, order of joining), with lazy removal ----------------------

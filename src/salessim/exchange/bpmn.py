@@ -6,21 +6,26 @@ assumed and marked; what the scenario language cannot say is refused by name, or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from salessim.errors import ScenarioError
-from salessim.exchange.diagram import Diagram, read_diagram
+from salessim.exchange import redrawn
+from salessim.exchange.bpmn_read import read_diagram
+from salessim.exchange.diagram import Diagram
 from salessim.exchange.journey import OWN, Journey
 from salessim.exchange.names import apart, clean
 from salessim.exchange.parameters import Parameters
 from salessim.exchange.remarks import Remark, Remarks
-from salessim.exchange.settings import GIVEN, Settings
+from salessim.exchange.settings import GIVEN, Settings, timer
 from salessim.exchange.xml import read_xml
 from salessim.scenario import loader
+from salessim.scenario.checks import Problem
 from salessim.scenario.model import Scenario
+from salessim.units import DAY, duration
 
 CLOCK = {"start": "2026-01-05", "time_zone": "UTC", "horizon": "52 weeks", "warm_up": "8 weeks"}
 OFFICE = {"shifts": [{"days": "Mon-Fri", "hours": "09:00-17:00"}], "assumption": GIVEN}
@@ -64,10 +69,15 @@ def finish(diagram: Diagram, settings: Settings, known: Mapping[str, Any], remar
         file: what messages call the model.
         approximate: see `import_bpmn`.
     """
-    if diagram.untouched and not settings.flows and not settings.ends:
+    gone: set[str] = set()
+    if diagram.edits == [] and not settings.flows and not settings.ends:
         data = _as_written(diagram, settings, known)
     else:
-        data = _scenario(diagram, Journey(diagram, settings, remarks), known, remarks)
+        redrawn.recall(diagram)
+        gone = redrawn.take_over(diagram, remarks) if diagram.edits else gone
+        attributes = {**(diagram.scenario or {}), **known}.get("attributes", {})
+        data = _scenario(diagram, Journey(diagram, settings, remarks, attributes), known, remarks)
+    _let_go(data, gone, remarks)
     changed = [str(r).removeprefix("changed: ") for r in remarks.all() if r.level == "changed"]
     if changed and not approximate:
         more = f" (and {len(changed) - 5} more)" if len(changed) > 5 else ""
@@ -79,6 +89,32 @@ def finish(diagram: Diagram, settings: Settings, known: Mapping[str, Any], remar
         return Imported(loader.parse(data), remarks.all())
     except ScenarioError as wrong:
         raise ScenarioError(f"{file}: {wrong.place}", wrong.problem, wrong.remedy) from None
+
+
+_IN_QUOTES = re.compile(r"'([^']+)'")
+_ABOUT_STEPS = {"levers": "lever", "uncertain": "uncertain value", "measures": "measure", "overrides": "override", "invariants": "rule"}
+
+
+def _let_go(data: dict[str, Any], gone: set[str], remarks: Remarks) -> None:
+    """Leave out what is about steps that somebody has taken out of a drawing of ours."""
+    words = set(gone)
+    while words and isinstance(found := loader.examine(data), list):
+        about = [p for p in found if len(p.path) > 1 and p.path[0] in _ABOUT_STEPS and any(_names(p, w) for w in words)]
+        if not about:
+            return
+        section, key = str(about[0].path[0]), about[0].path[1]
+        entries = data[section]
+        named = dict(enumerate(entries)) if isinstance(entries, list) else entries
+        said = named.pop(key) if isinstance(entries, list) else key
+        data[section] = list(named.values()) if isinstance(entries, list) else {k: v for k, v in named.items() if k != key}
+        words |= {str(said)} if section == "levers" else set()
+        remarks.add("changed" if section == "invariants" else "differs", str(said), "", _ABOUT_STEPS[section], f"left out, for the drawing has no {' or '.join(map(repr, sorted(gone)))} any more")
+
+
+def _names(problem: Problem, word: str) -> bool:
+    """Whether a problem is about a step or a field."""
+    said = [*map(str, problem.path[1:]), *_IN_QUOTES.findall(problem.problem)]
+    return any(s == word or s.startswith((f"{word}.", f"steps.{word}.")) for s in said)
 
 
 def _as_written(diagram: Diagram, settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,13 +159,10 @@ def _channels(diagram: Diagram, journey: Journey, data: Mapping[str, Any], remar
     enters = {**{name: i for i, name in starts.items() if name}, **{i: i for i in starts}}
     channels = dict(data.get("channels", {}))
     if diagram.scenario is not None and channels:
-        for i, step in journey.entries.items():
-            node = diagram.nodes.get(i)
-            if node is None or node.channel is None:
-                remarks.add("differs", i, starts[i], "startEvent", "nobody comes in here, for no channel of the scenario does")
-            elif node.channel in channels:
-                channels[node.channel] = {**channels[node.channel], "enters": step}
-        return channels
+        known = {diagram.nodes[i].channel: step for i, step in journey.entries.items() if i in diagram.nodes and diagram.nodes[i].channel in channels}
+        for name, step in known.items():
+            channels[str(name)] = {**channels[str(name)], "enters": step}
+        return {**channels, **_assumed({i: n for i, n in starts.items() if i not in diagram.nodes or diagram.nodes[i].channel not in channels}, channels, journey, data, remarks)}
     for name, channel in channels.items():
         if not isinstance(channel, dict):
             continue
@@ -141,13 +174,31 @@ def _channels(diagram: Diagram, journey: Journey, data: Mapping[str, Any], remar
         if "segments" not in channel and len(data["segments"]) == 1:
             channel = {**channel, "segments": {next(iter(data["segments"])): 1}}
         channels[name] = channel
-    if not channels:
-        names = apart({i: clean(name, "start") for i, name in starts.items()})
-        share = 1 / len(data["segments"])
-        for i, name in sorted(names.items()):
-            channels[name] = {"enters": journey.entries[i], "segments": dict.fromkeys(data["segments"], share), "arrivals": ARRIVALS}
-            remarks.add("assumed", i, starts[i], "startEvent", f"{ARRIVALS['rate']} in office hours, for nothing says how many cases come")
-    return channels
+    return channels or _assumed(starts, {}, journey, data, remarks)
+
+
+def _assumed(starts: Mapping[str, str], taken: Mapping[str, Any], journey: Journey, data: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
+    """A channel for each start event about which nothing is known."""
+    names = apart({i: clean(name, "start") for i, name in starts.items()}, taken)
+    share = 1 / len(data["segments"])
+    found = {}
+    for i, name in sorted(names.items()):
+        node = journey.diagram.nodes.get(i)
+        found[name] = {"enters": journey.entries[i], "segments": dict.fromkeys(data["segments"], share), "arrivals": _arrivals(i, starts[i], node.timer if node is not None else None, remarks)}
+    return found
+
+
+def _arrivals(ident: str, name: str, every: str | None, remarks: Remarks) -> dict[str, Any]:
+    """How often cases come where only the drawing says it: as its timer repeats, or as is assumed."""
+    again = re.fullmatch(r"R\d*/(?:[^/]+/)?(P[^/]+)", every or "")
+    time = timer(again[1]) if again is not None else None
+    if time is not None and duration(time) > 0:
+        remarks.add("differs", ident, name, "timer start", f"cases come at random, on average one in {time}, not in step")
+        return {"rate": f"{7 * DAY / duration(time):.10g} per week"}
+    if every is not None:
+        remarks.add("differs", ident, name, "timer start", f"its time {every[:40]!r} is not read, for it is no repetition")
+    remarks.add("assumed", ident, name, "startEvent", f"{ARRIVALS['rate']} in office hours, for nothing says how many cases come")
+    return ARRIVALS
 
 
 def _stages(journey: Journey, written: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,10 @@ can be read back.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -24,15 +23,18 @@ from salessim.describing.layout import Edge, Layout, Line, Node, Place, Space, l
 from salessim.describing.letters import width, wrapped
 from salessim.describing.telling import Teller, patience_in
 from salessim.describing.words import Language
+from salessim.exchange.facts import OURS, facts
+from salessim.exchange.xml import parse_xml
 from salessim.scenario.loader import to_data
 from salessim.units import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
 
-NAMESPACE = "urn:salessim:1"
 _TAGS = {"work": "userTask", "automatic": "serviceTask", "customer": "receiveTask"}
 _TASK, _EVENT, _GATEWAY = (110.0, 80.0), (36.0, 36.0), (50.0, 50.0)
+_ROOM = 88.0
+"""Width of the titles of events, gateways and flows."""
 _HEADER = 30.0
 """Width of the title of a pool and of a lane."""
 _SPACE = Space(row_gap=58.0, track=17.0, exit_step=44.0, margin=24.0, lane_gap=48.0, most_rows=14)
@@ -156,7 +158,8 @@ class _Process:
             target = self._goal(name, way.to, way.lost, join=bool(way.join))
             extension = f'<salessim:route step={_quoted(name)} index="{i}">{_json(self._share(step, way))}</salessim:route>'
             condition = str(getattr(way.when, "text", way.when)) if way.when is not None else None
-            self.flows.append(_Flow(source, target, short_share(self.t, step, way), extension, condition))
+            # A long condition is cut in the drawing; it stands in the flow's own expression.
+            self.flows.append(_Flow(source, target, " ".join(wrapped(short_share(self.t, step, way), _ROOM, 11, 2)), extension, condition))
 
     def _share(self, step: Step, way: Any) -> dict[str, Any]:
         """The share that a reader of the drawing alone would take; ways with conditions are then alike."""
@@ -236,7 +239,7 @@ class _Process:
 
     # --- the drawing ------------------------------------------------------------------------------------------------
 
-    def _drawn(self) -> tuple[Layout, list[_Flow]]:
+    def _drawn(self) -> Layout:
         """The layout, lanes below each other. Flows of edge events leave from their task.
 
         Ends stand last in their lane, out of the way; in a lane that is broken into several rows, beside their gateway.
@@ -244,46 +247,48 @@ class _Process:
         free = [e for e in self.elements.values() if e.host is None]
         crowd = Counter(e.lane for e in free)
         free.sort(key=lambda e: e.tag == "endEvent" and crowd[e.lane] <= _SPACE.most_rows)
-        nodes = [Node(e.name, e.lane, e.size[1], e.size[0], centre=e.size != _TASK) for e in free]
-        edges = [Edge(self._from(f), f.target, 16.0 if f.title else 0.0, aside=self.elements[f.source].host is not None) for f in self.flows]
-        return lay_out(nodes, edges, len(self.scenario.stages), _SPACE).turned(), self.flows
+        nodes = [Node(e.name, e.lane, e.size[1], e.size[0], centre=e.size != _TASK, beside=_high(e.title) + 6 if e.title and e.size != _TASK else 0.0) for e in free]
+        edges = [Edge(self._from(f), f.target, 16.0 if f.title else 0.0, aside=e.host is not None, room=_wide(e.title) + 44 if e.host else 0.0) for f in self.flows for e in (self.elements[f.source],)]
+        # A title on the way to the next element has room between the two.
+        gap = max([_SPACE.row_gap, *(_wide(f.title) + 22 for f in self.flows if f.title)])
+        return lay_out(nodes, edges, len(self.scenario.stages), replace(_SPACE, row_gap=gap, track=max([_SPACE.track, *(_high(f.title) + 3 for f in self.flows if f.title)]))).turned()
 
     def _from(self, flow: _Flow) -> str:
         return self.elements[flow.source].host or flow.source
 
     def xml(self) -> str:
-        """The whole file."""
-        layout, flows = self._drawn()
+        """The whole file, with the facts of its drawing in it: what differs when it comes back is an edit."""
+        process = parse_xml(self._file("{}", []).encode(), "drawing").first("process")
+        assert process is not None
+        return self._file(_json(facts(process, _clean(self.scenario.name))), self._shapes(self._drawn()))
+
+    def _file(self, drawing: str, shapes: Iterable[str]) -> str:
         rest = {**self.data, "stages": {key: {**stage, "steps": {}} for key, stage in self.data["stages"].items()}}
         parts = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:bpmndi="http://www.omg.org/spec/BPMN/20100524/DI"'
             ' xmlns:dc="http://www.omg.org/spec/DD/20100524/DC" xmlns:di="http://www.omg.org/spec/DD/20100524/DI"'
-            f' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:salessim="{NAMESPACE}" id="definitions" targetNamespace="{NAMESPACE}" exporter="salessim">',
+            f' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:salessim="{OURS}" id="definitions" targetNamespace="{OURS}" exporter="salessim">',
             f'  <bpmn:collaboration id="collaboration"><bpmn:participant id="pool" name={_quoted(self.scenario.name)} processRef="process"/></bpmn:collaboration>',
             f'  <bpmn:process id="process" name={_quoted(self.scenario.name)} isExecutable="false">',
             f"    <bpmn:documentation>{_text(self.scenario.description)}</bpmn:documentation>" if self.scenario.description else "",
-            f'    <bpmn:extensionElements><salessim:scenario drawing="{self._fingerprint()}">{_json(rest)}</salessim:scenario></bpmn:extensionElements>',
+            f'    <bpmn:extensionElements><salessim:scenario>{_json(rest)}</salessim:scenario><salessim:drawing>{drawing}</salessim:drawing></bpmn:extensionElements>',
             *self._lanes(),
             *(self._element(e) for e in self.elements.values()),
-            *(self._flow(f) for f in flows),
+            *(self._flow(f) for f in self.flows),
             "  </bpmn:process>",
             '  <bpmndi:BPMNDiagram id="diagram"><bpmndi:BPMNPlane id="plane" bpmnElement="collaboration">',
-            *self._shapes(layout),
+            *shapes,
             "  </bpmndi:BPMNPlane></bpmndi:BPMNDiagram>",
             "</bpmn:definitions>",
         ]
         return "\n".join(p for p in parts if p) + "\n"
 
-    def _fingerprint(self) -> str:
-        nodes = [(e.ident, e.tag, _clean(e.title), e.attributes.get("attachedToRef", "")) for e in self.elements.values()]
-        return fingerprint(nodes, [(f.ident, self.elements[f.source].ident, self.elements[f.target].ident) for f in self.flows])
-
     def _lanes(self) -> Iterable[str]:
         yield '    <bpmn:laneSet id="lanes">'
         for i, (name, stage) in enumerate(self.scenario.stages.items()):
             inside = "".join(f"<bpmn:flowNodeRef>{e.ident}</bpmn:flowNodeRef>" for e in self.elements.values() if e.lane == i)
-            yield f'      <bpmn:lane id="lane_{i + 1}" name={_quoted(stage.title or name)}>{inside}</bpmn:lane>'
+            yield f'      <bpmn:lane id="lane_{i + 1}" name={_quoted(stage.title or name)}><bpmn:extensionElements><salessim:stage name={_quoted(name)}/></bpmn:extensionElements>{inside}</bpmn:lane>'
         yield "    </bpmn:laneSet>"
 
     def _element(self, e: _Element) -> str:
@@ -302,12 +307,13 @@ class _Process:
         ])  # fmt: skip
 
     def _takes_rest(self, flow: _Flow) -> bool:
+        """Whether it is the default: the one without condition where others have one; beside mere shares there is none."""
         name = flow.source.removeprefix("choice:")
         own = [f for f in self.flows if f.source == flow.source]
-        return name in self.scenario.steps and self.scenario.steps[name].then[own.index(flow)].rest
+        return any(f.condition for f in own) and self.scenario.steps[name].then[own.index(flow)].rest
 
     def _flow(self, f: _Flow) -> str:
-        condition = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression" language="{NAMESPACE}">{_text(f.condition)}</bpmn:conditionExpression>' if f.condition else ""
+        condition = f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression" language="{OURS}">{_text(f.condition)}</bpmn:conditionExpression>' if f.condition else ""
         extension = f"<bpmn:extensionElements>{f.extension}</bpmn:extensionElements>" if f.extension else ""
         named = f" name={_quoted(f.title)}" if f.title else ""
         return f'    <bpmn:sequenceFlow id="{f.ident}"{named} sourceRef="{self.elements[f.source].ident}" targetRef="{self.elements[f.target].ident}">{extension}{condition}</bpmn:sequenceFlow>'
@@ -322,26 +328,20 @@ class _Process:
         for i, (top, bottom) in enumerate(pairwise(bounds)):
             yield _shape(f"lane_{i + 1}", Place(_HEADER, top, layout.width + shift - _HEADER, bottom - top), horizontal=True)
         begins = {f.source: line for f, line in zip(self.flows, layout.lines, strict=True) if self.elements[f.source].host is not None}
+        touched = {(name, y) for f, line in zip(self.flows, layout.lines, strict=True) for name, (_, y) in ((f.source, line.points[0]), (f.target, line.points[-1]))}
         for e in self.elements.values():
             if e.host is None:
                 p = layout.nodes[e.name]
-                yield _shape(e.ident, Place(p.x + shift, p.y, p.width, p.height), _above(p, e.title, shift) if e.size != _TASK else None)
+                box = Place(p.x + shift, p.y, p.width, p.height)
+                yield _shape(e.ident, box, _outside(box, e.title, (e.name, p.y) in touched, (e.name, p.y + p.height) in touched) if e.size != _TASK else None)
             else:
-                x, y = begins[e.name].points[0]
-                yield _shape(e.ident, Place(x + shift - 18, y - 18, 36, 36), _beside(x + shift, y, e.title))
+                (x, y), (_, towards) = begins[e.name].points[:2]
+                yield _shape(e.ident, Place(x + shift - 18, y - 18, 36, 36), _beside(x + shift, y, e.title, towards < y))
+        stacked: Counter[str] = Counter()  # titles of ways that rise from one gateway stand above each other
         for f, line in zip(self.flows, layout.lines, strict=True):
-            yield _edge(f, line, shift, self.elements[f.source].host is not None)
-
-
-def fingerprint(nodes: Iterable[tuple[str, str, str, str]], flows: Iterable[tuple[str, str, str]]) -> str:
-    """What stands for a drawing: as long as it is the same, nobody has redrawn it and the data beside it are the process.
-
-    Args:
-        nodes: of each flow node its id, tag, name and the activity it is attached to, or "".
-        flows: of each sequence flow its id, source and target.
-    """
-    said = sorted([*((i, tag, " ".join(name.split()), host) for i, tag, name, host in nodes), *((*f, "") for f in flows)])
-    return hashlib.blake2b(json.dumps(said, ensure_ascii=True).encode(), digest_size=16).hexdigest()
+            yield _edge(f, line, shift, self.elements[f.source].host is not None, stacked[f.source])
+            if f.title and line.points[1][1] < line.points[0][1]:
+                stacked[f.source] += round(_high(f.title))
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------
@@ -417,35 +417,51 @@ def _shape(ident: str, place: Place, label: Place | None = None, *, horizontal: 
     return f'    <bpmndi:BPMNShape id="{ident}_shape" bpmnElement="{ident}"{extra}>{_bounds(place)}{said}</bpmndi:BPMNShape>'
 
 
-def _above(p: Place, title: str, shift: float) -> Place | None:
-    """Where the title of an event or gateway stands: above it, for lines leave and enter below."""
+def _rows(title: str) -> list[str]:
+    """A title as modellers break it."""
+    return wrapped(title, _ROOM, 11, 8)
+
+
+def _wide(title: str) -> float:
+    return max(width(row, 11) for row in _rows(title)) + 2
+
+
+def _high(title: str) -> float:
+    return 14.0 * len(_rows(title))
+
+
+def _outside(p: Place, title: str, above: bool, below: bool) -> Place | None:
+    """Where the title of an event or gateway stands: above it, or where a line comes from there, below it, or else beside the line."""
     if not title:
         return None
-    rows = wrapped(title, 90, 11, 3)
-    wide = max(width(row, 11) for row in rows) + 4
-    return Place(p.x + shift + p.width / 2 - wide / 2, p.y - 14.0 * len(rows) - 4, wide, 14.0 * len(rows))
+    wide, high = _wide(title), _high(title)
+    x = p.x + p.width / 2
+    if above and below:
+        return Place(x + 4, p.y - high - 2, wide, high)
+    return Place(x - wide / 2, p.y + p.height + 4 if above else p.y - high - 4, wide, high)
 
 
-def _beside(x: float, y: float, title: str) -> Place:
+def _beside(x: float, y: float, title: str, up: bool) -> Place:
     """Where the title of an event on the edge of a task stands: to the right of its way out."""
-    return Place(x + 20, y + 4, width(title, 11) + 4, 14)
+    return Place(x + 20, y - 4 - _high(title) if up else y + 4, _wide(title), _high(title))
 
 
-def _edge(f: _Flow, line: Line, shift: float, from_edge: bool) -> str:
+def _edge(f: _Flow, line: Line, shift: float, from_edge: bool, taken: float) -> str:
     points = [(x + shift, y) for x, y in line.points]
     if from_edge:  # the arrow begins at the rim of the event
         (x, y), (_, below) = points[0], points[1]
         points[0] = (x, y + 18 if below > y else y - 18)
-    said = f"<bpmndi:BPMNLabel>{_bounds(_label(points, width(f.title, 11) + 4))}</bpmndi:BPMNLabel>" if f.title else ""
+    said = f"<bpmndi:BPMNLabel>{_bounds(_label(points, f.title, taken))}</bpmndi:BPMNLabel>" if f.title else ""
     bends = "".join(f'<di:waypoint x="{x:.0f}" y="{y:.0f}"/>' for x, y in points)
     return f'    <bpmndi:BPMNEdge id="{f.ident}_edge" bpmnElement="{f.ident}">{bends}{said}</bpmndi:BPMNEdge>'
 
 
-def _label(points: list[tuple[float, float]], wide: float) -> Place:
-    """Where the title of a flow stands: above its first level stretch, or where it rises, beside its beginning."""
+def _label(points: list[tuple[float, float]], title: str, taken: float) -> Place:
+    """Where the title of a flow stands: above its first level stretch, or where it rises, beside its beginning, of which so much is taken."""
+    wide, high = _wide(title), _high(title)
     if len(points) == 2 and points[0][0] == points[1][0]:
-        return Place(points[0][0] + 4, (points[0][1] + points[1][1]) / 2 - 7, wide, 14)
+        return Place(points[0][0] + 4, (points[0][1] + points[1][1] - high) / 2, wide, high)
     if points[1][1] < points[0][1]:
-        return Place(points[0][0] + 4, points[0][1] - 18, wide, 14)
+        return Place(points[0][0] + 4, points[0][1] - high - 4 - taken, wide, high)
     (x, y), (x1, _) = points[0:2] if points[0][1] == points[1][1] else points[1:3]
-    return Place(x + 4 if x1 >= x else x - 4 - wide, y - 16, wide, 14)
+    return Place(x + 4 if x1 >= x else x - 4 - wide, y - high - 2, wide, high)

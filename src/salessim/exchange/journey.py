@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from salessim.describing.words import WORDS
 from salessim.errors import ScenarioError
-from salessim.exchange import inclusive, shares
-from salessim.exchange.diagram import Diagram, Flow, Node, without
+from salessim.exchange import inclusive, shares, simple
+from salessim.exchange.diagram import Diagram, Flow, Node
 from salessim.exchange.names import apart, clean, mark
 from salessim.exchange.remarks import Remarks
-from salessim.exchange.settings import KINDS, Settings, assumed, timer
+from salessim.exchange.settings import KINDS, OF_TAG, Settings, assumed, timer
 from salessim.exchange.shares import Chance, Goal, Shares
 from salessim.exchange.structure import END, Structure
 from salessim.units import share as read_share
@@ -26,7 +27,6 @@ NO_TIME = "0 s"
 DEEPEST = 50
 """Exclusive gateways in a row that dissolve; the next one stands alone."""
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s*[%％]")
-_OF_TAG = {"serviceTask": "automatic", "sendTask": "automatic", "scriptTask": "automatic", "businessRuleTask": "automatic", "receiveTask": "customer"}
 OWN = ("after", "share", "again", "repeats", "stage", "name")
 """What settings may say of an element that is no field of a step."""
 
@@ -34,7 +34,8 @@ OWN = ("after", "share", "again", "repeats", "stage", "name")
 class Journey:
     """The steps of one diagram; `steps`, `attributes`, `teams` and `entries` hold the result."""
 
-    def __init__(self, diagram: Diagram, settings: Settings, remarks: Remarks) -> None:
+    def __init__(self, diagram: Diagram, settings: Settings, remarks: Remarks, attributes: Iterable[str] = ()) -> None:
+        """Make the steps; `attributes` are those that conditions in the drawing may speak of."""
         self.settings, self.remarks = settings, remarks
         self.steps: dict[str, dict[str, Any]] = {}
         self.stages: dict[str, str | None] = {}
@@ -44,11 +45,12 @@ class Journey:
         """Teams that lanes name, with the lane's own words."""
         self.entries: dict[str, str] = {}
         """Where a case goes from each start event."""
-        self.diagram = self._reached(diagram)
-        self._split_gateways()
+        self.diagram, self.starts = simple.reached(diagram, remarks)
+        simple.read_conditions(self.diagram, settings, attributes)
+        simple.split_gateways(self.diagram, settings, remarks)
         self._lost = {n.id for n in self.diagram.nodes.values() if n.kind == "end" and "lost" in self.outcome(n, True)}
         self.structure = Structure(self.diagram, self._lost)
-        self._round = self._gateways_in_circles()
+        self._round = simple.gateways_in_circles(self.diagram)
         self._names = self._name_all()
         self._block: dict[str, str | None] = {}
         """For each node that became a step, the join of the block it lies in."""
@@ -61,101 +63,14 @@ class Journey:
         for node in sorted((n for n in self.diagram.nodes.values() if n.step is not None), key=lambda n: n.id):
             if node.id not in self._block:
                 self._need(node, None)  # a step of ours to which no case comes is still a step
+                if self.diagram.edits:
+                    self.remarks.add("differs", node.id, node.name, node.tag, "no case comes to it; the step is kept")
                 self._work()
+        self._lead_spawns()
 
     def _work(self) -> None:
         while self._todo:
             self._step(*self._todo.popleft())
-
-    # --- the drawing, made simple ----------------------------------------------------------------------------------
-
-    def _reached(self, diagram: Diagram) -> Diagram:
-        """The diagram without what no case comes to."""
-        nodes = diagram.nodes
-        self.starts = sorted((n for n in nodes.values() if n.kind == "start"), key=lambda n: n.id)
-        if not self.starts:
-            self.starts = sorted((n for n in nodes.values() if not diagram.before[n.id] and n.kind not in ("boundary", "end")), key=lambda n: n.id)
-            first, self.starts = [n for n in self.starts if n.tag != "boundaryEvent"], []
-            for node in first:
-                self.remarks.add("differs", node.id, node.name, node.tag, "cases begin here, for nothing leads to it and there is no start event")
-                self.starts.append(Node(f"{node.id}:start", node.name, "start", "startEvent", node.place))
-                diagram.add(self.starts[-1])
-                diagram.link(f"{node.id}:start", node.id, f"{node.id}:start:in")
-            diagram.connect()
-        if not self.starts:
-            raise ScenarioError(diagram.place, "the process has no beginning", "draw a start event")
-        found: set[str] = set()
-        todo = [n.id for n in self.starts] + [n.id for n in nodes.values() if n.step is not None]
-        hosted: dict[str | None, list[str]] = {}
-        for node in nodes.values():
-            if node.kind == "boundary":
-                hosted.setdefault(node.host, []).append(node.id)
-        while todo:
-            ident = todo.pop()
-            if ident not in found:
-                found.add(ident)
-                todo += [f.target for f in diagram.after[ident]] + hosted.get(ident, [])
-        for node in nodes.values():
-            if node.id not in found and node.kind not in ("pass", "inclusive") and not node.id.endswith((":out", ":caught")):
-                self.remarks.add("differs", node.id, node.name, node.tag, "left out, for no case comes to it")
-        return without(diagram, found)
-
-    def _split_gateways(self) -> None:
-        """Several ways out of a task become a gateway; a gateway that joins and splits becomes two."""
-        diagram = self.diagram
-        for node in sorted(diagram.nodes.values(), key=lambda n: n.id):
-            flows = diagram.after[node.id]
-            way_out = node.id.endswith(":out")
-            if len(flows) < 2 or node.kind in ("exclusive", "race"):
-                continue
-            if node.kind in ("parallel", "inclusive") and not way_out:
-                if len(diagram.before[node.id]) > 1:
-                    self._move_out(node, node.kind, flows)
-                continue
-            conditional = [f for f in flows if f.conditional]
-            if conditional:
-                for flow in flows:
-                    if not flow.conditional and flow.id != node.default:
-                        self.settings.flows.setdefault(flow.id, {"share": 1.0})
-            self._move_out(node, "inclusive" if conditional else "parallel", flows)
-        diagram.connect()
-
-    def _move_out(self, node: Node, kind: Any, flows: list[Flow]) -> None:
-        name = node.name if node.kind == kind or not node.name else f"after {node.name}"
-        split = Node(f"{node.id}:split", name, kind, node.tag, node.place, lane=node.lane, group=node.group, default=node.default)
-        if node.kind == kind:  # a gateway: what we wrote about it concerns the split
-            split.step, split.step_name, split.stage = node.step, node.step_name, node.stage
-            node.step = None
-        self.diagram.add(split)
-        for flow in flows:
-            flow.source = split.id
-        self.diagram.link(node.id, split.id, f"{split.id}:in")
-
-    def _gateways_in_circles(self) -> set[str]:
-        """Exclusive gateways from which a case may come back without passing anything that takes time."""
-        through = {n.id for n in self.diagram.nodes.values() if n.kind in ("exclusive", "pass")}
-        after = {n: [f.target for f in self.diagram.after[n] if f.target in through] for n in through}
-        open_ways = {n: len(targets) for n, targets in after.items()}
-        dead = [n for n, count in open_ways.items() if not count]  # no way back from where no way leads on
-        while dead:
-            here = dead.pop()
-            for flow in self.diagram.before[here]:
-                if flow.source in open_ways:
-                    open_ways[flow.source] -= 1
-                    if not open_ways[flow.source]:
-                        dead.append(flow.source)
-        after = {n: [t for t in targets if open_ways[t]] for n, targets in after.items() if open_ways[n]}
-        found = set()
-        for ident in after:
-            todo, seen = list(after[ident]), set[str]()
-            while todo:
-                here = todo.pop()
-                if here not in seen:
-                    seen.add(here)
-                    todo += after[here]
-            if ident in seen and self.diagram.nodes[ident].kind == "exclusive":
-                found.add(ident)
-        return found
 
     def _name_all(self) -> dict[str, str]:
         given = {n.id: n.step_name for n in self.diagram.nodes.values() if n.step_name}
@@ -261,7 +176,8 @@ class Journey:
             raise ScenarioError(gateway.place, f"nothing says how often a case takes which way at {gateway.label}", "add its probabilities")
         guessed = len(missing) > 1
         if guessed:
-            self.remarks.add("assumed", gateway.id, gateway.name, gateway.tag, f"nothing says how often each of {len(missing)} ways is taken; they get equal shares of what is left")
+            ways = ", ".join(_way_words(flows[i], self.diagram) for i in missing)
+            self.remarks.add("assumed", gateway.id, gateway.name, gateway.tag, f"nothing says how often each of {len(missing)} ways ({ways}) is taken; they get equal shares of what is left")
         rest = {s: max(0.0, 1 - t) / max(1, len(missing)) for s, t in total.items()}
         scale = {s: 1 / t if not missing and t > 0 else 1.0 for s, t in total.items()}
         return [({s: shares.at(g, s) * scale[s] for s in segments} if g is not None else rest, g is None and guessed) for g in given]
@@ -309,13 +225,8 @@ class Journey:
         plain = [r for r in routes if not {"share", "when"} & set(r)]
         if len(plain) > 1:
             raise ScenarioError(gateway.place, f"{len(plain)} flows out of {gateway.label} have neither a share nor a condition", "give all but one of them 'share' or 'when'")
-        if not plain:  # one has to take what the others leave: the largest without conditions, or the last
-            free = [r for r in routes if not {"when", "factor", "limit", "fades"} & set(r)]
-            rest = max(free, key=lambda r: shares.size(r["share"])) if free else routes[-1]
-            if not free:
-                self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, "every way has a condition; the last one also takes the cases that fulfil none")
-            for field in ("share", "when", "factor", "limit", "fades"):
-                rest.pop(field, None)
+        if not plain and shares.take_rest(routes):
+            self.remarks.add("differs", gateway.id, gateway.name, gateway.tag, shares.NONE_FREE)
         return routes
 
     def _single(self, flow: Flow | None, join: str | None, allowed: Iterable[str]) -> Goal:
@@ -370,8 +281,6 @@ class Journey:
             data = self._race(node, join)
         else:
             data = self._activity(node, join)
-        if node.step is not None:
-            data = self._as_written(node, data)
         data |= {k: v for k, v in extra.items() if k not in KINDS} if node.kind in ("task", "catch", "race") else extra
         if node.name and node.name != name and "title" not in data:
             data = {"title": node.name[:200], **data}
@@ -381,9 +290,6 @@ class Journey:
     def _stage(self, node: Node) -> str | None:
         """The stage that something says a node belongs to: settings, the lane of a drawing of ours, or a subprocess."""
         said = self.settings.elements.get(node.id, {}).get("stage") or node.stage
-        if said is None and self.diagram.scenario is not None and node.lane is not None:
-            stages = self.diagram.scenario.get("stages", {})
-            said = next((k for k, stage in stages.items() if node.lane == (stage.get("title") or k)), None)
         return said or (clean(node.group, "process") if node.group else None)
 
     def _activity(self, node: Node, join: str | None) -> dict[str, Any]:
@@ -392,15 +298,15 @@ class Journey:
         kind = next((k for k in KINDS if k in said), None) or next((k for k in KINDS if node.step and k in node.step), None)
         if kind is None and node.kind == "catch":
             kind = "automatic" if node.definition == "timer" else "customer"
-        kind = kind or _OF_TAG.get(node.tag, "work")
-        data: dict[str, Any] = {kind: self._time(node, kind)}
+        kind = kind or OF_TAG.get(node.tag, "work")
+        data: dict[str, Any] = {**(node.step or {}), kind: self._time(node, kind)}
         if kind == "work" and not {"by", "skill"} & (set(said) | set(node.step or {})):
             # In a drawing of ours the lanes are stages, and the pool is the process.
             words = (None if self.diagram.scenario else node.lane or self.diagram.pool) or "staff"
             team = clean(words, "staff")
             self.teams[team] = words
             data["by"] = team
-        data["then"] = self._routes(self._out(node), join)
+        data["then"] = self._ways_on(node, self._out(node), join)
         self._boundaries(node, join, data, kind)
         self._repeat(node, data)
         return data
@@ -423,11 +329,12 @@ class Journey:
         for event in self.structure.boundaries.get(node.id, []):
             said = self.settings.elements.get(event.id, {})
             what = f"boundary {event.definition}"
-            if node.step is not None and not said:
-                continue  # drawn by us: the step itself says it
+            if node.step is not None and event.means is not None and event.means[1] == node.written:
+                self._as_drawn(event, join, data)  # the step itself says the rest
+                continue
             if not event.interrupting:
                 self.remarks.add("changed", event.id, event.name, f"{what} that does not interrupt", "it never happens")
-            elif event.definition == "error":
+            elif event.definition in ("error", "escalation", "cancel") and (event.definition == "error" or "share" in said):
                 if "share" not in said:
                     self.remarks.add("changed", event.id, event.name, what, "it never happens, for nothing says how often; give its 'share'")
                     continue
@@ -443,7 +350,7 @@ class Journey:
                 end = {"after": self._after(event), **shares.as_route(self._single(self._out(event), join, ("to", "lost")))}
                 if kind != "work":
                     data.setdefault("unless", []).append(end)
-                elif "patience" in data:
+                elif data.get("patience", "none") != "none":
                     self.remarks.add("changed", event.id, event.name, what, "it never happens, for another event of the same task may end its waiting")
                 else:
                     data["patience"] = end.pop("after")
@@ -457,7 +364,7 @@ class Journey:
 
     def _repeat(self, node: Node, data: dict[str, Any]) -> None:
         """An activity that is done several times."""
-        if node.loop is None or node.step is not None:
+        if node.loop is None:
             return
         said, name = self.settings.elements.get(node.id, {}), self._names[node.id]
         if node.loop == "standard":
@@ -506,10 +413,7 @@ class Journey:
             events.append(event)
         # What the customer does is the step's own time; what ends the waiting stands beside it.
         first = min(events, key=lambda e: (e.definition == "timer", e.id))
-        data: dict[str, Any] = {"then": self._routes(self._out(first), join)}
-        if node.step is not None:  # drawn by us: the step itself says the rest
-            return data
-        data = {"customer": self._after(first), **data}
+        data = {"customer": self._after(first), "then": self._routes(self._out(first), join)}
         others = [{"after": self._after(e), **shares.as_route(self._single(self._out(e), join, ("to", "lost")))} for e in events if e is not first]
         if others:
             data["unless"] = others
@@ -524,9 +428,10 @@ class Journey:
             self._names[ident] = self._new_name(self.diagram.nodes[ident].name or ident)
         entries = [self._single(flow, block.join, ("to",))[1] for flow in block.branches]
         after = self._out(self.diagram.nodes[block.join]) if block.join != END else None
-        then = shares.routes([({"": 1.0}, self._ending(None, join), False)]) if block.join == END else self._routes(after, join)
+        then = shares.routes([({"": 1.0}, self._ending(None, join), False)]) if block.join == END else self._ways_on(node, after, join)
         if node.kind == "parallel":
-            return {"parallel": entries, "then": then}
+            written = (node.step or {}).get("parallel", ())
+            return {**(node.step or {}), "parallel": sorted(entries, key=lambda e: written.index(e) if e in written else len(written)), "then": then}
         return self._some_branches(node, list(block.branches), entries, then)
 
     def _some_branches(self, node: Node, flows: list[Flow], entries: list[str], then: list[dict[str, Any]]) -> dict[str, Any]:
@@ -571,7 +476,7 @@ class Journey:
             if said is None and flow.id != node.default:
                 if not self.settings.assumed:
                     raise ScenarioError(node.place, f"nothing says how often a case takes {flow.id!r} at {node.label}", "add its probability")
-                self.remarks.add("assumed", node.id, node.name, node.tag, "nothing says how often each way is taken; each is taken by half of the cases")
+                self.remarks.add("assumed", node.id, node.name, node.tag, f"nothing says how often the way {_way_words(flow, self.diagram)} is taken; half of the cases take it")
                 said = {"": 0.5}
             if said is not None and set(said) != {""}:
                 raise ScenarioError(node.place, f"the share of the flow {flow.id!r} differs by segment, which an inclusive gateway cannot do", "use 'when' with segment == 'NAME'")
@@ -584,17 +489,54 @@ class Journey:
 
     # --- what we wrote ourselves -----------------------------------------------------------------------------------
 
-    def _as_written(self, node: Node, drawn: dict[str, Any]) -> dict[str, Any]:
-        """The step as it stands in the extension, with the drawn ways on if somebody has moved them since."""
-        written = dict(node.step or {})
-        for field in ("then", "parallel"):
-            if field in written and field in drawn and _targets(written[field]) != _targets(drawn[field]):
-                self.remarks.add("differs", node.id, node.name, f"{field!r} of the step {self._names[node.id]!r}", "the drawing leads elsewhere than what is written behind it; the drawing counts")
-                written[field] = drawn[field]
-        return written
+    def _ways_on(self, node: Node, flow: Flow | None, join: str | None) -> list[dict[str, Any]]:
+        """The routes of a step; those that we wrote keep what the drawing does not show of them."""
+        written = (node.step or {}).get("then")
+        if not isinstance(written, list):
+            return self._routes(flow, join)
+        gateway = self._next_gateway(flow)
+        alone = gateway is None or gateway.id in self._round or len(self.diagram.before[gateway.id]) > 1
+        flows = [flow] if gateway is None or alone else self.diagram.after[gateway.id]
+        if flow is None or (alone and len(written) > 1):
+            return self._routes(flow, join)
+        own = {f.id: f.of[1] if f.of is not None and f.of[0] == node.written else None for f in flows if f is not None}
+        routes: list[dict[str, Any]] = []
+        sure, new = set[int](), set[int]()
+        for f in sorted((f for f in flows if f is not None), key=lambda f: (own[f.id] is None, own[f.id] or 0, f.id)):
+            fields = {k: v for k, v in self._route(f).items() if k not in ("to", "lost", "done", "join")}
+            if own[f.id] is None and "share" not in fields and gateway is not None and (share := self._said(f, gateway)) is not None:
+                fields["share"] = share[""] if set(share) == {""} else {s or "default": v for s, v in share.items()}
+            bare = not {"share", "when"} & set(fields)
+            if f.edited or f.id in self.settings.flows:
+                sure.add(len(routes))
+            elif (index := own[f.id]) is None or (bare and {"share", "when"} & set(written[index])):
+                new.add(len(routes))
+            routes.append({**shares.as_route(self._single(f, join, ("to", "lost", "done", "join"))), **fields})
+        if (sure or new or len(routes) != len(written)) and (said := shares.balance(routes, sure, new)):
+            self.remarks.add("assumed", node.id, node.name, "ways on", said)
+        return routes
+
+    def _as_drawn(self, event: Node, join: str | None, data: dict[str, Any]) -> None:
+        """Lead an event on the edge of a step of ours where its flow leads now."""
+        kind, what = self._single(self._out(event), join, ("to", "lost"))
+        assert event.means is not None
+        if event.means[0] == "unless":
+            end = data["unless"][event.means[2]]
+            data["unless"][event.means[2]] = {**{k: v for k, v in end.items() if k not in ("to", "lost")}, kind: what}
+        elif "gives_up" in data or kind == "to" or what not in {words["gave_up"] for words in WORDS.values()}:
+            data["gives_up"] = {kind: what}
+
+    def _lead_spawns(self) -> None:
+        """New cases that a step of ours brings begin where their start event leads."""
+        steps = {n.written: self._names[n.id] for n in self.diagram.nodes.values() if n.step is not None}
+        for start in self.starts:
+            if start.means is not None and start.means[1] in steps:
+                spawns = self.steps[steps[start.means[1]]].get("spawns", [])
+                if start.means[2] < len(spawns):
+                    spawns[start.means[2]]["to"] = self.entries.pop(start.id)
 
 
-def _targets(ways: Any) -> tuple[list[str], bool]:
-    """The steps that some ways lead to, and whether one leads to no step."""
-    steps = sorted({str(w["to"]) if isinstance(w, dict) else str(w) for w in ways if not isinstance(w, dict) or "to" in w})
-    return steps, any(isinstance(w, dict) and "to" not in w for w in ways)
+def _way_words(flow: Flow, diagram: Diagram) -> str:
+    """How a remark calls a flow: its name or where it leads, and the condition that is not read."""
+    name = flow.name or f"to {diagram.nodes[flow.target].name or flow.target}"
+    return repr(f"{name}, if {flow.condition[:60]}" if flow.condition else name)

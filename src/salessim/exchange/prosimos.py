@@ -19,7 +19,8 @@ import numpy as np
 from salessim.errors import ScenarioError
 from salessim.exchange.arrivals import channel
 from salessim.exchange.bpmn import Imported, finish
-from salessim.exchange.diagram import Diagram, Flow, Node, read_diagram
+from salessim.exchange.bpmn_read import read_diagram
+from salessim.exchange.diagram import Diagram, Flow, Node
 from salessim.exchange.distributions import built, law, plain, quantiles, seconds
 from salessim.exchange.names import apart, clean
 from salessim.exchange.prosimos_file import Batch, ProsimosFile, load_prosimos
@@ -123,8 +124,13 @@ class _Import:
             raise self.wrong(place, wrong) from None
 
     def sections(self) -> None:
-        for key in self.data.unknown:
-            self.remarks.add("changed", key, "", "section of the JSON", "it has no effect here")
+        for place, key in sorted(self.data.unread()):
+            if not place:
+                self.remarks.add("changed", key, "", "section of the JSON", "it has no effect here")
+            elif key == "workload_ratio":
+                self.remarks.add("changed", place, "", "multitasking", "nobody works on several cases at once")
+            else:
+                self.remarks.add("differs", f"{place}.{key}", "", "field of the JSON", "it is not read")
         if self.data.gateway_execution_limit is not None:
             self.remarks.add("differs", "gateway_execution_limit", "", "section of the JSON", "loops go on until their shares end them")
         if str(self.data.model_type).upper() == "FUZZY":

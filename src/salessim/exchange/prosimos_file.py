@@ -1,10 +1,12 @@
 """What a Prosimos JSON file may hold, as records: shapes are checked here, meanings in `exchange.prosimos`.
 
-Numbers may be written as words ("0.3"), sections may be missing or null, and fields that are not known are skipped.
+Numbers may be written as words ("0.3") and sections may be missing or null; fields that are not known are kept, to be
+named.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +19,21 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
+
+    def unread(self, place: str = "") -> Iterator[tuple[str, str]]:
+        """(place, field) of everything that holds something and is not known, here and inside."""
+        yield from ((place, key) for key, value in (self.model_extra or {}).items() if value not in (None, [], {}, "") and key not in _REDUNDANT)
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            parts = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
+            for n, part in parts:
+                if isinstance(part, _Part):
+                    yield from part.unread(f"{place}.{name}{'' if n is None else f'[{n}]'}".lstrip("."))
+
+
+_REDUNDANT = ("assignedTasks",)
+"""Fields that say again what another section says."""
 
 
 def _empty(value: Any) -> Any:
@@ -165,8 +181,6 @@ class EventAttributes(_Part):
 class ProsimosFile(_Part):
     """The whole file."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
-
     resource_profiles: list[Profile]
     resource_calendars: list[Calendar]
     task_resource_distribution: list[Task]
@@ -183,11 +197,6 @@ class ProsimosFile(_Part):
     gateway_execution_limit: Any = None
     model_type: Any = None
     granule_size: Any = None
-
-    @property
-    def unknown(self) -> list[str]:
-        """Sections that hold something and are not known."""
-        return sorted(key for key, value in (self.model_extra or {}).items() if value)
 
 
 def load_prosimos(path: str | Path) -> ProsimosFile:

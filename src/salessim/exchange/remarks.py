@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["assumed", "differs", "changed"]
-"""assumed: a number that nobody gave; differs: the same process, slightly otherwise; changed: another process."""
-ORDER: tuple[Level, ...] = ("changed", "differs", "assumed")
+Level = Literal["taken", "assumed", "differs", "changed"]
+"""taken: an edit of a drawing of ours that is in the scenario now; assumed: a number that nobody gave; differs: the same
+process, slightly otherwise; changed: another process."""
+ORDER: tuple[Level, ...] = ("changed", "differs", "assumed", "taken")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Attributes:
         for n, entry in enumerate(data.global_attributes):
             self._declare(entry, f"global_attributes[{n}]")
             self.shared.add(entry.name)
+            if isinstance(self.declared[self.marks[entry.name]]["starts"], dict):
+                self.remarks.add("changed", entry.name, "", "global attribute", "each case draws a value of its own, where all cases of a run share one")
         for n, entry in enumerate(data.case_attributes):
             self._declare(entry, f"case_attributes[{n}]")
         for n, element in enumerate(data.event_attributes):

@@ -19,6 +19,8 @@ TIMES: dict[str, Any] = {
     "customer": {"law": "exponential", "mean": "3 days"},
 }
 KINDS = ("work", "automatic", "customer")
+OF_TAG = {"serviceTask": "automatic", "sendTask": "automatic", "scriptTask": "automatic", "businessRuleTask": "automatic", "receiveTask": "customer"}
+"""Whose time a task takes; that of our people where it does not say."""
 _ISO = re.compile(
     r"P(?:(?P<year>\d+(?:[.,]\d+)?)Y)?(?:(?P<month>\d+(?:[.,]\d+)?)M)?(?:(?P<week>\d+(?:[.,]\d+)?)W)?(?:(?P<day>\d+(?:[.,]\d+)?)D)?"
     r"(?:T(?:(?P<h>\d+(?:[.,]\d+)?)H)?(?:(?P<min>\d+(?:[.,]\d+)?)M)?(?:(?P<s>\d+(?:[.,]\d+)?)S)?)?"

@@ -92,12 +92,12 @@ class Structure:
         return next((n for n in (*sorted(self.diagram.nodes), END) if ahead & self.bit[n] and self._passed[n] == ahead), END)
 
     def between(self, start: str, join: str) -> set[str]:
-        """The nodes on the ways from `start` to `join`, without it."""
+        """The nodes on the ways from `start` to `join`, without it and without ends, which several ways may share."""
         found: set[str] = set()
         todo = [start]
         while todo:
             ident = todo.pop()
-            if ident in (join, END) or ident in found:
+            if ident in (join, END) or ident in found or self.diagram.nodes[ident].kind == "end":
                 continue
             found.add(ident)
             todo += self.next(ident)

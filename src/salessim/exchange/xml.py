@@ -26,6 +26,8 @@ class Element:
     line: int
     children: list[Element] = field(default_factory=list)
     text: str = ""
+    foreign: tuple[str, ...] = ()
+    """Namespaces of its attributes that have one."""
 
     def get(self, name: str) -> str | None:
         """An attribute that is not empty."""
@@ -84,7 +86,9 @@ class _Reading(GuardedXml):
         self.count += 1
         if self.count > MOST_ELEMENTS:
             raise self.fail(f"there are more than {MOST_ELEMENTS} elements", "split the diagram")
-        element = Element(space, tag, {key.rpartition(" ")[2]: value for key, value in attributes.items()}, self.parser.CurrentLineNumber)
+        own = {key: value for key, value in attributes.items() if " " not in key}  # which others of the same name do not hide
+        others = {key.rpartition(" ")[2]: value for key, value in attributes.items() if " " in key}
+        element = Element(space, tag, {**others, **own}, self.parser.CurrentLineNumber, foreign=tuple(sorted({key.rpartition(" ")[0] for key in attributes if " " in key})))
         if self.open:
             self.open[-1].children.append(element)
         else:

@@ -100,6 +100,33 @@ def in_process(table: pd.DataFrame, names: list[str], warm_up: float) -> Any:
     return _styled((line + rule + text).properties(height=220))
 
 
+_REAL, _MODEL = COLOURS[4], COLOURS[1]
+
+
+def _real_and_simulated() -> Any:
+    return alt.Color("which:N", scale=alt.Scale(domain=["log", "simulated"], range=[_REAL, _MODEL]), legend=alt.Legend(title=None, orient="top"))
+
+
+def bands(table: pd.DataFrame, x: str, title: str, y_title: str, columns: int = 2) -> Any:
+    """The log's line on the band of simulated logs, a panel for each `series`; x is "date" or a number."""
+    along = alt.X(f"{x}:T" if x == "date" else f"{x}:Q", title=title, axis=alt.Axis(labelFlush=True))
+    area = alt.Chart(table).mark_area(opacity=0.22, color=_MODEL).encode(x=along, y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    simulated = alt.Chart(table).transform_calculate(which="'simulated'").mark_line(strokeWidth=1.5, strokeDash=[5, 3]).encode(x=along, y="simulated:Q", color=_real_and_simulated())
+    real = alt.Chart(table).transform_calculate(which="'log'").mark_line(strokeWidth=1.8).encode(x=along, y="log:Q", color=_real_and_simulated())
+    chart = (area + simulated + real).properties(height=130 if columns > 1 else 210, width=400 if columns > 1 else 850)
+    return _styled_facet(chart.facet(facet=alt.Facet("series:N", title=None, sort=list(dict.fromkeys(table["series"]))), columns=columns).resolve_scale(y="independent"))
+
+
+def quantiles(table: pd.DataFrame) -> Any:
+    """Quantiles of the log against those of simulated logs, a panel for each `series`; on the line they are the same."""
+    scale, axis = alt.Scale(type="symlog", constant=1, nice=False), alt.Axis(values=[0, 1, 3, 10, 30, 100, 300, 1000, 3000])
+    wide = alt.Chart(table).mark_rule(color=_MODEL, opacity=0.3, strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=alt.Y("log:Q", scale=scale))
+    dots = alt.Chart(table).mark_circle(color=_REAL, size=16, opacity=1).encode(x=alt.X("simulated:Q", title="simulated (h)", scale=scale, axis=axis), y=alt.Y("log:Q", title="log (h)", scale=scale, axis=axis))
+    same = alt.Chart(table).mark_line(color="#94a3b8", strokeDash=[4, 3]).encode(x=alt.X("log:Q", scale=scale), y=alt.Y("log:Q", scale=scale))
+    chart = (same + wide + dots).properties(height=180, width=250)
+    return _styled_facet(chart.facet(facet=alt.Facet("series:N", title=None, sort=list(dict.fromkeys(table["series"]))), columns=3).resolve_scale(x="independent", y="independent"))
+
+
 def front(table: pd.DataFrame, x_title: str, y_title: str) -> Any:
     """Designs by two objectives, columns x and y; the names of measures are no names of fields."""
     kinds = ["today", "recommended", "front", "other", "over a limit"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,8 @@ def _funnel(scenario: Scenario, runs: list[Any]) -> pd.DataFrame:
             shares[stage].append(100 * float(reached.get(stage, 0)) / max(1, len(numbers)))
     rows = []
     for stage in stages:
-        e = mean_interval(shares[stage])
-        rows.append({"stage": scenario.stages[stage].title or stage, "reached": e.value, "low": max(0.0, e.low), "high": e.high})
+        e = mean_interval(shares[stage]).within(0.0, 100.0)
+        rows.append({"stage": scenario.stages[stage].title or stage, "reached": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows)
 
 
@@ -135,12 +136,12 @@ def losses(comparison: Comparison, names: list[str], kind: str) -> pd.DataFrame:
     for scenario, results in zip(names, comparison.results, strict=True):
         for name in results.names:
             if name.startswith(start):
-                e = results.estimate(name)
+                e = results.shown(name)
                 what = name.removeprefix(start)
                 if kind == "stage":
                     what = results.scenario.stages[what].title or what
                 if e.value > 0:
-                    rows.append({"what": what, "scenario": scenario, "per_week": e.value, "low": max(0.0, e.low), "high": e.high})
+                    rows.append({"what": what, "scenario": scenario, "per_week": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows, columns=["what", "scenario", "per_week", "low", "high"])
 
 
@@ -149,7 +150,7 @@ def load_of_teams(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     rows = []
     for scenario, results in zip(names, comparison.results, strict=True):
         for team, part in results.scenario.teams.items():
-            e = results.estimate(f"utilisation of {team}") if f"utilisation of {team}" in results.pairs else None
+            e = results.shown(f"utilisation of {team}") if f"utilisation of {team}" in results.pairs else None
             if e is not None and np.isfinite(e.value):
                 rows.append({"team": part.title or team, "people": part.size, "scenario": scenario, "utilisation": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows, columns=["team", "people", "scenario", "utilisation", "low", "high"])
@@ -159,11 +160,14 @@ def waits(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     """Mean wait for people at each step with its interval."""
     rows = []
     for scenario, results in zip(names, comparison.results, strict=True):
+        titles = Counter(step.title or n for n, step in results.scenario.steps.items())
         for name in results.names:
             if name.startswith("waiting @ "):
-                e = results.estimate(name)
+                e = results.shown(name)
                 if np.isfinite(e.value):
-                    rows.append({"step": name[10:], "scenario": scenario, "hours": e.value, "low": e.low, "high": e.high})
+                    step = results.scenario.steps[name.removeprefix("waiting @ ")]
+                    title = step.title if step.title and titles[step.title] == 1 else name.removeprefix("waiting @ ")
+                    rows.append({"step": title, "scenario": scenario, "hours": e.value, "low": e.low, "high": e.high})
     return pd.DataFrame(rows, columns=["step", "scenario", "hours", "low", "high"])
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from salessim import __version__
 from salessim.experiment import cautions
+from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
+from salessim.measures import OF_FIRST, OF_REPEAT
 from salessim.reporting import charts, figures
+from salessim.reporting.fill import figure, fill, number, signed
+from salessim.reporting.validation import figures_table, verdict_sentences
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
 
@@ -20,31 +22,12 @@ if TYPE_CHECKING:
     from salessim.experiment import Comparison
     from salessim.optimisation import Best
 
-_ICONS = {"better": "▲", "worse": "▼", "unclear": "?", "the same": "=", "higher": "↑", "lower": "↓"}
+_ICONS = {"better": "▲", "worse": "▼", UNCLEAR: "?", SAME: "=", NEGLIGIBLE: "≈", "higher": "↑", "lower": "↓"}
 _HEADLINES = ("cycle_time", "lost_customers", "won", "cost")
-
-
-def number(value: float) -> str:
-    """A figure with three significant digits or whole thousands."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
-
-
-def signed(value: float) -> str:
-    """A change with its sign."""
-    return number(value) if not math.isfinite(value) else ("+" if value >= 0 else "−") + number(abs(value))
 
 
 def render(comparison: Comparison, best: Best | None = None, calibration: Calibration | None = None) -> str:
     """The whole page as text."""
-    import jinja2
-
-    template = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     base = comparison.base
     names = _distinct([r.scenario.name for r in comparison.results])
     if best is not None and best.changed:
@@ -57,7 +40,8 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
     notes = best.cautions() if best is not None else []
     notes += [f"{why[:1].upper()}{why[1:]}; it is not compared." for why in comparison.not_compared.values()]
     notes += [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r) if text not in notes]
-    return environment.from_string(template).render(
+    return fill(
+        "page.html.j2",
         title=title,
         subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "
         f"{base.scenario.clock.warm_up / WEEK:.0f} are not measured; seed {base.seed}; all intervals hold 95 %.",
@@ -79,14 +63,19 @@ def _distinct(names: list[str]) -> list[str]:
     return [n if names.index(n) == i else f"{n} ({i + 1})" for i, n in enumerate(names)]
 
 
+def _headlines(comparison: Comparison) -> tuple[str, ...]:
+    """The figures of the first sentence; where customers come again, a mean over both kinds of deals tells of neither."""
+    return ("cycle_time_first", *_HEADLINES[1:]) if any(r.has_repeats for r in comparison.results) else _HEADLINES
+
+
 def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> list[str]:
     if best is not None:
         return best.sentences()
     if len(comparison.results) == 1:
         r = comparison.base
         said = []
-        for name in _HEADLINES:
-            e = r.estimate(name)
+        for name in _headlines(comparison):
+            e = r.shown(name)
             if math.isfinite(e.value):
                 about = r.catalogue.about(name)
                 said.append(f"{about.title}: {number(e.value)} {about.unit} ({number(e.low)} to {number(e.high)})")
@@ -94,13 +83,13 @@ def _sentences(comparison: Comparison, names: list[str], best: Best | None) -> l
     result = []
     for i in range(1, len(comparison.results)):
         said = []
-        for name in _HEADLINES:
+        for name in _headlines(comparison):
             d = comparison.difference(name, i)
             word = comparison.word(name, i)
-            if math.isfinite(d.change.value) and word not in ("unclear", "the same"):
+            if math.isfinite(d.change.value) and word not in (UNCLEAR, SAME, NEGLIGIBLE):
                 about = comparison.catalogue.about(name)
                 said.append(f"{about.phrase} {signed(d.change.value)} {about.unit} ({signed(d.change.low)} to {signed(d.change.high)})")
-        result.append(f"{names[i]}: {'; '.join(said) if said else 'no clear difference in cycle time, lost customers, won deals or cost'}.")
+        result.append(f"{names[i]}: {'; '.join(said) if said else 'no difference that is clear and matters in cycle time, lost customers, won deals or cost'}.")
     return result
 
 
@@ -112,11 +101,13 @@ def _saved(times: float) -> str:
 def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
     base, known = comparison.base, comparison.catalogue
     said = {n: [r.estimate(n).value for r in comparison.results] for n in known.names}
+    if not any(r.has_repeats for r in comparison.results):
+        said = {n: v for n, v in said.items() if n not in (*OF_FIRST, *OF_REPEAT)}
     shown = [n for n, values in said.items() if n in _HEADLINES or n in known.own or any(math.isfinite(v) and v != 0 for v in values)]
     if len(comparison.results) == 1:
         rows = []
         for n in shown:
-            e, about = base.estimate(n), known.about(n)
+            e, about = base.shown(n), known.about(n)
             rows.append({"explain": about.explain, "word": "", "icon": "", "cells": [about.title, number(e.value), f"{number(e.low)} to {number(e.high)}", about.unit]})
         return [{"title": "The figures", "caption": "Mean over replications with its interval.", "head": ["", "mean", "interval", "unit", ""], "rows": rows}]
     tables = []
@@ -131,7 +122,7 @@ def _tables(comparison: Comparison, names: list[str]) -> list[dict[str, Any]]:
             rows.append({"explain": about.explain, "word": word, "icon": _ICONS[word], "cells": cells})
         tables.append(
             {"title": f"Before and after: {names[i]}",
-             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs. Each interval by itself holds 95 times of 100: of twenty rows one may miss by chance.",
+             "caption": "Paired replications: both meet the same customers. “saved” says how many times fewer replications that needs than independent runs. Each interval by itself holds 95 times of 100: of twenty rows one may miss by chance. " + comparison.margins.in_words(),
              "head": ["", "before", "after", "change", "interval of the change", "in %", "unit", "saved", "verdict"], "rows": rows}
         )  # fmt: skip
     return tables
@@ -162,17 +153,12 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
         tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
     values = {row["where"]: row for s in scenarios for row in in_words(s)}
     return {
-        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is where the long-run figure lies in 9 of 10 of the worlds they allow: more "
+        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
                 "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
                 "last column names what moves the figure (rank correlation), which is what to find out first.",
         "tables": tables,
         "entries": [[row["where"], row["today"], row["law"], row["origin"]] for row in values.values()],
     }  # fmt: skip
-
-
-def _figure(chart: Any, table: pd.DataFrame, alt_text: str, caption: str) -> dict[str, Any]:
-    rows = [[number(float(x)) if isinstance(x, float | np.floating) else str(x) for x in row] for row in table.head(400).itertuples(index=False)]
-    return {"svg": charts.svg(chart), "alt": alt_text, "caption": caption, "head": [c.replace("_", " ") for c in table.columns], "rows": rows}
 
 
 def _sections(comparison: Comparison, names: list[str], details: list[figures.Detail], best: Best | None) -> list[dict[str, Any]]:
@@ -191,48 +177,44 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
             sections.append(
                 {"title": "The designs that were tried", "text": f"{len(best.distinct)} looked at of {best.designs:,} possible; {best.refused} refused before simulation because a team could not keep up or levers exclude each other. "
                  f"Limits: {limits}. What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count.",
-                 "figures": [_figure(charts.front(figures.front(best, table), *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one is the best of the front without the changes that hardly help.")]}
+                 "figures": [figure(charts.front(figures.front(best, table), *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one is the best of the front without the changes that hardly help.")]}
             )  # fmt: skip
     funnel = stacked("funnel")
     sections.append({"title": "How far cases get", "text": "Cases that arrive through a channel, followed from their arrival; those of the last quarter are left out because they had no time to get on.",
-                     "figures": [_figure(charts.funnel(funnel, names), funnel, "Funnel by stage", f"Mean of {figures.LOGGED} replications; the line is the 95 % interval.")]})  # fmt: skip
+                     "figures": [figure(charts.funnel(funnel, names), funnel, "Funnel by stage", f"Mean of {figures.LOGGED} replications; the line is the 95 % interval.")]})  # fmt: skip
     cycle = stacked("cycle")
     if len(cycle):
         sections.append({"title": "How long a deal takes", "text": "Time from arrival to winning. Cases still open at the end count as censored, so that the slow ones are not forgotten.",
-                         "figures": [_figure(charts.cycle(cycle, names), cycle[cycle["share"].round(0) % 10 == 0], "Distribution of the time to win", "Read: at 50 % half of the won cases took no longer.")]})  # fmt: skip
+                         "figures": [figure(charts.cycle(cycle, names), cycle[cycle["share"].round(0) % 10 == 0], "Distribution of the time to win", "Read: at 50 % half of the won cases took no longer.")]})  # fmt: skip
     stage, reason = figures.losses(comparison, names, "stage"), figures.losses(comparison, names, "reason")
     if len(stage):
         sections.append({"title": "Where customers are lost", "text": "Cases that could be won and were lost, before the signature or after, per week.",
-                         "figures": [_figure(charts.bars(stage, "what", "per_week", "lost per week", names), stage, "Lost customers by stage", "By the stage they were in."),
-                                     _figure(charts.bars(reason, "what", "per_week", "lost per week", names), reason, "Lost customers by reason", "By reason.")]})  # fmt: skip
+                         "figures": [figure(charts.bars(stage, "what", "per_week", "lost per week", names), stage, "Lost customers by stage", "By the stage they were in."),
+                                     figure(charts.bars(reason, "what", "per_week", "lost per week", names), reason, "Lost customers by reason", "By reason.")]})  # fmt: skip
     load, wait = figures.load_of_teams(comparison, names), figures.waits(comparison, names)
     heat = details[-1].hours
     shown = []
     if len(load):
-        shown.append(_figure(charts.bars(load.assign(team=load["team"]), "team", "utilisation", "% of the time on duty", names), load, "Utilisation by team", "Time worked over time on duty, overtime left out."))
+        shown.append(figure(charts.bars(load.assign(team=load["team"]), "team", "utilisation", "% of the time on duty", names), load, "Utilisation by team", "Time worked over time on duty, overtime left out."))
     if len(wait):
-        shown.append(_figure(charts.bars(wait, "step", "hours", "hours waited per visit, nights and weekends included", names), wait, "Wait for people by step", "Elapsed hours between asking for people and getting them."))
+        shown.append(figure(charts.bars(wait, "step", "hours", "hours waited per visit, nights and weekends included", names), wait, "Wait for people by step", "Elapsed hours between asking for people and getting them."))
     if len(heat):
-        shown.append(_figure(charts.heat(heat), heat, "Utilisation by weekday and hour", f"{names[-1]}: how busy each team is while on duty, mean of {figures.LOGGED} replications; at most the {figures.MOST_MAPS} busiest teams."))
+        shown.append(figure(charts.heat(heat), heat, "Utilisation by weekday and hour", f"{names[-1]}: how busy each team is while on duty, mean of {figures.LOGGED} replications; at most the {figures.MOST_MAPS} busiest teams."))
     sections.append({"title": "Who is busy when, and where cases wait", "text": "A team above some 85 % leaves customers waiting; one far below has time for other work that this model does not see.", "figures": shown})
     process = figures.in_process(comparison, names)
     sections.append({"title": "Open cases over time", "text": "The run begins empty; what comes before the dashed line is not measured.",
-                     "figures": [_figure(charts.in_process(process, names, comparison.base.scenario.clock.warm_up / WEEK), process[::10], "Open cases over time", "Mean over replications.")]})  # fmt: skip
+                     "figures": [figure(charts.in_process(process, names, comparison.base.scenario.clock.warm_up / WEEK), process[::10], "Open cases over time", "Mean over replications.")]})  # fmt: skip
     return sections
 
 
 def _validation(calibration: Calibration | None) -> dict[str, Any] | None:
     if calibration is None or calibration.validation is None:
         return None
-    v = calibration.validation
-    rows = [[f"{r.what} ({r.unit})", number(r.real), number(r.simulated), f"{number(r.low)} to {number(r.high)}", number(r.before), "" if r.inside else "outside"] for r in v.rows]
-    distances = [
-        f"{what}: held out {getattr(v.forecast, k):.3g}, period learnt from {getattr(v.fit, k):.3g}, real against real {getattr(v.floor, k):.3g}"
-        for what, k in (("Cycle times, Wasserstein distance in hours", "cycle_time"), ("Activity pairs, share that differs", "bigrams"))
-    ]
-    inside = sum(r.inside for r in v.rows)
-    return {"text": f"Learnt from the log before {v.split:%Y-%m-%d}, simulated {v.replications} times until {v.end:%Y-%m-%d}: {inside} of {len(v.rows)} figures lie inside the interval a single real period should fall into.",
-            "rows": rows, "distances": distances}  # fmt: skip
+    found = calibration.validation
+    return {
+        "text": f"Learnt from the log before {found.main.since:%Y-%m-%d}, simulated {found.replications} times until {found.main.until:%Y-%m-%d}. {' '.join(verdict_sentences(found))}",
+        "tables": [figures_table(found.main)],
+    }  # fmt: skip
 
 
 def _provenance(comparison: Comparison) -> dict[str, Any]:

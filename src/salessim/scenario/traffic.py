@@ -1,8 +1,9 @@
 """The traffic equations: how often a case comes to each step, and how much work that gives each team.
 
 Exact for the routing as written, limits of loops included (the chain is unrolled over the visits that count against
-a limit). Nobody is taken to wait: give-ups and fading are left out, so the load of most teams is an upper bound; a
-team to which give-ups and faded cases are sent gets more than is counted here, and its load says so.
+a limit). Nobody is taken to wait: give-ups and fading are left out, so that most teams get less in a run; a team to
+which give-ups and faded cases are sent gets more than is counted here, and its load says so. Conditions are taken to
+let cases through in equal parts and factors as 1: where formulas decide, `pilot` tells the load from a run.
 """
 
 from __future__ import annotations

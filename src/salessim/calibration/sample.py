@@ -1,0 +1,250 @@
+"""A log as validation sees it: arrays, in the activities of the real log, with no more than the real log tells.
+
+Real and simulated logs pass the same gate: what an export does not say (starts, when a case became ready, when it came in,
+cases that did not end in its window) is taken out of the simulated log as well, so that only like is compared with like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from salessim.calibration import distances
+from salessim.calibration.history import arrival_seen, seconds
+from salessim.errors import LogError
+from salessim.importers.eventlog import SYSTEM, WAITING, clean
+
+if TYPE_CHECKING:
+    from salessim.log import EventLog
+    from salessim.scenario.model import Scenario
+
+NOBODY = ""
+
+
+class LocalTime:
+    """From seconds since 1970 to local seconds, summer time included, for a stretch of time in one zone."""
+
+    def __init__(self, zone: str, start: float, end: float) -> None:
+        self.first = np.floor(start / 3600) * 3600 - 7 * 86_400
+        hours = int((end - self.first) / 3600) + 8 * 24
+        grid = pd.to_datetime(self.first + 3600 * np.arange(hours), unit="s", utc=True)
+        self.offset = grid.tz_convert(zone).tz_localize(None).as_unit("s").asi8 - grid.tz_localize(None).as_unit("s").asi8
+
+    def __call__(self, times: Any) -> Any:
+        """Local seconds of times that are known."""
+        at = np.clip(((np.asarray(times, float) - self.first) // 3600).astype(int), 0, len(self.offset) - 1)
+        return times + self.offset[at]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a real log tells, and so what may be looked at."""
+
+    activities: tuple[str, ...]
+    staffed: tuple[bool, ...]
+    """By activity: whether people are named at most of its visits (at all of them where nobody is ever named)."""
+    starts: bool
+    """Whether starts of visits are known."""
+    ready: bool
+    """Whether it is known when a case became ready for a visit."""
+    arrivals: bool
+    """Whether cases are seen to come in before their first visit."""
+    whole: bool
+    """Whether the file holds only cases that ended in its window."""
+    start: float
+    end: float
+    clock: LocalTime
+    zone: str
+
+    @classmethod
+    def of(cls, log: EventLog) -> View:
+        """What a log tells."""
+        frame = log.frame
+        visits = frame[~frame["step"].isin([WAITING, SYSTEM])]
+        names = tuple(sorted(visits["step"].unique()))
+        named = (visits["person"] != "").groupby(visits["step"]).mean()
+        people = bool((named >= 0.5).any())
+        start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone).normalize().timestamp()
+        end = pd.Timestamp(log.about.end).timestamp()
+        return cls(
+            names, tuple(not people or bool(named[n] >= 0.5) for n in names), bool(visits["started"].notna().any()), log.about.enabled_known,
+            arrival_seen(log), not bool((frame["outcome"] == "open").any()), start, end, LocalTime(log.about.time_zone, start, end), log.about.time_zone,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Cases and their visits; the visits of a case stand together, in order. Times are seconds since 1970, NaN where not known."""
+
+    view: View
+    case: Any
+    """Of each visit, the place of its case in the arrays of cases."""
+    activity: Any
+    """Of each visit, the place in `view.activities`."""
+    ready: Any
+    begun: Any
+    done: Any
+    person: Any
+    """Of each visit, a name; of two people the first."""
+    born: Any
+    """Of each case."""
+    over: Any
+    """Of each case; NaN while it is open."""
+    outcome: Any
+    """Of each case: "completed", "lost: REASON" or "open"."""
+    channel: Any
+    segment: Any
+
+    def cut(self, until: float) -> Sample:
+        """What was known at a date: nothing later has happened."""
+        came = self.born < until
+        late = ~(self.over < until)
+        known = (self.done < until) | (self.begun < until) | ((self.ready < until) if self.view.ready else False)
+        keep = came[self.case] & known
+        hide = [np.where(x < until, x, np.nan) for x in (self.begun, self.done)]
+        whole = replace(
+            self, over=np.where(late, np.nan, self.over), outcome=np.where(late, "open", self.outcome),
+            begun=hide[0], done=hide[1],
+        )  # fmt: skip
+        return whole._take(came, keep)
+
+    def arrived(self, since: float, until: float) -> Sample:
+        """The cases that came in during a window, as known at its end."""
+        known = self.cut(until)
+        chosen = known.born >= since
+        return known._take(chosen, chosen[known.case])
+
+    def ended(self) -> Sample:
+        """The cases that are over."""
+        over = ~np.isnan(self.over)
+        return self._take(over, over[self.case])
+
+    def every_other(self, rest: int) -> Sample:
+        """One half of the cases, in order of arrival: 0 the first, third ..., 1 the others."""
+        chosen = np.zeros(len(self.born), bool)
+        chosen[np.argsort(self.born, kind="stable")[rest::2]] = True
+        return self._take(chosen, chosen[self.case])
+
+    def _take(self, cases: Any, visits: Any) -> Sample:
+        place = np.cumsum(cases) - 1
+        of_visit = {k: getattr(self, k)[visits] for k in ("activity", "ready", "begun", "done", "person")}
+        of_case = {k: getattr(self, k)[cases] for k in ("born", "over", "outcome", "channel", "segment")}
+        return Sample(self.view, place[self.case[visits]], **of_visit, **of_case)
+
+    def stamps(self) -> tuple[Any, Any]:
+        """All known stamps of visits, starts and ends, and the case of each."""
+        times, case = np.concatenate([self.begun, self.done]), np.concatenate([self.case, self.case])
+        known = ~np.isnan(times)
+        return times[known], case[known]
+
+    def last(self) -> Any:
+        """The last stamp of each case: of its visits, or its end."""
+        times, case = self.stamps()
+        result = np.where(np.isnan(self.over), self.born, self.over)
+        np.maximum.at(result, case, times)
+        return result
+
+    @cached_property
+    def pairs(self) -> dict[tuple[int, ...], int]:
+        """Pairs of activities and their counts."""
+        return distances.ngrams(self.case, self.activity, 2)
+
+    @cached_property
+    def triples(self) -> dict[tuple[int, ...], int]:
+        """Runs of three activities and their counts."""
+        return distances.ngrams(self.case, self.activity, 3)
+
+
+def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None = None) -> Sample:
+    """A frame of visits as the real log's export would show them.
+
+    Args:
+        frame: of a log, real or simulated.
+        view: of the real log.
+        activity_of: step -> activity of the real log; other steps are waits within the case. None for the real log itself.
+    """
+    frame = frame.sort_values("case", kind="stable")
+    codes, _ = pd.factorize(frame["case"])
+    first = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+    last = np.append(first[1:], len(codes)) - 1
+    ready, begun, done = (seconds(frame[c]) for c in ("enabled", "started", "ended"))
+    born = np.minimum.reduceat(np.where(np.isnan(ready), np.inf, ready), first)
+    outcome = frame["outcome"].to_numpy(object)[last]
+    over = np.where(outcome == "open", np.nan, done[last])
+    place = {name: i for i, name in enumerate(view.activities)}
+    step = frame["step"] if activity_of is None else frame["step"].map(activity_of)
+    activity = step.map(place).fillna(-1).to_numpy().astype(int)
+    person = frame["person"].str.split(" + ", n=1, regex=False).str[0].to_numpy(object)
+    visits = activity >= 0
+    if not view.starts:
+        begun = np.full(len(begun), np.nan)
+    if not view.ready:
+        visits &= ~(np.isnan(begun) & np.isnan(done))
+    if not view.starts:
+        visits &= ~np.isnan(done)
+    by = np.where(np.isnan(begun), np.where(np.isnan(done), ready, done), begun)
+    order = np.flatnonzero(visits)
+    order = order[np.lexsort((np.where(np.isnan(done), np.inf, done)[order], by[order], codes[order]))]
+    sample = Sample(
+        view, codes[order], activity[order], ready[order], begun[order], done[order], person[order], born, over, outcome.astype(str),
+        np.array([clean(str(c)) for c in frame["channel"].to_numpy(object)[first]], object),
+        np.array([clean(str(s)) for s in frame["segment"].to_numpy(object)[first]], object),
+    )  # fmt: skip
+    if not view.ready or not view.arrivals:
+        sample = _worked_out(sample, by[order])
+    return sample.ended() if view.whole else sample
+
+
+def _worked_out(sample: Sample, by: Any) -> Sample:
+    """Readiness and arrival as an importer works them out: from the visit before, and from the first visit."""
+    view, case = sample.view, sample.case
+    first = np.concatenate([[True], case[1:] != case[:-1]]) if len(case) else np.zeros(0, bool)
+    born = sample.born
+    if not view.arrivals:
+        seen = np.zeros(len(born), bool)
+        seen[case] = True
+        born = born.copy()
+        born[case[first]] = by[first]
+        sample = replace(sample, born=born)._take(seen, np.ones(len(case), bool))  # a case nobody worked on is not seen at all
+        case, born = sample.case, sample.born
+    ready = sample.ready
+    if not view.ready:
+        before = np.where(first, born[case], np.concatenate([[np.nan], sample.done[:-1]]) if len(case) else 0.0)
+        ready = np.where(before <= by, before, by)
+    else:
+        ready = np.where(first, born[case], ready)
+    return replace(sample, ready=ready)
+
+
+def activities_of(scenario: Scenario, view: View, source: str) -> dict[str, str]:
+    """The activity of the log that each step of a scenario stands for, told by its name.
+
+    A step stands for the activity of its name; calibration writes behind it in brackets which past its visits have, where
+    that is told apart. All other steps are waits.
+
+    Raises:
+        LogError: no step has the name of an activity.
+    """
+    by_name = {clean(name)[:60].strip(): name for name in sorted(view.activities)}
+    longest = sorted(by_name, key=lambda n: (-len(n), n))
+    result = {}
+    for step in scenario.steps:
+        if step in view.activities:
+            result[step] = step
+        elif step in by_name:
+            result[step] = by_name[step]
+        elif not step.endswith("(given up)") and " → " not in step:
+            base = next((n for n in longest if step.startswith(f"{n} (")), None)
+            if base is not None:
+                result[step] = by_name[base]
+    if not result:
+        raise LogError(
+            source, f"no activity of the log has the name of a step of the scenario (the log has {view.activities[0]!r}, the scenario {next(iter(scenario.steps))!r})",
+            "give the activities in the mapping the 'step' of the scenario they stand for",
+        )  # fmt: skip
+    return result
