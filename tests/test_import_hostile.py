@@ -296,13 +296,13 @@ def test_a14_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> 
     (content,) = contents(path)
 
 
-    def read_while_it_grows() -> None:
+    def read() -> None:
         with content.stream() as stream:
             stream.read()
             path.write_text(HEAD + ROW * 2)
 
     with pytest.raises(LogError, match="the file changed while it was read"):
-        read_while_it_grows()
+        read()
 
 
 def test_zip_files_are_bounded_and_never_unpacked_to_disk(tmp_path: Path) -> None:
