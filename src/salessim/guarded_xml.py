@@ -6,6 +6,7 @@ letters are bounded. What an importer does not know it may skip; what is refused
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from xml.parsers import expat
 
@@ -18,7 +19,7 @@ _SAVE = "save it as UTF-8 and say so in its first line"
 _ENCODING = (expat.errors.XML_ERROR_UNKNOWN_ENCODING, expat.errors.XML_ERROR_INCORRECT_ENCODING, expat.errors.XML_ERROR_INVALID_TOKEN)
 
 
-class GuardedXml:
+class GuardedXml(ABC):
     """One pass over one file; what is to be done with an element is for who inherits to say.
 
     Args:
@@ -40,13 +41,13 @@ class GuardedXml:
         parser.ExternalEntityRefHandler = self._outside
         parser.ProcessingInstructionHandler = self._instruction
 
+    @abstractmethod
     def opened(self, space: str, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
-        raise NotImplementedError
 
+    @abstractmethod
     def closed(self, tag: str) -> None:
         """An element ends."""
-        raise NotImplementedError
 
     def read(self, pieces: Iterable[bytes]) -> None:
         """Read a file in pieces, so that the bounds act early.

@@ -62,7 +62,7 @@ def _guard(content: Content) -> None:
                         head = part.read(1 << 14)
                     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
                         raise LogError(content.place, f"its part {info.filename[:60]!r} declares a DOCTYPE or an entity", "check where it comes from")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):  # not implemented: packed in a way that `zipfile` does not know
         raise _damaged(content) from None
 
 

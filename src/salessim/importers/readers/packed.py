@@ -26,6 +26,7 @@ CHUNK = 1 << 20
 _FREE = 64 * CHUNK
 """So much may unpack from anything, however small it was."""
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+"""What the standard library raises for packed files that it cannot read; the last for ways of packing that `zipfile` does not know."""
 _PACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
     b"BZh": bz2.BZ2File,
