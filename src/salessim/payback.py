@@ -100,9 +100,10 @@ class Payback:
         if self.date is None:
             maybe = f"95 %: {self.earliest} at the earliest; " if self.earliest is not None else ""
             return f"{once} are not made up for within the horizon, which ends on {self.horizon} ({maybe}{runs}): {ends}. A longer horizon may show when."
-        early, late = self.earliest or self.date, self.latest
-        between = f"{early} to {late}" if late is not None else f"{early} at the earliest, perhaps not within the horizon"
-        return f"{once} are made up for on {self.date} (95 %: {between}; {runs}): {ends}."
+        early = self.earliest or self.date
+        if self.latest is None:
+            return f"Whether {once} are made up for within the horizon is not clear: on average on {self.date} (95 %: {early} at the earliest, perhaps not within the horizon; {runs}): {ends}."
+        return f"{once} are made up for on {self.date} (95 %: {early} to {self.latest}; {runs}): {ends}."
 
     def as_json(self) -> dict[str, Any]:
         """For programs: money in the currency, days as dates; null where it is not within the horizon."""

@@ -78,7 +78,7 @@ class Period:
         head.append(f"  {'':38} {'real':>9} {'simulated':>10} {'interval':>19} {'real before':>12}")
         for r in self.rows:
             mark = "" if r.inside else "  outside"
-            head.append(f"  {r.what + ' (' + r.unit + ')':38} {r.real:9.2f} {r.simulated:10.2f} {r.low:8.2f} to {r.high:7.2f} {r.before:12.2f}{mark}")
+            head.append(f"  {r.what + ' (' + r.unit + ')':38} {r.real:9.2f} {r.simulated:10.2f} {r.low:8.2f} to {r.high:7.2f} {'–' if math.isnan(r.before) else f'{r.before:.2f}':>12}{mark}")
         head.append(f"  {sum(r.inside for r in self.rows)} of {len(self.rows)} figures lie inside their interval; of weekly counts {100 * self.coverage:.0f} %.")
         head.append(f"  Parts ({100 * rate:.2g} % of right models would have a part flagged):")
         for v in self.verdicts:
