@@ -29,7 +29,7 @@ from salessim.errors import InputError, nearest
 from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
-from salessim.records import Replication
+from salessim.records import NEVER, Replication
 from salessim.scenario.overrides import warnings as overridden
 from salessim.scenario.traffic import loads, throughput
 from salessim.scenario.uncertain import check as check_uncertain
@@ -210,7 +210,7 @@ def open_cases(replication: Replication, points: int) -> Any:
     """Cases in process at the middle of equal stretches from time 0 to the horizon, shape [points]."""
     cases, horizon = replication.cases, replication.labels.horizon
     at = (np.arange(points) + 0.5) * horizon / points
-    ended = np.sort(np.where(cases.ended < 0, 2**62, cases.ended))
+    ended = np.sort(np.where(cases.ended == NEVER, 2**62, cases.ended))
     return np.searchsorted(np.sort(cases.born), at, side="right") - np.searchsorted(ended, at, side="right")
 
 
