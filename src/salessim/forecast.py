@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,16 +22,17 @@ import numpy as np
 from salessim.engines import Engine
 from salessim.engines.outcome import STILL_OPEN, VISIT_COLUMNS, replication, worked_between
 from salessim.errors import InputError
-from salessim.experiment import Progress, check_seed, choose_engine, workers_of
+from salessim.experiment import Progress, check_seed, choose_engine, standing_cautions, workers_of
 from salessim.measures import View
 from salessim.network import Network, build
 from salessim.records import NEVER, Replication
+from salessim.resume import resumed
 from salessim.scenario.calendars import midnight, zone
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import network_of
 from salessim.staff import counted, drawn, on_calendar
 from salessim.statistics import prediction_interval
-from salessim.units import HOUR
+from salessim.units import DAY, HOUR
 
 if TYPE_CHECKING:
     from salessim.engines.outcome import Raw
@@ -66,6 +68,8 @@ class Forecast:
     `open`, `open @ STAGE`, and in hours `hours asked of TEAM`, `hours worked by TEAM`, `hours on shift of TEAM`; `load of TEAM` in %."""
     at_start: dict[str, float]
     """Open cases by stage before the first week, on average over replications."""
+    overdue: int
+    """Cases in process whose time should be over by its law, in the first replication."""
 
     @property
     def stages(self) -> list[str]:
@@ -89,6 +93,25 @@ class Forecast:
         low, high = prediction_interval(values, self.level)
         return Band(np.median(values, axis=0), low, high)
 
+    def total(self, name: str) -> Band:
+        """As `band`, of all weeks together: single figures."""
+        whole = self.series[name].sum(axis=1)
+        low, high = prediction_interval(whole, self.level)
+        return Band(float(np.median(whole)), float(low), float(high))
+
+    def cautions(self) -> list[str]:
+        """What a sceptic should know."""
+        found = standing_cautions(self.scenario)
+        if not self.scenario.in_process:
+            begins = f"the weeks are those after a warm-up of {self.scenario.clock.warm_up / DAY:.0f} days" if self.scenario.clock.warm_up else "the run begins empty"
+            found.append(f"The scenario says of no case that it is in process: {begins}. Give 'in_process' to begin with the cases of today.")
+        if self.overdue:
+            found.append(f"{self.overdue} of {len(self.scenario.in_process)} open cases have been where they are longer than the scenario allows: they are taken to go on at the start. Close them if they are forgotten, or mend the times.")
+        least = math.ceil(2 / (1 - self.level)) - 1
+        if self.replications < least:
+            found.append(f"{self.replications} replications are too few for intervals of {100 * self.level:g} %, which need {least}: they show the least and the most.")
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """For programs; a load without anybody on shift is null."""
 
@@ -98,7 +121,7 @@ class Forecast:
         bands = {name: self.band(name) for name in self.series}
         return {
             "scenario": self.scenario.name, "hash": self.scenario.hash, "seed": self.seed, "replications": self.replications, "level": self.level,
-            "weeks": [week.isoformat() for week in self.weeks], "open_at_start": self.at_start,
+            "overdue": self.overdue, "cautions": self.cautions(), "weeks": [week.isoformat() for week in self.weeks], "open_at_start": self.at_start,
             "series": {name: {"middle": numbers(b.middle), "mean": numbers(self.series[name].mean(axis=0)), "low": numbers(b.low), "high": numbers(b.high)} for name, b in bands.items()},
         }  # fmt: skip
 
@@ -154,7 +177,8 @@ def forecast(
     series = {name: np.array([row[0][name] for row in rows], float) for name in rows[0][0]}
     at_start = _standing_by_stage(scenario) if scenario.in_process and bounds[0] == 0 else np.mean([row[1] for row in rows], axis=0)
     days = tuple(first + dt.timedelta(days=7 * k) for k in range(weeks))
-    return Forecast(scenario, seed, replications, level, days, series, dict(zip(scenario.stages, map(float, at_start), strict=True)))
+    overdue = sum(case.overdue for case in resumed(drawn(network_of(run, seed, 0), seed, 0), seed, 0)) if run.in_process else 0
+    return Forecast(scenario, seed, replications, level, days, series, dict(zip(scenario.stages, map(float, at_start), strict=True)), overdue)
 
 
 def _in_turn(one: Callable[[int], Any], numbers: Sequence[int], workers: int) -> Any:

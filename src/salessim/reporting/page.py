@@ -41,12 +41,18 @@ def signed(value: float) -> str:
     return number(value) if not math.isfinite(value) else ("+" if value >= 0 else "−") + number(abs(value))
 
 
-def render(comparison: Comparison, best: Best | None = None, calibration: Calibration | None = None) -> str:
-    """The whole page as text."""
+def page_of(**parts: Any) -> str:
+    """The page with its parts, those that are not given left out."""
     import jinja2
 
     template = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    nothing: dict[str, Any] = {"definitions": [], "unknown": None, "validation": None, "facts": [], "assumptions": []}
+    return environment.from_string(template).render(**nothing | parts)
+
+
+def render(comparison: Comparison, best: Best | None = None, calibration: Calibration | None = None) -> str:
+    """The whole page as text."""
     base = comparison.base
     names = _distinct([r.scenario.name for r in comparison.results])
     if best is not None and best.changed:
@@ -59,7 +65,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
     notes = best.cautions() if best is not None else []
     notes += [f"{why[:1].upper()}{why[1:]}; it is not compared." for why in comparison.not_compared.values()]
     notes += [f"{names[i]}: {text}" if len(names) > 1 else text for i, r in enumerate(comparison.results) for text in cautions(r) if text not in notes]
-    return environment.from_string(template).render(
+    return page_of(
         title=title,
         subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "
         f"{base.scenario.clock.warm_up / WEEK:.0f} are not measured; seed {base.seed}; all intervals hold 95 %.",
