@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from salessim.cli import main
 from salessim.experiment import cautions, replicate
-from salessim.pilot import pilot
+from salessim.pilots import pilot
 from salessim.scenario.doubts import doubts
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import loads
@@ -147,7 +147,7 @@ def test_few_cases_prove_nothing() -> None:
 
 
 def test_a_run_that_is_too_long_is_no_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("salessim.pilot.MOST_VISITS", 100)
+    monkeypatch.setattr("salessim.pilots.MOST_VISITS", 100)
     assert pilot(Scenario.parse(BASE)) is None
 
 

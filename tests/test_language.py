@@ -214,8 +214,11 @@ def test_merging_keeps_what_both_lose_and_takes_its_own_time() -> None:
     merged = apply(scenario(steps, levers={"one": {"merge": ["x", "z"], "time": "15 min"}}), {"one": True})
     step = merged.steps["x"]
     assert {r.lost or "done": step.share_of(r, "all") for r in step.then} == pytest.approx({"no": 0.3, "done": 0.42, "price": 0.28})
-    assert step.time_in("all").mean == 15 * 60e6
-    assert str(step.cost) == "103 EUR"
+    assert step.work is not None
+    assert step.work.mean == 15 * 60e6
+    # A segment's own time changes in proportion: 99 + 10 minutes where others had 10 + 10, which become 15.
+    assert step.time_in("all").mean == pytest.approx((99 + 10) * 15 / 20 * 60e6)
+    assert str(step.cost) == "73 EUR"  # 3, and 100 for the 70 % who came to the second
     looping = {"x": work({"to": "x", "share": 0.2, "limit": 1}, {"to": "z"}), "z": work({"done": True, "share": 0.6}, {"lost": "price"})}
     with pytest.raises(ScenarioError, match="by hand"):
         apply(scenario(looping, levers={"one": {"merge": ["x", "z"], "time": "15 min"}}), {"one": True})

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from salessim.cli import main
 from salessim.errors import ScenarioError
-from salessim.experiment import compare, replicate
+from salessim.experiment import compare, replicate, simulate
 from salessim.ignorance import echo_all
 from salessim.network import build
 from salessim.optimisation import optimise
 from salessim.optimisation.space import space_of
-from salessim.payback import payback
 from salessim.reporting.figures import provenance
 from salessim.scenario.kinds import KINDS, PRIORS
 from salessim.scenario.kinds.base import line, number
@@ -27,37 +27,9 @@ from salessim.scenario.model import Scenario
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import drawn
 from salessim.scenario.unknowns import chances, draw
+from tests.selling import last, minutes, pulled, selling, simple
 
 HOUR = 3_600_000_000
-
-
-def selling(levers: dict[str, Any] | None = None, **changes: Any) -> Scenario:
-    """A process in which every kind of lever finds something; nobody ever waits for people."""
-    work = {"law": "lognormal", "mean": "30 min", "cv": 0.5}
-    data: dict[str, Any] = {
-        "name": "selling", "clock": {"start": "2026-01-05", "horizon": "20 weeks", "warm_up": "2 weeks"},
-        "calendars": {"long": {"shifts": [{"days": "Mon-Sun", "hours": "06:00-22:00"}]}},
-        "teams": {"desk": {"size": 200, "cost": "40 EUR/hour"}, "field": {"size": 200, "cost": "60 EUR/hour"}, "boss": {"size": 200}},
-        "segments": {"small": {"value": "1000 EUR"}, "large": {"value": "9000 EUR"}},
-        "costs": {"ads": {"running": "1000 EUR/week"}},
-        "channels": {"web": {"enters": "answer", "segments": {"small": 0.6, "large": 0.4}, "arrivals": {"rate": "80 per week"}}},
-        "stages": {"s": {"steps": {
-            "answer": {"work": work, "by": "desk", "milestone": "response", "then": [
-                {"to": "wait", "share": 0.5, "fades": {"law": "exponential", "half_life": "5 h"}}, {"lost": "too late"}]},
-            "wait": {"automatic": "2 days", "then": [{"to": "quote", "share": 0.4}, {"lost": "no more", "share": 0.1}, {"to": "wait", "share": 0.3, "limit": 3}, {"lost": "silent"}]},
-            "quote": {"work": work, "by": "field", "then": [{"to": "check"}]},
-            "check": {"work": work, "by": "desk", "then": [{"to": "quote", "share": 0.1}, {"to": "hand over"}]},
-            "hand over": {"automatic": "10 h", "then": [{"to": "type in"}]},
-            "type in": {"work": work, "by": "desk", "then": [{"to": "legal"}]},
-            "legal": {"work": {"law": "exponential", "mean": "4 h"}, "by": "desk", "core": True, "then": [{"lost": "refused", "share": 0.1}, {"to": "approve"}]},
-            "approve": {"work": {"law": "exponential", "mean": "4 h"}, "by": "boss", "core": True, "then": [{"to": "sign"}]},
-            "sign": {"customer": "5 days", "core": True, "milestone": "won", "spawns": [
-                {"kind": "ticket", "to": "help", "probability": {"small": 0.5, "large": 0.8}, "after": "3 days"}], "then": [{"done": True}]},
-            "help": {"work": work, "by": "desk", "then": [{"done": True}]},
-        }}},
-        "levers": levers or {},
-    }  # fmt: skip
-    return Scenario.parse(data).change(changes)
 
 
 EVERY: dict[str, dict[str, Any]] = {
@@ -85,18 +57,6 @@ EVERY: dict[str, dict[str, Any]] = {
 }
 EVERY["remove"].pop("escape_at")
 EVERY["self_service"] = {"self_service": "steps.check.then.to quote.share"}  # of a step that is not core
-
-
-def last(scenario: Scenario) -> Any:
-    """The far end of the only lever."""
-    (lever,) = scenario.levers.values()
-    return lever.settings()[-1]
-
-
-def pulled(lever: dict[str, Any], **changes: Any) -> tuple[Scenario, Scenario]:
-    """The process without and with a lever at its far end."""
-    base = selling({"l": lever}, **changes)
-    return base, apply(base, {"l": last(base)}, name="changed")
 
 
 # --- all kinds ---------------------------------------------------------------------------------------------------------
@@ -150,49 +110,42 @@ def test_effects_with_a_source_are_not_called_assumptions() -> None:
 # --- nothing is won by nothing -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "lever",
-    [
-        {"automate": "quote", "adoption": 0, "time_factor": 0.1, "failure": 0.5},
-        {"effects": [{"field": "steps.quote.work", "factor": 1}, {"field": "steps.check.then.to quote.share", "factor": {"law": "triangular", "low": 1, "mode": 1, "high": 1}}]},
-        {"train": "field", "time_factor": 1, "error_factor": 1, "errors": "steps.check.then.to quote.share"},
-        {"personalise": "steps.wait.then.to quote.share", "at": "quote", "reply_factor": 1, "work_factor": 1},
-        {"self_service": "steps.check.then.to quote.share", "deflection": 0},
-        {"integrate": "hand over", "latency_factor": 1},
-        {"cadence": "wait", "gap_factor": 1, "again": "steps.wait.then.to wait", "touches": 4},
-        {"discount": "steps.wait.then.to quote.share", "win_factor": 1, "value_factor": 1},
-        {"standardise": "quote", "spread_factor": 1, "error_factor": 1, "unusual_factor": 1},
-        {"sign_electronically": "sign", "fast_share": 0},
-        {"approve_by_rule": "approve", "share": 0},
-    ],
-    ids=lambda lever: next(iter(lever)),
-)  # fmt: skip
-def test_an_effect_of_nothing_is_today_bit_for_bit(lever: dict[str, Any]) -> None:
-    """Row 17: adoption 0, or a factor that is certainly 1, gives the very figures of today."""
-    base, design = pulled(lever, **{"clock.horizon": "6 weeks"})
-    before, after = (replicate(s, 3, seed=5, engine="reference", workers=1) for s in (base, design))
-    for name in before.names:
-        assert np.array_equal(before.pairs[name], after.pairs[name], equal_nan=True), name
+NOTHING: list[dict[str, Any]] = [
+    {"automate": "quote", "adoption": 0, "time_factor": 0.1, "failure": 0.5, "errors": "steps.check.then.to quote.share", "error_factor": 0.1},
+    {"effects": [{"field": "steps.quote.work", "factor": 1}, {"field": "steps.check.then.to quote.share", "factor": {"law": "triangular", "low": 1, "mode": 1, "high": 1}}]},
+    {"train": "field", "time_factor": 1, "error_factor": 1, "errors": "steps.check.then.to quote.share", "half_life": "6 months"},
+    {"personalise": "steps.wait.then.to quote.share", "at": "quote", "reply_factor": 1, "work_factor": 1},
+    {"self_service": "steps.check.then.to quote.share", "deflection": 0},
+    {"integrate": "hand over", "latency_factor": 1},
+    {"cadence": "wait", "gap_factor": 1, "again": "steps.wait.then.to wait", "touches": 4},
+    {"discount": "steps.wait.then.to quote.share", "win_factor": 1, "value_factor": 1},
+    {"standardise": "quote", "spread_factor": 1, "error_factor": 1, "unusual_factor": 1},
+    {"sign_electronically": "sign", "fast_share": 0},
+    {"approve_by_rule": "approve", "share": 0},
+    {"shifts": "desk", "calendar": "always"},
+    {"prioritise": "quote", "queue": "priority"},
+    {"answer_at_once": "answer", "quality": 1, "time": "0 s"},
+]
+WHOLE = ("discount", "shifts", "prioritise", "answer_at_once")
+"""Kinds that change more than what happens at steps, or the shape of the process, and are not rolled out."""
+ROLLED = [None, {"from": "2026-01-26"}, {"from": "2026-01-26", "share": 0.5}]
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize(("lever", "rollout"), [(x, r) for x in NOTHING for r in ROLLED if r is None or not {*x} & {*WHOLE}], ids=lambda x: next(iter(x), "") if isinstance(x, dict) else "-")
+def test_an_effect_of_nothing_is_today_bit_for_bit(lever: dict[str, Any], rollout: Any, engine: Any) -> None:
+    """Row 17: adoption 0, or a factor that is certainly 1, gives the very log of today, also where it is rolled out."""
+    clear = {"steps.answer.then": [{"to": "wait", "share": 0.5, "fades": {"law": "table", "points": [["0 h", 1]]}}, {"lost": "too late"}]} if "answer_at_once" in lever else {}
+    base, design = pulled(lever | ({"rollout": rollout} if rollout else {}), **{"clock.horizon": "6 weeks"}, **clear)
+    assert apply(base, {"l": False}) is base
+    for r in range(2):
+        before, after = (simulate(s, seed=5, replication=r, engine=engine).frame for s in (base, design))
+        if "answer_at_once" in lever:  # one row more for each lead; everything else is as it was
+            after = after[after["step"] != "answer at once"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
 # --- what each does, by hand -------------------------------------------------------------------------------------------
-
-
-def one_step(**step: Any) -> dict[str, Any]:
-    return {"stages": {"s": {"steps": {"do": {"work": "10 min", "by": "desk", "milestone": "response", "then": [{"to": "end"}], **step},
-                                       "end": {"automatic": "0 min", "milestone": "won", "then": [{"done": True}]}}}}}  # fmt: skip
-
-
-def minutes(scenario: Scenario, n: int = 6) -> float:
-    """Mean minutes from arrival to winning."""
-    return 24 * 60 * replicate(scenario, n, seed=2, engine="reference", workers=1).estimate("cycle_time").value
-
-
-def simple(lever: dict[str, Any], **step: Any) -> Scenario:
-    data = selling().model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    data["channels"]["web"]["enters"] = "do"
-    data["clock"]["horizon"] = "6 weeks"
-    return Scenario.parse({**data, **one_step(**step), "levers": {"l": lever}})
 
 
 def test_automation_by_hand() -> None:
@@ -258,14 +211,36 @@ def test_an_answer_at_once_stops_the_fading() -> None:
 
 
 def test_training_fades_by_its_half_life() -> None:
-    """Over x half-lives, (1 - 2^-x) / (x ln 2) of the effect is left on average."""
-    _, design = pulled({"train": "field", "time_factor": 0.8, "half_life": "18 weeks"})  # measured: 18 weeks, one half-life
-    left = 0.5 / math.log(2)
+    """Taught on the first day, measured from week 2 to week 20: (2^-(2/18) - 2^-(20/18)) / ln 2 of the effect is left on average."""
+    _, design = pulled({"train": "field", "time_factor": 0.8, "half_life": "18 weeks"})
+    left = (2 ** (-2 / 18) - 2 ** (-20 / 18)) / math.log(2)
     assert design.steps["quote"].time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * left))
     _, kept = pulled({"train": "field", "time_factor": 0.8})
     assert kept.steps["quote"].time.mean == pytest.approx(0.4 * HOUR)
     _, followed = pulled({"train": "field", "adherence_gain": 0.5}, **{"steps.quote.adherence": 0.6})
     assert followed.steps["quote"].adherence == pytest.approx(0.8)
+
+
+def test_nobody_is_better_before_the_course_is_over() -> None:
+    """Two days of course from 2 February: faster from the 4th on, 14 weeks and 5 days before the end; it costs from the 2nd on."""
+    _, design = pulled({"train": "field", "time_factor": 0.8, "half_life": "18 weeks", "days": ["2026-02-02 to 2026-02-03"], "one_off_cost": "500 EUR"})
+    (version,) = design.steps["quote"].versions
+    assert (version.since, version.share) == (dt.date(2026, 2, 4), 1.0)
+    assert design.steps["quote"].time.mean == pytest.approx(0.5 * HOUR)
+    x = (20 * 7 - 30) / (18 * 7)
+    assert version.step.time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * (1 - 2**-x) / (x * math.log(2))))
+    assert design.costs["lever l"].since == dt.date(2026, 2, 2)
+    assert [str(c.start) for c in design.teams["field"].courses] == ["2026-02-02"]
+
+
+def test_who_joins_after_the_course_has_not_been_taught() -> None:
+    """200 were there; 200 more come after 11 of 20 weeks. Measured from week 2: 9 weeks all are taught, 9 weeks half of them."""
+    later = {"teams.field.joining": [{"count": 200, "date": "2026-03-23"}]}
+    _, design = pulled({"train": "field", "time_factor": 0.8}, **later)
+    assert design.steps["quote"].time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * 0.75))
+    # Tenure of 20 weeks: after t, exp(-t/20) of those who were taught are still there.
+    _, leaving = pulled({"train": "field", "time_factor": 0.8}, **{"teams.field.attrition": {"tenure": "20 weeks", "hiring": "1 day"}})
+    assert leaving.steps["quote"].time.mean == pytest.approx(0.5 * HOUR * (1 - 0.2 * (math.exp(-0.1) - math.exp(-1)) * 20 / 18))
 
 
 def test_cross_training_gives_a_skill_at_a_pace() -> None:
@@ -512,7 +487,7 @@ def test_a_roll_out_begins_on_its_day_for_its_share() -> None:
     (version,) = design.steps["hand over"].versions
     assert (version.name, str(version.since), version.share) == ("l", "2026-03-02", 0.5)
     assert in_words(base, {"l": True}) == ["steps.hand over.automatic × 0.5, from 2026-03-02, for 50 % of the cases"]
-    frame = __import__("salessim").simulate(design, seed=1).frame
+    frame = simulate(design, seed=1).frame
     frame = frame[(frame["step"] == "hand over") & frame["ended"].notna()]
     hours = (frame["ended"] - frame["started"]).dt.total_seconds() / 3600
     early = (frame["enabled"].dt.tz_localize(None) if frame["enabled"].dt.tz is not None else frame["enabled"]) < "2026-03-02"
@@ -527,7 +502,7 @@ def test_a_roll_out_of_a_tool_that_fails() -> None:
     lever = {"automate": "do", "adoption": 1, "time": "2 min", "failure": 1, "rollout": {"from": "2026-01-26", "share": 1}}
     base = simple(lever)
     design = apply(base, {"l": True})
-    frame = __import__("salessim").simulate(design, seed=1).frame
+    frame = simulate(design, seed=1).frame
     assert (frame["step"] == "do by hand").any()
     before = frame["enabled"].dt.tz_localize(None) < "2026-01-26"
     assert not (frame[before]["step"] == "do by hand").any()
@@ -545,33 +520,16 @@ def test_a_roll_out_draws_its_effect() -> None:
 @pytest.mark.parametrize(
     ("lever", "said"),
     [
-        ({"add_staff": "desk", "rollout": {"from": "2026-02-02"}}, "not a field of one"),
-        ({"remove": "check", "then_to": "hand over", "rollout": {"share": 0.5}}, "cannot be rolled out"),
+        ({"shifts": "desk", "calendar": "long", "rollout": {"from": "2026-02-02"}}, "give the calendar other shifts from that day on"),
+        ({"field": "teams.desk.size", "integer": [200, 201], "rollout": {"from": "2026-02-02"}}, "use 'add_staff' with 'joins'"),
+        ({"merge": ["quote", "check"], "time": "40 min", "rollout": {"share": 0.5}}, "cannot be rolled out"),
+        ({"approve_by_rule": "approve", "rollout": {"share": 0.5}}, "say the 'share' without a 'value_factor'"),
         ({"prioritise": "quote", "queue": "first_come", "rollout": {"share": 0.5}}, "a version keeps the step's people"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_rolled_out_is_refused(lever: dict[str, Any], said: str) -> None:
     with pytest.raises(ScenarioError, match=said):
         pulled(lever)
-
-
-def test_the_break_even_date_by_hand() -> None:
-    """Row 81: nothing is left to chance. 70 hours of paid work a week at 40 EUR become half; 7,000 EUR once."""
-    data = simple({"effects": [{"field": "costs.ads.running", "set": "300 EUR/week"}], "one_off_cost": "7000 EUR"})
-    comparison = compare(data, apply(data, {"l": True}), replications=3, seed=1, engine="reference", workers=1)
-    found = payback(comparison)
-    assert found is not None
-    # 1000 - 300 EUR a week saved: 7,000 EUR are made up for after 10 weeks.
-    assert found.monthly.value == pytest.approx(700 * 365.25 / 12 / 7)
-    assert found.date == dt.date(2026, 1, 5) + dt.timedelta(weeks=10)
-    assert found.sure
-    assert "are made up for on 2026-03-16" in found.sentence()
-    late = data.change({"levers.l": {"effects": [{"field": "costs.ads.running", "factor": 1.1}], "one_off_cost": "7000 EUR"}})
-    never = payback(compare(late, apply(late, {"l": True}), replications=3, seed=1, engine="reference", workers=1))
-    assert never is not None
-    assert never.date is None
-    assert "never made up for" in never.sentence()
-    assert payback(compare(data, data, replications=2, engine="reference", workers=1)) is None
 
 
 def test_people_who_learn_join_and_are_taught() -> None:

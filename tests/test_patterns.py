@@ -266,7 +266,7 @@ def test_what_is_best_for_each_department_is_worse_for_all_and_by_how_much() -> 
     assert gap.against_today.verdict == "lower"  # each got better by its own figure, all of them made it worse
     assert gap.designs == 12
     text = " ".join(gap.sentences())
-    assert "sales, measured by won per lead: Sales: push." in text
+    assert "sales, measured by won per lead: Sales: push [assumed]." in text
     assert "Gap between the two: +8," in text
     assert "EUR/week" in text
 

@@ -24,7 +24,7 @@ _HOMES = {
     "compare": "salessim.experiment",
     "forecast": "salessim.forecast",
     "loads": "salessim.scenario.traffic",
-    "pilot": "salessim.pilot",
+    "pilot": "salessim.pilots",
     "read_log": "salessim.importers",
     "inspect_log": "salessim.importers",
     "calibrate": "salessim.calibration",
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from salessim.importers import read_log as read_log
     from salessim.log import EventLog as EventLog
     from salessim.optimisation import optimise as optimise
-    from salessim.pilot import pilot as pilot
+    from salessim.pilots import pilot as pilot
     from salessim.reporting import report as report
     from salessim.scenario.model import Scenario as Scenario
     from salessim.scenario.traffic import loads as loads

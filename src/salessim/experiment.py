@@ -255,7 +255,7 @@ def replicate(
     count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
     rows: list[Any] = []
     try:
-        for row in _run(source, seed, numbers, chosen, count, progress):
+        for row in _run(_one, source, seed, numbers, chosen, count, progress):
             rows.append(row)
     except KeyboardInterrupt:
         if not rows:
@@ -264,12 +264,29 @@ def replicate(
     return _collect(scenario, seed, numbers, rows)
 
 
+def each(
+    function: Callable[[Any, int, int, Engine], Any], source: Any, scenario: Scenario, numbers: Sequence[int], *, seed: int, engine: Engine = "auto", workers: int | None = None
+) -> list[Any]:
+    """What a function makes of each replication of a scenario, side by side.
+
+    Args:
+        function: called with (source, seed, number, engine); at the top of a module, so that processes find it.
+        source: what it needs.
+        scenario: what it will run, to choose the engine by.
+        numbers: which replications.
+        seed, engine, workers: as for `replicate`.
+    """
+    chosen = choose_engine(engine, scenario, len(numbers))
+    count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
+    return list(_run(function, source, seed, numbers, chosen, count, None))
+
+
 def _run(
-    source: Source, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
+    function: Callable[[Any, int, int, Engine], Any], source: Any, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
 ) -> Iterator[Any]:
     if workers == 1 or len(numbers) == 1:
         for done, number in enumerate(numbers):
-            yield _one(source, seed, number, engine)
+            yield function(source, seed, number, engine)
             if progress:
                 progress(done + 1, len(numbers))
         return
@@ -277,10 +294,10 @@ def _run(
     try:
         todo = iter(numbers)
         # A few ahead and no more, so that a million replications are not a million futures.
-        ahead = deque(pool.submit(_one, source, seed, n, engine) for n in islice(todo, 4 * workers))
+        ahead = deque(pool.submit(function, source, seed, n, engine) for n in islice(todo, 4 * workers))
         for done in range(len(numbers)):
             row = ahead.popleft().result()
-            ahead.extend(pool.submit(_one, source, seed, n, engine) for n in islice(todo, 1))
+            ahead.extend(pool.submit(function, source, seed, n, engine) for n in islice(todo, 1))
             yield row
             if progress:
                 progress(done + 1, len(numbers))

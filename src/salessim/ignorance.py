@@ -49,7 +49,7 @@ def in_words(*scenarios: Scenario) -> str:
     paths = {path for s in scenarios for path in s.uncertain}
     many = f"{len(paths)} uncertain values are" if len(paths) > 1 else "1 uncertain value is"
     return (
-        f"* {many} drawn anew in each replication. 'could be': where the long-run figure lies in 9 of 10 of the worlds they allow, however many"
+        f"* {many} drawn anew in each replication. 'could be': about where the long-run figure lies in 9 of 10 of the worlds they allow (5 % to 95 % quantile), however many"
         " replications; 'ignorance': share of the variance between replications that knowing them would take away (95 % interval); '–' where it cannot be told from chance."
     )
 

@@ -378,7 +378,7 @@ def build(scenario: Scenario) -> Network:
         columns["staffed"].append(int(step.kind == "work"))
         columns["time"] += [book.number(step.time_in(g)) for g in segments]
         columns["automated"].append(step.automation.share if step.automation else 0.0)
-        columns["automated_time"].append(book.number(step.automation.time) if step.automation else -1)
+        columns["automated_time"] += [book.number(step.automation.time_in(g)) if step.automation else -1 for g in segments]
         columns["patience"] += [_patience(scenario, step, g, book) for g in segments]
         given = step.gives_up
         columns["gives_up"].append(goal(given.to, given.lost) if given else lost(reasons.index(GAVE_UP)))

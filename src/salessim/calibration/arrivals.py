@@ -58,6 +58,15 @@ class Inflow:
     count: int
     seen: int
     """Public holidays in the log."""
+    dispersion: float
+    """Variance of the number of a week over its mean, changes of level apart."""
+
+    @property
+    def error(self) -> float:
+        """Relative standard error of the last level."""
+        now = self.levels[-1]
+        cases = now.per_week * (now.until - now.since).days / 7
+        return math.sqrt(self.dispersion / max(1.0, cases))
 
     def paragraph(self, first: dt.date, days: int, *, past: bool) -> dict[str, Any]:
         """Arrivals from a day on, for so many days; the past has its own levels, the future the last one."""
@@ -113,7 +122,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     weekday = np.array([d.weekday() for d in days])
     month = np.array([d.month - 1 for d in days])
     level, season = np.ones(len(days)), np.ones(12)
-    weekly, cuts = np.ones(7), [0, len(days)]
+    weekly, cuts, dispersion = np.ones(7), [0, len(days)], 1.0
     for _ in range(3):  # each is estimated given the others, which settles at once
         weekly = _ratios(counts, exposure * level * season[month] * ordinary, weekday, 7)
         shape = exposure * weekly[weekday] * np.where(ordinary, 1.0, weekly[6] / max(1e-9, float(weekly.max())))
@@ -123,7 +132,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
             season = (seen + TRUSTED_SEASON) / (np.bincount(month, expected * counts.sum() / max(1e-9, expected.sum()), 12) + TRUSTED_SEASON)
             season /= season.mean()
             shape = shape * season[month]
-        cuts = _cuts(counts, shape)
+        cuts, dispersion = _cuts(counts, shape)
         for a, b in pairwise(cuts):
             level[a:b] = counts[a:b].sum() / max(1e-9, shape[a:b].sum())
     expected = exposure * level * weekly[weekday] * season[month]
@@ -139,7 +148,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     if not np.allclose(season, 1.0):
         profile["months"] = {MONTHS[m]: round(float(season[m]), 4) for m in range(12)}
     levels = tuple(Level(days[a], days[b - 1] + dt.timedelta(1), float(level[a]) * per_week) for a, b in pairwise(cuts))
-    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()))
+    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion)
 
 
 def _ratios(counts: NDArray[np.float64], expected: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
@@ -161,18 +170,18 @@ def _more_than_chance(counts: NDArray[np.float64], expected: NDArray[np.float64]
     return max(0.0, excess)
 
 
-def _cuts(counts: NDArray[np.float64], shape: NDArray[np.float64]) -> list[int]:
-    """Days on which the level changes, the first and the day after the last included."""
+def _cuts(counts: NDArray[np.float64], shape: NDArray[np.float64]) -> tuple[list[int], float]:
+    """Days on which the level changes, the first and the day after the last included; and the dispersion of weeks."""
     weeks = np.arange(0, len(counts) + 1, 7)
     if len(weeks) - 1 < 2 * LEAST_WEEKS:
-        return [0, len(counts)]
+        return [0, len(counts)], 1.0
     y, e = np.add.reduceat(counts[: weeks[-1]], weeks[:-1]), np.add.reduceat(shape[: weeks[-1]], weeks[:-1])
     rate = y / np.maximum(e, 1e-9)
     # From week to week, so that changes of level do not count as dispersion.
     steps = np.diff(rate) ** 2 / (1 / np.maximum(e[1:], 1e-9) + 1 / np.maximum(e[:-1], 1e-9))
     dispersion = max(1.0, float(steps.mean()) / max(1e-9, float(y.sum() / max(1e-9, e.sum()))))
     found = _split(y, e, dispersion)
-    return [0, *(int(weeks[k]) for k in found), len(counts)]
+    return [0, *(int(weeks[k]) for k in found), len(counts)], dispersion
 
 
 def _split(y: NDArray[np.float64], e: NDArray[np.float64], dispersion: float, offset: int = 0) -> list[int]:

@@ -7,6 +7,7 @@ moves. What a case remembers of its past is told by `memory`; a way that closes 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,6 +67,12 @@ class Move:
     def mean(self) -> float:
         """Mean of `time`."""
         return float(np.sum(np.diff(np.concatenate([[0.0], self.moved])) * self.time))
+
+    @property
+    def spread(self) -> float:
+        """Coefficient of variation of `time`."""
+        square = float(np.sum(np.diff(np.concatenate([[0.0], self.moved])) * self.time**2))
+        return math.sqrt(max(0.0, square / self.mean**2 - 1)) if self.mean > 0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ def in_words(s: float) -> str:
     return f"{1000 * s:.4g} ms" if s >= 1e-3 else "0 min"
 
 
+def roughly(s: float) -> str:
+    """Seconds in whole units, for names: "after 3 days"."""
+    for unit, size in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if s >= 2 * size:
+            return f"{s / size:.0f} {unit}"
+    return f"{max(s, 1.0):.0f} s"
+
+
 def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
     """The law of some times, right-censored ones included, in the language of scenarios.
 
@@ -48,13 +57,15 @@ def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
         return {"law": "constant", "value": in_words(float(t[d][0])), "source": f"{note}; all alike"}
     positive = t > 0
     if positive[d].mean() > 0.98:
-        ranked = sorted((f for f in (_lognormal(t, d), _weibull(t, d), _exponential(t, d), _loglogistic(t, d)) if f), key=lambda f: f[0])
+        ranked = sorted((f for f in (_lognormal(t, d), _gamma(t, d), _weibull(t, d), _exponential(t, d), _loglogistic(t, d)) if f), key=lambda f: f.aic)
         at, survival, _ = kaplan_meier(t, d)
         # Compared where enough are still observed; beyond, Kaplan-Meier itself is noise.
         at_risk = n - np.searchsorted(np.sort(t), at)
         solid = at_risk >= max(20, 0.05 * n)
-        for _, cdf, law in ranked[:1]:
-            distance = float(np.max(np.abs(cdf(at[solid]) - (1 - survival[solid])), initial=0.0))
+        for family in ranked[:1]:
+            distance = float(np.max(np.abs(family.cdf(at[solid]) - (1 - survival[solid])), initial=0.0))
+            # Loads depend on the mean, which no family estimates as well as the times themselves do.
+            law = family.law(t.mean() / family.mean if d.all() else 1.0)
             if distance <= CLOSE_ENOUGH + 0.45 / math.sqrt(d.sum()):
                 return {**law, "source": f"{note}; largest distance {distance:.3f}"}
             if survival[-1] > 0.1:  # quantiles would end where observation does, far too early
@@ -96,12 +107,29 @@ def amounts(values: Any, currency: str) -> dict[str, Any] | str:
     return from_curve(ordered, share, f"data: {len(ordered):,} amounts, their mean kept", lambda x: f"{x:.6g} {currency}")
 
 
-def _exponential(t: Any, d: Any) -> Any:
+@dataclass(frozen=True)
+class _Family:
+    """A fitted family."""
+
+    aic: float
+    cdf: Callable[[Any], Any]
+    mean: float
+    scale: tuple[str, float]
+    """Its parameter in seconds, by name."""
+    shape: dict[str, float]
+    name: str
+
+    def law(self, factor: float) -> dict[str, Any]:
+        """In the language of scenarios, its times multiplied by a factor."""
+        return {"law": self.name, self.scale[0]: in_words(factor * self.scale[1]), **{k: round(x, 4) for k, x in self.shape.items()}}
+
+
+def _exponential(t: Any, d: Any) -> _Family | None:
     mean = t.sum() / d.sum()
     if mean <= 0:
         return None
     loglik = float(-d.sum() * math.log(mean) - t.sum() / mean)
-    return 2 - 2 * loglik, lambda x: -np.expm1(-x / mean), {"law": "exponential", "mean": in_words(mean)}
+    return _Family(2 - 2 * loglik, lambda x: -np.expm1(-x / mean), mean, ("mean", mean), {}, "exponential")
 
 
 def _maximise(start: tuple[float, float], negative: Any) -> Any:
@@ -109,7 +137,7 @@ def _maximise(start: tuple[float, float], negative: Any) -> Any:
     return found.x if np.isfinite(found.fun) else None
 
 
-def _lognormal(t: Any, d: Any) -> Any:
+def _lognormal(t: Any, d: Any) -> _Family | None:
     x = np.log(np.maximum(t, 1e-3))
 
     def negative(p: Any) -> float:
@@ -123,12 +151,31 @@ def _lognormal(t: Any, d: Any) -> Any:
     mu, sigma = float(found[0]), math.exp(found[1])
     if not 1e-3 < sigma < 6:
         return None
-    law = {"law": "lognormal", "median": in_words(math.exp(mu)), "sigma": round(sigma, 4)}
-    constant = 0.5 * math.log(2 * math.pi) * d.sum()
-    return 4 + 2 * (negative(found) + constant), lambda v: special.ndtr((np.log(np.maximum(v, 1e-3)) - mu) / sigma), law
+    aic = 4 + 2 * (negative(found) + 0.5 * math.log(2 * math.pi) * d.sum())
+    median = math.exp(mu)
+    return _Family(aic, lambda v: special.ndtr((np.log(np.maximum(v, 1e-3)) - mu) / sigma), median * math.exp(sigma**2 / 2), ("median", median), {"sigma": sigma}, "lognormal")
 
 
-def _weibull(t: Any, d: Any) -> Any:
+def _gamma(t: Any, d: Any) -> _Family | None:
+    x = np.maximum(t, 1e-3)
+
+    def negative(p: Any) -> float:
+        mean, shape = math.exp(min(p[0], 50)), math.exp(min(p[1], 6))
+        z = x[~d] * shape / mean
+        seen = d.sum() * (special.gammaln(shape) - shape * math.log(shape / mean)) - np.sum(d * ((shape - 1) * np.log(x) - x * shape / mean))
+        return float(seen - np.sum(np.log(np.maximum(special.gammaincc(shape, z), 1e-300))))
+
+    middle = float(x[d].mean())
+    found = _maximise((math.log(middle), math.log(min(100.0, max(0.05, middle**2 / (float(x[d].var()) + 1e-9))))), negative)
+    if found is None:
+        return None
+    mean, shape = math.exp(found[0]), math.exp(found[1])
+    if not 0.05 < shape < 400:
+        return None
+    return _Family(4 + 2 * negative(found), lambda v: special.gammainc(shape, np.maximum(v, 0.0) * shape / mean), mean, ("mean", mean), {"shape": shape}, "gamma")
+
+
+def _weibull(t: Any, d: Any) -> _Family | None:
     x = np.maximum(t, 1e-3)
 
     def negative(p: Any) -> float:
@@ -142,11 +189,10 @@ def _weibull(t: Any, d: Any) -> Any:
     scale, shape = math.exp(found[0]), math.exp(found[1])
     if not 0.1 < shape < 50:
         return None
-    law = {"law": "weibull", "scale": in_words(scale), "shape": round(shape, 4)}
-    return 4 + 2 * negative(found), lambda v: -np.expm1(-((v / scale) ** shape)), law
+    return _Family(4 + 2 * negative(found), lambda v: -np.expm1(-((v / scale) ** shape)), scale * math.gamma(1 + 1 / shape), ("scale", scale), {"shape": shape}, "weibull")
 
 
-def _loglogistic(t: Any, d: Any) -> Any:
+def _loglogistic(t: Any, d: Any) -> _Family | None:
     x = np.log(np.maximum(t, 1e-3))
 
     def negative(p: Any) -> float:
@@ -159,5 +205,7 @@ def _loglogistic(t: Any, d: Any) -> Any:
     if found is None or math.exp(-found[1]) <= 1.05:
         return None  # a shape of 1 or less has no mean
     mu, shape = float(found[0]), math.exp(-found[1])
-    law = {"law": "loglogistic", "median": in_words(math.exp(mu)), "shape": round(shape, 4)}
-    return 4 + 2 * negative(found), lambda v: special.expit((np.log(np.maximum(v, 1e-3)) - mu) * shape), law
+    median, angle = math.exp(mu), math.pi / shape
+    return _Family(
+        4 + 2 * negative(found), lambda v: special.expit((np.log(np.maximum(v, 1e-3)) - mu) * shape), median * angle / math.sin(angle), ("median", median), {"shape": shape}, "loglogistic"
+    )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import laws
+from salessim.calibration import estimates, laws
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
+from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, Move
 from salessim.calibration.journey import learn as learn_moves
@@ -29,7 +30,10 @@ from salessim.statistics import kaplan_meier
 from salessim.units import say_share
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario
+    from salessim.scenario.model import Scenario, Step
+
+HOUR = 3600e6
+"""Ticks."""
 
 STAGE_TITLES = {
     "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
@@ -41,11 +45,22 @@ LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
 MOST_CHANNELS = 8
 """Channels whose share of wins is told."""
+LEAST_REST = 0.02
+"""A share is uncertain where the way that takes the rest has at least this."""
 LONGEST_WARM_UP = 52
 """Weeks."""
 LONGEST_RUN = 1100
 """Days simulated at most to measure queues."""
 
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The times of an activity: how well their mean is known, how many they are, and their sum."""
+
+    error: float
+    count: int
+    hours: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,12 @@ class Calibration:
     """What the log could not tell."""
     activity_of: dict[str, str]
     """step of the scenario -> activity of the log; waits between activities are not in it."""
+    figures: tuple[Figure, ...]
+    """Every estimate with its interval."""
+
+    def table(self) -> pd.DataFrame:
+        """Every estimate: what, unit, value, low and high (95 %), count, path of its field."""
+        return pd.DataFrame([figure.to_json() for figure in self.figures])
 
     def lines(self) -> list[str]:
         """For people."""
@@ -72,13 +93,14 @@ class Calibration:
         """For programs."""
         return {
             "scenario": self.scenario.name, "hash": self.scenario.hash, "facts": self.facts, "assumptions": self.assumptions,
+            "estimates": [figure.to_json() for figure in self.figures],
             "validation": self.validation.to_json() if self.validation else None,
         }  # fmt: skip
 
 
 def calibrate(
     log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, workers: int | None = None, progress: Callable[[int, int], None] | None = None,
+    holidays: str | None = None, uncertain: bool = False, workers: int | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:  # fmt: skip
     """Learn a scenario from an event log.
 
@@ -92,6 +114,8 @@ def calibrate(
         replications: of these simulations.
         name: of the scenario.
         holidays: country whose public holidays are days off; by default that of the log's mapping.
+        uncertain: let replications draw the estimates that are not known well, so that results tell ignorance from chance;
+            each replication then builds its own model, which takes some three times as long.
 
     Returns:
         Calibration: scenario, validation, what was learnt and what was assumed.
@@ -109,12 +133,12 @@ def calibrate(
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
     learner = _Learner(known, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays)
-    scenario = learner.scenario()
+    scenario = learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
-    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of)
+    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
 
 
 class _Learner:
@@ -133,6 +157,9 @@ class _Learner:
         self.waits: list[Wait] = []
         self.holidays = holidays
         self.inflows: dict[str, Inflow] = {}
+        self.spent: dict[tuple[str, str], Spent] = {}
+        self.quits: dict[str, int] = {}
+        self.move_of: dict[str, Move] = {}
         self.staff = staff_of(log, holidays)
         self.facts |= self.staff.facts
         self.assumptions += self.staff.assumptions
@@ -143,6 +170,7 @@ class _Learner:
         self.impatient: dict[str, Impatient] = {}
         self.data = self._build()
         self._settle()
+        self.figures, self.rest = self._figures()
 
     # --- paragraphs -------------------------------------------------------------------------------------------
 
@@ -300,7 +328,7 @@ class _Learner:
             return self.names(state, f"arrive ({clean(channel)[:60]})")
         if state[1] == GAVE_UP:
             return self.names(state, f"{clean(state[0])[:60]} (given up)")
-        past = self.moves.memory.words(state, lambda s: laws.in_words(float(f"{s:.2g}")))
+        past = self.moves.memory.words(state, laws.roughly)
         name = self.names(state, clean(state[0])[:60] + (f" ({clean(past)[:60]})" if past else ""))
         self.activity_of[name] = state[0]
         return name
@@ -394,6 +422,7 @@ class _Learner:
             step["calendar"] = self.staff.teams[self.staff.does[move.goal[0]][0]]["calendar"]
         step["then"] = [goal]
         stage["steps"][wait] = step
+        self.move_of[wait] = move
         if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
             self.waits.append(Wait(step, target, move))
         return wait
@@ -413,6 +442,7 @@ class _Learner:
             for team in sorted(set(teams)):
                 mine = teams == team
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
+        self.spent[step, what] = Spent(error_of_mean(times, ~open_, rows["case"].to_numpy()), len(times), float(times.sum()) / 3600)
         return laws.fit(times, ~open_, what)
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -425,6 +455,7 @@ class _Learner:
         waited = float((until - known["enabled"]).dt.total_seconds().clip(lower=0).sum())
         count = int(quits[known.index].sum())
         mean = max(60.0, waited / max(1, count))
+        self.quits[activity] = count
         law = {"law": "exponential", "mean": laws.in_words(mean), "source": f"data: {count:,} of {len(known):,} gave up, the others censored", "assumption": "exponential"}
         return {
             "patience": law if count >= LEAST_GIVE_UPS else "none",
@@ -497,13 +528,71 @@ class _Learner:
                         break
         data["stages"] = {k: v for k, v in data["stages"].items() if v["steps"]}
 
+    # --- how well it is known ---------------------------------------------------------------------------------
+
+    def _figures(self) -> tuple[list[Figure], dict[str, float]]:
+        """Every estimate, and what the way that takes the rest has at each share."""
+        figures = [
+            Figure(f"channels.{name}.arrivals.rate", f"arrivals of {name}", "per week", i.levels[-1].per_week, i.error, i.count, 1e12)
+            for name, i in self.inflows.items()
+        ]  # fmt: skip
+        for name, step in self.scenario().steps.items():
+            figures += self._times_of(name, step)
+        shares, rest = self._shares()
+        return figures + shares, rest
+
+    def _times_of(self, name: str, step: Step) -> list[Figure]:
+        found = []
+        activity = self.activity_of.get(name)
+        for law, field, what in ((step.work, "work", "work times"), (step.automatic, "automatic", "times of the system"), (step.customer, "customer", "times")):
+            spent = self.spent.get((activity or "", what))
+            if law is not None and spent is not None and law.mean > 0:
+                figure = Figure(f"steps.{name}.{field}", f"{what} of {name}", "h", law.mean / HOUR, spent.error, spent.count, spent.hours, together=f"{what} of {activity}")
+                found.append(figure)
+        if activity in self.quits and step.patience is not None and not isinstance(step.patience, str):
+            count, mean = self.quits[activity], step.patience.mean / HOUR
+            found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", mean, 1 / math.sqrt(count), count, mean * count))
+        if name in self.move_of and step.customer is not None and step.customer.mean > 0:
+            move, mean = self.move_of[name], step.customer.mean / HOUR
+            found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, mean * move.count))
+        return found
+
+    def _shares(self) -> tuple[list[Figure], dict[str, float]]:
+        """Every share; of those of a state that are written down, the largest has a path, so that it can be drawn."""
+        found: list[Figure] = []
+        rest: dict[str, float] = {}
+        drawn: dict[tuple[str, State | str], str] = {}
+        steps = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
+        for state, moves in self.moves.onward.items():
+            name = self.names.name_of.get(state, "")
+            if name not in steps or len(steps[name]["then"]) != len(moves):
+                continue
+            given = [(m, i) for i, (m, way) in enumerate(zip(moves, steps[name]["then"], strict=True)) if "share" in way and m.limit is None]
+            left = 1 - sum(m.share for m in moves if m.limit is None and any(m is g for g, _ in given)) - sum(m.share for m in moves if m.limit is not None)
+            if not given or left < LEAST_REST:
+                continue
+            move, i = max(given, key=lambda g: (g[0].share, -g[1]))
+            path = f"steps.{name}.then.{i}.share"
+            rest[path] = left
+            drawn[name, move.goal] = path
+        for state, moves in self.moves.onward.items():
+            name = self.names.name_of.get(state, "")
+            for move in moves if name in steps and len(moves) > 1 else ():
+                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count), move.count, 100.0 * move.count, most=1.0)
+                found.append(figure)
+        return found, rest
+
+    def _goal_name(self, move: Move) -> str:
+        return self._name(move.goal) if isinstance(move.goal, tuple) else move.goal
+
     # --- the results ------------------------------------------------------------------------------------------
 
-    def scenario(self) -> Scenario:
+    def scenario(self, uncertain: bool = False) -> Scenario:
         """For planning."""
+        unsure = estimates.uncertain(self.figures, self.rest) if uncertain else None
         clock = self.data["clock"]
         first = dt.date.fromisoformat(clock["start"])
-        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * int(clock["horizon"].split()[0]), past=False))
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * int(clock["horizon"].split()[0]), past=False), unsure)
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""
@@ -514,11 +603,11 @@ class _Learner:
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
         return self._parsed(clock, lambda inflow: inflow.paragraph(first, days, past=True))
 
-    def _parsed(self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]]) -> Scenario:
+    def _parsed(self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]], unsure: dict[str, Any] | None = None) -> Scenario:
         from salessim.scenario.model import Scenario
 
         channels = {name: {**channel, "arrivals": arrivals(self.inflows[name])} for name, channel in self.data["channels"].items()}
-        return Scenario.parse({**self.data, "clock": clock, "channels": channels})
+        return Scenario.parse({**self.data, "clock": clock, "channels": channels} | ({"uncertain": unsure} if unsure else {}))
 
 
 def _whole(shares: dict[str, float]) -> dict[str, float]:

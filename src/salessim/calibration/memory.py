@@ -155,7 +155,7 @@ class _Visits:
             found += [Question(about, named[k]) for k in range(len(named)) if LEAST_PER_STATE <= counts[k] <= len(rows) - LEAST_PER_STATE]
         found += [Question("passed", name) for name in named if name]
         for about, times in (("waited", self.waited), ("age", self.age)):
-            cuts = sorted({float(f"{x:.3g}") for x in np.quantile(times[rows], PARTS)})
+            cuts = sorted({float(f"{x:.2g}") for x in np.quantile(times[rows], PARTS)})
             found += [Question(about, least=cut) for cut in cuts if cut > 0]
         return found
 

@@ -35,12 +35,13 @@ def inspect(log: str, out: str, as_json: bool) -> int:
 @click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
 @click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
+@click.option("--uncertain", is_flag=True, help="Let replications draw what is not known well, so that results tell ignorance from chance.")
 @seed_option
 @workers_option
 @json_option
 @quiet_option
 def calibrate(
-    log: str, mapping: str, out: str, holdout: float, seed: int, workers: int | None, as_json: bool, quiet: bool
+    log: str, mapping: str, out: str, holdout: float, uncertain: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
     from salessim.calibration import calibrate as learn
@@ -49,7 +50,7 @@ def calibrate(
     not_over(out, log, mapping)
     with Progress("calibration", quiet) as progress:
         events, quality = read_log(log, mapping)
-        calibration = learn(events, holdout=holdout, seed=seed, workers=workers, progress=progress)
+        calibration = learn(events, holdout=holdout, uncertain=uncertain, seed=seed, workers=workers, progress=progress)
     calibration.scenario.save(out)
     if as_json:
         print_json({**calibration.to_json(), "quality": quality.to_json()})

@@ -27,6 +27,24 @@ margin_option = click.option(
 )
 force_option = click.option("--force", is_flag=True, help="Write over a file that is there.")
 
+pull_option = click.option("--pull", "pulls", multiple=True, metavar="LEVER=SETTING", help="Pull a lever, such as 'bot=on' or 'people=2'; may be given several times. `salessim levers` lists them.")
+
+
+def pulled(scenario: Scenario, pulls: tuple[str, ...]) -> tuple[Scenario, list[str]]:
+    """The scenario with levers pulled, and what that means in words; the same object without any."""
+    from salessim.errors import InputError
+    from salessim.scenario.levers import apply, in_words, read_setting
+
+    found = [read_setting(scenario, text, "--pull") for text in pulls]
+    settings = dict(found)
+    if len(settings) < len(found):
+        twice = next(name for name, _ in found if [n for n, _ in found].count(name) > 1)
+        raise InputError("--pull", f"the lever {twice!r} is pulled twice", "give each lever one setting")
+    words = in_words(scenario, settings, assumptions=True)
+    name = f"{scenario.name}, {', '.join(text.strip() for text in pulls)}"
+    return apply(scenario, settings, name=name) if words else scenario, words
+
+
 def load(path: str) -> Scenario:
     """The scenario of a file."""
     from salessim.scenario.model import Scenario

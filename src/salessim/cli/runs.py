@@ -19,6 +19,8 @@ from salessim.cli.options import (
     margin_option,
     margins_of,
     named_value,
+    pull_option,
+    pulled,
     quiet_option,
     replications_option,
     seed_option,
@@ -40,12 +42,13 @@ if TYPE_CHECKING:
 @click.option("--log", type=click.Path(dir_okay=False), help="Write the event log of replication 0 (.csv, .xes or .parquet).")
 @click.option("--precision", help="Replicate until a measure is this precise, such as 'cycle_time=2 %'.")
 @click.option("--all", "everything", is_flag=True, help="Also steps, stages, reasons and teams.")
+@pull_option
 @workers_option
 @json_option
 @quiet_option
 def run(
     scenario: str, replications: int, seed: int, engine: Any, start: str | None, horizon: str | None, log: str | None,
-    precision: str | None, everything: bool, workers: int | None, as_json: bool, quiet: bool,
+    precision: str | None, everything: bool, pulls: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Simulate a scenario and print its measures with 95 % intervals."""
     from salessim import experiment, ignorance
@@ -54,9 +57,10 @@ def run(
     changes = {k: v for k, v in (("clock.start", start), ("clock.horizon", horizon)) if v is not None}
     if changes:
         loaded = loaded.change(changes)
+    loaded, words = pulled(loaded, pulls)
     writer = _log_writer(log) if log else None
     wanted = _precision(precision, loaded) if precision else None
-    code, extra = EXIT_FINE, []
+    code, extra = EXIT_FINE, ["No lever is pulled: these are the settings of today."] if pulls and not words else []
     try:
         with Progress("replications", quiet) as progress:
             if wanted:
@@ -77,13 +81,13 @@ def run(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # noticed; what follows takes no time worth interrupting
         results, code = stop.results, EXIT_INTERRUPTED
         extra.append(f"Interrupted: these are the {len(results.numbers)} replications that were finished.")
-    _print_results(results, everything, as_json, [*extra, *experiment.cautions(results)])
+    _print_results(results, everything, as_json, [*extra, *experiment.cautions(results)], words)
     if code == EXIT_INTERRUPTED:
         leave(code)
     return code
 
 
-def _print_results(results: Any, everything: bool, as_json: bool, cautions: list[str]) -> None:
+def _print_results(results: Any, everything: bool, as_json: bool, cautions: list[str], words: list[str]) -> None:
     """The measures of one scenario, as a table or as JSON."""
     from salessim import ignorance
 
@@ -91,11 +95,13 @@ def _print_results(results: Any, everything: bool, as_json: bool, cautions: list
     names = list(results.names) if everything or as_json else headline(known, results)
     if as_json:
         print_json(
-            {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__,
+            {"scenario": loaded.name, "hash": loaded.hash, "seed": seed, "replications": len(results.numbers), "salessim": __version__, "pulled": words,
              "measures": {n: {**measure_json(results, n), **spread_json(results, n)} for n in names}, "cautions": cautions}
         )  # fmt: skip
         return
     click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
+    for text in words:
+        click.echo(f"Pulled: {text}.")
     rows = []
     for name in names:
         e, about = results.shown(name), known.about(name)
@@ -146,6 +152,7 @@ def _precision(text: str, scenario: Scenario) -> tuple[str, float, bool]:
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True)
+@pull_option
 @replications_option
 @seed_option
 @engine_option
@@ -154,25 +161,34 @@ def _precision(text: str, scenario: Scenario) -> tuple[str, float, bool]:
 @json_option
 @quiet_option
 def compare(
-    scenarios: tuple[str, ...], replications: int, seed: int, engine: Any, margin: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool
+    scenarios: tuple[str, ...], pulls: tuple[str, ...], replications: int, seed: int, engine: Any, margin: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool
 ) -> int:
-    """Compare scenarios with the first one, pair by pair under common random numbers."""
+    """Compare scenarios with the first one, pair by pair under common random numbers.
+
+    With --pull, the first one is also compared with itself once its levers are pulled, all of them together.
+    """
     from salessim import experiment, ignorance
+    from salessim.errors import InputError
     from salessim.payback import payback
 
     loaded = [load(path) for path in scenarios]
     margins = margins_of(margin, loaded[0])
+    design, words = pulled(loaded[0], pulls)
+    if pulls and not words:
+        raise InputError("--pull", "these are the settings of today, and there is nothing to compare", "pull a lever; `salessim levers` lists them")
+    loaded += [design] if words else []
     with Progress("replications", quiet) as progress:
         comparison = experiment.compare(
             *loaded, replications=replications, seed=seed, engine=engine, workers=workers, progress=progress, margins=margins
         )
         comparison = ignorance.echo_all(comparison, engine=engine, workers=workers)
     base, known = comparison.base, comparison.catalogue
+    paid = [payback(comparison, i, engine=engine, workers=workers) for i in range(1, len(loaded))]
     if as_json:
         print_json(
-            {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__,
+            {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__, "pulled": words,
              "scenarios": [
-                 {"scenario": r.scenario.name, "hash": r.scenario.hash, "cautions": experiment.standing_cautions(r.scenario),
+                 {"break_even": found.as_json() if i and (found := paid[i - 1]) is not None else None, "scenario": r.scenario.name, "hash": r.scenario.hash, "cautions": experiment.standing_cautions(r.scenario),
                   "measures": {n: measure_json(r, n) for n in r.catalogue.names},
                   "differences": {n: {**difference_json(comparison, n, i), **spread_json(comparison, n, i)} for n in known.names} if i else {}}
                  for i, r in enumerate(comparison.results)],
@@ -181,6 +197,8 @@ def compare(
         return EXIT_FINE
     for i, other in enumerate(comparison.results[1:], start=1):
         click.echo(f"{other.scenario.name} compared with {loaded[0].name}: {replications} pairs, seed {seed}; 95 % intervals")
+        for text in words if i == len(comparison.results) - 1 else ():
+            click.echo(f"Pulled: {text}.")
         rows = []
         for name in headline(known, *comparison.results):
             d, about = comparison.difference(name, i), known.about(name)
@@ -193,7 +211,7 @@ def compare(
         table(["", "before", "after", "change", "interval", *head, "unit", "saved*", ""], rows)
         click.echo("* how many times fewer replications the common random numbers need")
         click.echo(margins.in_words())
-        found = payback(comparison, i)
+        found = paid[i - 1]
         if found is not None:
             click.echo(found.sentence())
         for text in dict.fromkeys([*experiment.standing_cautions(loaded[0]), *experiment.standing_cautions(other.scenario)]):

@@ -14,7 +14,7 @@ from salessim.cli.options import force_option, free, json_option, load, not_over
 from salessim.cli.show import print_json, table
 
 if TYPE_CHECKING:
-    from salessim.pilot import Pilot
+    from salessim.pilots import Pilot
     from salessim.scenario.checks import Problem
     from salessim.scenario.traffic import TeamLoad
 
@@ -82,7 +82,7 @@ def validate(scenario: str, run_it: bool, as_json: bool) -> int:
             say(f"{positions.place(problem.path)}: {dotted}: {problem.problem}; {problem.remedy}")
         return EXIT_INPUT
     from salessim.network import build
-    from salessim.pilot import pilot
+    from salessim.pilots import pilot
     from salessim.scenario.doubts import doubts
     from salessim.scenario.uncertain import check
 
@@ -207,6 +207,33 @@ def measures(scenario: str | None, as_json: bool) -> int:
 
 
 @click.command()
+@click.argument("scenario")
+@json_option
+def levers(scenario: str, as_json: bool) -> int:
+    """List the levers of a scenario: settings, costs, what each does and what that rests on.
+
+    --pull of `run` and `compare` takes NAME=SETTING. "Usually 0.3 to 0.7" runs from the 10 % to the 90 % quantile: of 10
+    draws, one for each replication, 8 lie in between.
+    """
+    from salessim.describing import levers as told
+
+    loaded = load(scenario)
+    if as_json:
+        print_json(told.facts(loaded))
+        return EXIT_FINE
+    if not loaded.levers:
+        click.echo(f"{scenario} declares no levers; write some under 'levers:', or let `salessim optimise` propose some.")
+        return EXIT_FINE
+    for row in told.rows(loaded):
+        click.echo(row[0])
+        for label, text in zip(("what", "settings", "effect", "cost", "conditions", "basis"), row[1:], strict=True):
+            if text:
+                click.echo(f"  {label:<11} {text}")
+    click.echo("'Usually' is the range of 8 in 10 draws, from the 10 % to the 90 % quantile; each replication draws once.")
+    return EXIT_FINE
+
+
+@click.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 def schema(out: str | None) -> None:
     """Print the JSON Schema of the scenario language, for editors."""
@@ -221,4 +248,4 @@ def schema(out: str | None) -> None:
         click.echo(text, nl=False)
 
 
-COMMANDS = (init, validate, describe, measures, schema)
+COMMANDS = (init, validate, describe, measures, levers, schema)

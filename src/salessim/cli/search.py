@@ -63,6 +63,7 @@ def _best_json(best: Any) -> dict[str, Any]:
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from salessim.describing import lines
 from salessim.describing.markdown import table
-from salessim.scenario.kinds import Base, SetField
-from salessim.scenario.levers import scale_of, today
+from salessim.describing.telling import HIGH, LOW, Teller
+from salessim.scenario.kinds import GUESSED, Base, SetField
+from salessim.scenario.levers import domain, scale_of, today
+from salessim.scenario.levers.settings import is_switch, written
+from salessim.units import HOUR
 
 if TYPE_CHECKING:
-    from salessim.describing.telling import Teller
+    from salessim.scenario.model import Scenario
 
 _COMMON = frozenset(Base.model_fields)
 KIND_WORDS = "lever_{}"
@@ -29,6 +33,57 @@ def levers(t: Teller) -> Iterator[str]:
         for name, lever in t.scenario.levers.items()
     ]
     yield from table([t("lever"), t("lever_what"), t("lever_effect"), t("cost"), t("lever_conditions"), t("basis")], rows)
+
+
+def rows(scenario: Scenario) -> list[list[str]]:
+    """Each lever as (name and title, what, settings, effect, cost, conditions, basis), in plain text."""
+    t = Teller(scenario)
+    return [
+        [name + (f" ({lever.title})" if lever.title else ""), what(t, lever), _settings(scenario, lever), "" if isinstance(lever, SetField) else effect(t, lever),
+         cost(t, lever), conditions(t, lever), basis(t, lever)]
+        for name, lever in scenario.levers.items()
+    ]  # fmt: skip
+
+
+def _settings(scenario: Scenario, lever: Base) -> str:
+    """Today's setting and the others, as --pull takes them."""
+    options, scale, now = domain(lever), scale_of(lever), today(scenario, lever)
+    if scale is not None:
+        return f"{scale.words(now)} today; {scale.words(options[0])} to {scale.words(options[1])}"
+    if is_switch(lever):
+        return "off today; on"
+    if len(options) > 20:
+        return f"{written(now)} today; {options[0]} to {options[-1]}"
+    return f"{written(now)} today; {', '.join(map(written, options))}"
+
+
+def facts(scenario: Scenario) -> list[dict[str, Any]]:
+    """The levers as data: settings, costs, and each effect with its range, for programs.
+
+    Of an effect `low` and `high` are its 10 % and 90 % quantiles, between which 8 of 10 draws lie; `least` and `most`
+    are its ends, null where it has none.
+    """
+    result = []
+    for name, lever in scenario.levers.items():
+        scale, rollout = scale_of(lever), lever.rolls_out
+        said = [scale.words(x) for x in lever.settings()] if scale is not None else list(lever.settings())
+        now = today(scenario, lever)
+        laws = lever.effects_felt or {f"effect {i + 1}" if lever.KEY == "effects" else "effect": law for i, law in enumerate(lever.laws())}
+        result.append({
+            "name": name, "title": lever.title, "kind": lever.KEY, "today": scale.words(now) if scale is not None else now,
+            "settings": said, "between": scale is not None, "running_cost": str(lever.running_cost) if lever.running_cost else None,
+            "one_off_cost": str(lever.one_off_cost) if lever.one_off_cost else None, "needs": list(lever.needs), "excludes": list(lever.excludes),
+            "from": str(rollout.since) if rollout and rollout.since else None, "share": rollout.share if rollout else 1.0,
+            "effects": {field: _law(law) for field, law in laws.items()}, "source": lever.source, "assumption": lever.rests_on,
+        })  # fmt: skip
+    return result
+
+
+def _law(law: Any) -> dict[str, Any]:
+    """A law as its mean and its ranges."""
+    scale = 1.0 if law.dimension != "time" else 1.0 / HOUR
+    least, low, high, most = (float(x) * scale if math.isfinite(x) else None for x in law.quantile([0, LOW, HIGH, 1]))
+    return {"law": law.law, "mean": float(law.mean) * scale, "least": least, "low": low, "high": high, "most": most, "unit": "h" if law.dimension == "time" else "", "source": law.source, "assumption": law.assumption}
 
 
 def what(t: Teller, lever: Any) -> str:
@@ -75,7 +130,7 @@ def effect(t: Teller, lever: Any) -> str:
     for field in type(lever).model_fields:
         if field in _COMMON or field == lever.KEY or (field not in lever.model_fields_set and field not in lever.EFFECTS):
             continue
-        value = lever.effect(field) if field in lever.EFFECTS else getattr(lever, field)
+        value = lever.effects_felt.get(field) if field in lever.EFFECTS else getattr(lever, field)
         if value is None or value == ():
             continue
         if hasattr(value, "quantile"):
@@ -106,7 +161,7 @@ def conditions(t: Teller, lever: Any) -> str:
     def titles(names: Any) -> str:
         return t.listed(t.title(t.scenario.levers.get(n), n) for n in names)
 
-    rollout = lever.rollout
+    rollout = lever.rolls_out
     return t.clauses([
         t("lever_needs", levers=titles(lever.needs)) if lever.needs else None,
         t("lever_excludes", levers=titles(lever.excludes)) if lever.excludes else None,
@@ -117,7 +172,7 @@ def conditions(t: Teller, lever: Any) -> str:
 
 def basis(t: Teller, lever: Any) -> str:
     """What its effect rests on."""
-    assumed = t("assumption", text=t.own(lever.assumption)) if isinstance(lever.assumption, str) else None
-    if assumed is None and lever.rests_on is not None:
-        assumed = t("lever_usual") if lever.usual else t("lever_assumed")
+    assumed, why = None, lever.rests_on
+    if why is not None:
+        assumed = t("lever_assumed") if why == GUESSED else t("lever_usual") if lever.usual and lever.assumption is None else t("assumption", text=t.own(why))
     return t.clauses([t("source", text=t.own(lever.source)) if lever.source else None, assumed]) or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from salessim.engines.outcome import replication
+from salessim.engines.outcome import Raw, replication
 from salessim.network import Network
 from salessim.records import Replication
 from salessim.staff import drawn
@@ -30,13 +30,19 @@ def run(
     Raises:
         LimitReached: the run would not end.
     """
+    if engine == "auto":
+        engine = "reference" if expected < SMALL else "compiled"
+    network, raw = bare(network, seed, number, engine, log)
+    return replication(network, raw, number, log)
+
+
+def bare(network: Network, seed: int, number: int, engine: Engine, log: bool) -> tuple[Network, Raw]:
+    """The bare output of an engine, and the network that it ran: who of the people was there when has been drawn."""
     network = drawn(network, seed, number)
-    if engine == "reference" or (engine == "auto" and expected < SMALL):
+    if engine == "reference":
         from salessim.engines.reference import Reference
 
-        raw = Reference(network, seed, number, log).run()
-    else:
-        from salessim.engines import arrays
+        return network, Reference(network, seed, number, log).run()
+    from salessim.engines import arrays
 
-        raw = arrays.run(network, seed, number, log=log, cases=True)
-    return replication(network, raw, number, log)
+    return network, arrays.run(network, seed, number, log=log, cases=True)

@@ -491,7 +491,7 @@ def advance(model: Model, state: State):
     """Run until the horizon, or until an array is full: the reason is returned and the run can be resumed."""
     n, case, words = state.n, state.case, state.words
     rules = model.rules
-    agenda_room, log_room = state.agenda.shape[1] - 5, state.log_time.shape[0]
+    agenda_room, log_room = state.agenda.shape[1] - 6, state.log_time.shape[0]
     case_room = state.case_time.shape[0]
     breath, look = 0, True
     if n[NOW] < 0:
@@ -518,7 +518,7 @@ def advance(model: Model, state: State):
                 n[ASKING] = -1
         slot = n[CURRENT]
         if slot < 0 or look:
-            # Room for what the verbs up to the next look can add: one visit, one spawned case, a few events.
+            # Room for what the verbs up to the next look can add: one visit, one spawned case, a few events (and the gap of one taken).
             look = False
             if n[AGENDA] > agenda_room:
                 return AGENDA_FULL

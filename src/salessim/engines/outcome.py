@@ -152,7 +152,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     outcome[left] = np.where(branch[left], "branch lost: ", "lost: ") + np.array(labels.reasons, dtype=object)[-2 - goal[left]]
     _end_at_the_last_row(outcome, number, (goal == DONE) | (left & ~branch.astype(bool)), cases, labels.reasons)
     cost = np.where((time[:, 1] == NEVER) | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
-    cost = cost + pay * _work_of(network, time, what, people)
+    cost = cost + pay * work_of(network, time, what, people)
     zone = network.time_zone
 
     def dates(ticks: Any) -> Any:
@@ -230,7 +230,7 @@ def _successors(network: Network, names: Any, places: Any, started: Any) -> Any:
     return names
 
 
-def _work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
+def work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
     """Working ticks of each visit: from its start to its end (or the horizon) on the calendar of its people."""
     model = network.model
     result = np.zeros(len(time))

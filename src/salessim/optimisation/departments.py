@@ -68,13 +68,13 @@ class Gap:
         today = self.final.results[2].scenario
         said = []
         for name, settings in sorted(self.choices.items()):
-            words = "; ".join(in_words(today, settings)) or "leave everything as it is"
+            words = "; ".join(in_words(today, settings, assumptions=True)) or "leave everything as it is"
             said.append(f"{name}, measured by {self._title(self.departments[name].objective)}: {words}.")
         values = [self.final.results[i].estimate(self.objective) for i in range(3)]
         per, gap = catalogue(today).about(self.objective).unit, self.difference.change
         said.append(
             f"{self._title(self.objective)[:1].upper()}{self._title(self.objective)[1:]}: today {values[2].value:,.4g}, all of that together {values[0].value:,.4g} ({values[0].low:,.4g} to {values[0].high:,.4g}), "
-            f"best for the whole {values[1].value:,.4g} ({values[1].low:,.4g} to {values[1].high:,.4g}) {per}, by: {'; '.join(in_words(today, self.overall)) or 'leaving everything as it is'}."
+            f"best for the whole {values[1].value:,.4g} ({values[1].low:,.4g} to {values[1].high:,.4g}) {per}, by: {'; '.join(in_words(today, self.overall, assumptions=True)) or 'leaving everything as it is'}."
         )
         said.append(f"Gap between the two: {gap.value:+,.4g} {per} ({gap.low:+,.4g} to {gap.high:+,.4g}, 95 %, on {len(self.final.base.numbers)} fresh pairs of runs; {self.designs} designs were looked at).")
         return said

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from salessim.experiment import Comparison, Results, check_seed, replicate, work
 from salessim.ignorance import echo_all
 from salessim.optimisation.limits import Limit, parse_limits
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
-from salessim.payback import payback
+from salessim.payback import Payback, payback
 from salessim.scenario.levers import assumed, in_words, propose
 from salessim.scenario.overrides import warnings as overridden
 
@@ -94,6 +95,11 @@ class Best:
         """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
         return sum(t.refused is not None for t in self.distinct)
 
+    @cached_property
+    def payback(self) -> Payback | None:
+        """When the recommended design breaks even against today; None without one-off costs of its own."""
+        return payback(self.final)
+
     def sentences(self) -> list[str]:
         """The recommendation in three sentences, each of them true whatever came out; a fourth says when one-off costs are made up for."""
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
@@ -108,7 +114,7 @@ class Best:
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
-        paid = payback(self.final)
+        paid = self.payback
         return [
             f"Recommended: {'; '.join(self.words)}.",
             f"On {len(self.final.base.numbers)} fresh pairs of runs: {'; '.join(parts)} (95 % intervals).",

@@ -177,7 +177,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
         tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
     values = {row["where"]: row for s in scenarios for row in in_words(s)}
     return {
-        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is where the long-run figure lies in 9 of 10 of the worlds they allow: more "
+        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
                 "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
                 "last column names what moves the figure (rank correlation), which is what to find out first.",
         "tables": tables,

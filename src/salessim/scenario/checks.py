@@ -134,7 +134,7 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
                         (*where, "by"), f"team {lacking[0]!r} does not have the skill {role.skill!r}",
                         "add the skill to the team or take the team out",
                     )  # fmt: skip
-        for segment in (*step.time_by_segment, *step.patience_by_segment):
+        for segment in (*step.time_by_segment, *step.patience_by_segment, *(step.automation.time_by_segment if step.automation else ())):
             yield from known(path, segment, segments, "segment")
         for i, route in enumerate(step.then):
             yield from known((*path, "then", i, "to"), route.to, steps, "step")
@@ -575,6 +575,8 @@ def _money(scenario: Scenario) -> Iterator[Problem]:
             yield from kind((*path, "patience_by_segment", segment_name), patience, "time", "3 days")
         if step.automation is not None:
             yield from kind((*path, "automation", "time"), step.automation.time, "time", "2 min")
+            for segment_name, law in step.automation.time_by_segment.items():
+                yield from kind((*path, "automation", "time_by_segment", segment_name), law, "time", "2 min")
         yield from kind((*path, "attempt"), step.attempt, "time", "3 min")
         for i, end in enumerate(step.unless):
             yield from kind((*path, "unless", i, "after"), end.after, "time", "14 days")

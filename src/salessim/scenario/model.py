@@ -394,6 +394,19 @@ class Automation(Documented):
 
     share: Share = 1.0
     time: Law
+    time_by_segment: dict[Name, Law] = {}
+    """For segments for which the system takes another time."""
+
+    def time_in(self, segment: str) -> Law:
+        """The law of the system's time for a segment."""
+        return self.time_by_segment.get(segment, self.time)
+
+
+KEPT_BY_VERSIONS = (
+    "by", "owner", "customer_hours", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back",
+    "milestone", "core", "cost", "serve_first", "calendar",
+)  # fmt: skip
+"""Fields of a step that its versions have in common with it."""
 
 
 class Version(Part):
@@ -553,8 +566,7 @@ class Step(Documented):
             raise ValueError("a step that is posted cannot take a place; make it two steps")
         for version in self.versions:
             other = version.step
-            same = ("by", "owner", "customer_hours", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back", "milestone", "core", "cost", "serve_first", "calendar")
-            changed = next((f for f in same if getattr(other, f) != getattr(self, f)), "kind" if other.kind != kind else None)
+            changed = next((f for f in KEPT_BY_VERSIONS if getattr(other, f) != getattr(self, f)), "kind" if other.kind != kind else None)
             if changed or other.versions:
                 raise ValueError(f"the version {version.name!r} changes {changed or 'versions'!r}; a version keeps the step's people, queue, kind and cost")
 

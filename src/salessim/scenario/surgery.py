@@ -8,10 +8,12 @@ loses cases is only removed if somebody says where those cases go then. What is 
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import ScenarioError
-from salessim.scenario.carried import below, said
+from salessim.scenario.carried import bare, below, said
+from salessim.scenario.unknowns import times
 from salessim.units import money
 
 if TYPE_CHECKING:
@@ -31,12 +33,26 @@ def _parsed(data: Data, name: str) -> Step:
     return Step.model_validate(step_in(data, name))
 
 
-def remove(data: Data, name: str, then_to: str | None) -> None:
+def remove(data: Data, name: str, then_to: str | None, forms: list[Data] | None = None) -> None:
     """Take a step out: who was sent to it goes to `then_to`, or where most who leave it go on to.
 
+    Args:
+        forms: the versions of the step that are to be passed by, where it is rolled out; the step itself stays.
+
     Raises:
-        ScenarioError: the step loses cases and nobody says where they go; it is a milestone.
+        ScenarioError: the step loses cases and nobody says where they go; it is a milestone; what it does beside taking
+            time would be gone.
     """
+    then_to = _goal_without(data, name, then_to)
+    if forms is None:
+        _redirect(data, name, then_to)
+        _delete(data, name)
+    for form in forms or ():
+        form |= {"adherence": 0.0, "then": [{"to": then_to}]}  # no visit takes place, so that nothing of it happens
+
+
+def _goal_without(data: Data, name: str, then_to: str | None) -> str:
+    """Where those go who would have come to a step."""
     step, place = _parsed(data, name), f"remove {name!r}"
     segments = list(data["segments"])
     if then_to is None:
@@ -53,8 +69,21 @@ def remove(data: Data, name: str, then_to: str | None) -> None:
     assert then_to is not None
     if step.milestone and "milestone" not in step_in(data, then_to):
         raise ScenarioError(place, f"it is the milestone {step.milestone!r}", "remove another step")
-    _redirect(data, name, then_to)
-    _delete(data, name)
+    if step.spawns:
+        raise ScenarioError(place, f"it brings new cases ({', '.join(s.kind for s in step.spawns)}), which nobody would bring any more", "let a step behind it bring these, or remove another step")
+    if step.takes or step.gives_back:
+        raise ScenarioError(place, f"it takes or gives back places of {', '.join([*step.takes, *step.gives_back])}", "let another step do that, or remove another step")
+    read = {m for s in _forms(data) if s is not step_in(data, name) for m in step.sets if re.search(rf"\b{m}\b", _said_in(s))}
+    if read:
+        raise ScenarioError(place, f"it sets {', '.join(sorted(read))}, by which other steps go", "let another step set it, or remove another step")
+    return then_to
+
+
+def _said_in(part: Any) -> str:
+    """All that is written in a part, for looking for a word."""
+    if isinstance(part, dict):
+        return " ".join(_said_in(v) for k, v in part.items() if k not in ("title", "source", "assumption"))
+    return " ".join(map(_said_in, part)) if isinstance(part, list | tuple) else str(part)
 
 
 def merge(data: Data, first: str, second: str, time: Any) -> None:
@@ -66,6 +95,11 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     a, b = _parsed(data, first), _parsed(data, second)
     one, other = step_in(data, first), step_in(data, second)
     place = f"merge {first!r} and {second!r}"
+    if a.versions or b.versions:
+        raise ScenarioError(place, "one of them has versions", "write the merged step by hand and compare the two scenarios")
+    lost = [f for f in _ITS_OWN if getattr(b, f) not in (None, (), {}, 1.0, 0.0, False) and (f != "takes" or not set(b.takes) <= set(a.takes))]
+    if lost:
+        raise ScenarioError(place, f"what {second!r} does beside taking time ({', '.join(lost)}) would be gone", "write the merged step by hand and compare the two scenarios")
     if a.milestone and b.milestone and a.milestone != b.milestone:
         raise ScenarioError(place, f"both are milestones ({a.milestone}, {b.milestone})", "choose other steps")
     ways = [i for i, r in enumerate(a.then) if r.to == second]
@@ -87,18 +121,30 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     one[a.kind] = time
     for field in ("time_by_segment", "automation"):
         one.pop(field, None)
+    mean = a.time.mean + b.time.mean
+    own = {g: (a.time_in(g).mean + b.time_in(g).mean) / mean for g in sorted({*a.time_by_segment, *b.time_by_segment}) if mean}
+    if own:  # segments that took longer, or less, still do
+        one["time_by_segment"] = {g: times(bare(time), factor) for g, factor in own.items()}
     spawns = [{**plain, "probability": _times(spawn.probability, share)} for plain, spawn in zip(other.get("spawns", []), b.spawns, strict=True)]
     if spawns:
         one["spawns"] = [*one.get("spawns", []), *spawns]
     if b.milestone:
         one["milestone"] = b.milestone
-    if both:
-        costs = [money(one["cost"]), money(other["cost"])]
-        one["cost"] = f"{sum(amount for amount, _ in costs)!r} {costs[0][1]}"
-    elif other.get("cost"):
-        one["cost"] = other["cost"]
+    if other.get("cost"):  # of those alone who came to the second
+        shares = set(share.values())
+        amount, currency = money(other["cost"])
+        if len(shares) > 1:
+            raise ScenarioError(place, f"{second!r} costs {other['cost']} a visit, and not the same share of each segment comes to it", "write the merged step by hand and compare the two scenarios")
+        if both or shares != {1.0}:
+            one["cost"] = f"{(money(one['cost'])[0] if both else 0.0) + shares.pop() * amount!r} {currency}"
+        else:
+            one["cost"] = other["cost"]
     _delete(data, second)
     _redirect(data, second, first)
+
+
+_ITS_OWN = ("sets", "unless", "reminders", "gather", "posted", "takes", "gives_back", "adherence", "optional", "factor", "silent", "together_with")
+"""What a step does, or is, that the first of two merged steps does not take over from the second."""
 
 
 def in_parallel(data: Data, *steps: str) -> None:
@@ -142,6 +188,8 @@ def answer_first(data: Data, name: str, time: Any) -> None:
     answer: Data = {"automatic": time, "then": [{"to": name}], "title": f"{step.get('title') or name}, answered at once"}
     if step.get("milestone") == "response":
         answer["milestone"] = step.pop("milestone")
+        for version in step.get("versions", []):
+            version["step"].pop("milestone", None)
     stage["steps"][first] = answer
     for channel in data["channels"].values():
         if channel["enters"] == name:
@@ -157,11 +205,15 @@ def with_fallback(data: Data, name: str, form: Data, mark: str) -> None:
         form: the step's data, or that of its version, with `automation`; changed in place.
         mark: an attribute that holds the chance of failing; `MARK_now` holds whether this visit has failed.
     """
-    hand = f"{name} by hand"
     stage = next(part for part in data["stages"].values() if name in part["steps"])
+    hand, n = f"{name} by hand", 1
+    while hand in stage["steps"]:
+        n += 1
+        hand = f"{name} by hand {n}"
     if form.get("milestone") in ("won", "delivered"):
         raise ScenarioError(f"automate {name!r}", f"what fails there would count as {form['milestone']}", "put the milestone on a step behind it")
-    by_hand = {k: v for k, v in form.items() if k not in ("automation", "versions", "core")}
+    # What a visit costs and sets, it costs and sets once: where the system tries. Its work, its ways and what these bring follow by hand.
+    by_hand = {k: v for k, v in form.items() if k not in ("automation", "versions", "core", "cost", "sets", "milestone")}
     by_hand = copy.deepcopy(by_hand)
     by_hand["title"] = f"{form.get('title') or name}, by hand after all"
     stage["steps"][hand] = by_hand

@@ -70,7 +70,7 @@ def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segme
                 return SKIP, 0, LEAVE + steps.last_spawn[row] - steps.first_spawn[row]  # what did not take place brings nothing
             silent = uniform(drawn[1]) < rare.silent[row]
         if not alone and steps.automated[row] > 0.0 and uniform(words[3]) < steps.automated[row]:
-            return WAIT, ticks(sample(rules.laws, steps.automated_time[row], words[0])), SETTING
+            return WAIT, ticks(sample(rules.laws, steps.automated_time[cell], words[0])), SETTING
         if rare.asks[row] == 1:
             if steps.patience[cell] < 0:
                 return ASK, -1, BEGIN

@@ -18,7 +18,7 @@ def staffed(rules: Rules, phase: int, step: int, segment: int, words):
     cell = natural(step * steps.segments + segment)
     if phase == START:
         if steps.automated[step] > 0.0 and uniform(words[3]) < steps.automated[step]:
-            return WAIT, 0, LEAVE, steps.automated_time[step], words[0]
+            return WAIT, 0, LEAVE, steps.automated_time[cell], words[0]
         return ASK, -1, BEGIN, steps.patience[cell], words[2]
     if phase == BEGIN:
         return WORK, 0, RELEASE, steps.time[cell], words[0]

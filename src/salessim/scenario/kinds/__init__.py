@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from salessim.scenario.kinds.automation import AnswerAtOnce, ApproveByRule, Automate, SignElectronically
-from salessim.scenario.kinds.base import Append, Base, Change, Missing, Plus, Put, Reshape, Rollout, Setting, Standing, Times, certain
+from salessim.scenario.kinds.base import GUESSED, Append, Base, Change, Missing, Plus, Put, Reshape, Rollout, Setting, Standing, Times, certain
 from salessim.scenario.kinds.customers import Budget, Cadence, Discount, Personalise, SelfService
 from salessim.scenario.kinds.modules import SwapModule
 from salessim.scenario.kinds.numbers import AddStaff, Effects, SetField, Shifts
@@ -74,4 +74,4 @@ Lever = Annotated[
 ]
 """Any lever, told apart by the field that names its kind."""
 
-__all__ = ["KINDS", "PRIORS", "Append", "Base", "Change", "Lever", "Missing", "Plus", "Put", "Reshape", "Rollout", "SetField", "Setting", "Standing", "Times", "certain"]
+__all__ = ["GUESSED", "KINDS", "PRIORS", "Append", "Base", "Change", "Lever", "Missing", "Plus", "Put", "Reshape", "Rollout", "SetField", "Setting", "Standing", "Times", "certain"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from salessim.durations import Law, constant
-from salessim.scenario.kinds.base import Base, Change, Put, Reshape, Setting, Standing, Times, certain, line, said, step_path
+from salessim.scenario.kinds.base import Base, Change, Put, Reshape, Setting, Standing, Times, certain, forms_of, line, said, step_path, time_paths
 from salessim.scenario.parts import Name, as_list
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Automate(Base):
 
     KEY: ClassVar[str] = "automate"
     EFFECTS: ClassVar[tuple[str, ...]] = ("adoption", "share", "time", "time_factor", "failure", "error_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors"}
     SHARES: ClassVar[tuple[str, ...]] = ("adoption", "share", "failure")
     ON: ClassVar[dict[str, str]] = {"automate": "staffed", "errors": "path"}
     automate: Name
@@ -63,19 +64,29 @@ class Automate(Base):
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """Automation of the step, its errors, and the way back to people."""
-        step, here = scenario.steps[self.automate], step_path(self.automate, "automation")
+        step = scenario.steps[self.automate]
         share, factor, failure = self.taken, self.effect("time_factor"), self.effect("failure")
-        time: Any = self.time.model_dump(mode="json") if self.time is not None else Standing(step_path(self.automate, step.kind))
-        yield Put(here, {"share": share.mean, "time": time})
-        if not certain(share):
-            yield Put(f"{here}.share", share, "adoption")
-        if factor is not None:
-            yield Times(f"{here}.time", factor, "time")
+        for above, form in forms_of(step):
+            put: dict[str, Any] = {"share": share.mean}
+            if self.time is not None:
+                put["time"] = self.time.model_dump(mode="json")
+            else:  # in parts of what it takes today, for each segment
+                put["time"] = Standing(step_path(self.automate, *above, form.kind))
+                own = {g: Standing(step_path(self.automate, *above, "time_by_segment", g)) for g in sorted(form.time_by_segment)}
+                put |= {"time_by_segment": own} if own else {}
+            here = step_path(self.automate, *above, "automation")
+            yield Put(here, put)
+            if not certain(share):
+                yield Put(f"{here}.share", share, "adoption")
+            if factor is not None:
+                for field in ("time", *(f"time_by_segment.{g}" for g in put.get("time_by_segment", ()))):
+                    yield Times(f"{here}.{field}", factor, "time")
         error_factor = self.effect("error_factor")
         if error_factor is not None:
-            # Errors fall where the system works: 1 - share (1 - factor), at the mean share.
+            # Errors fall where the system does the work and does not fail: 1 - s (1 - factor), at the mean share s.
+            done = share.mean * (1 - (failure.mean if failure is not None else 0.0))
             for path in self.errors:
-                yield Times(path, line(error_factor, 1 - share.mean, share.mean), "errors")
+                yield Times(path, line(error_factor, 1 - done, done), "errors")
         if failure is not None and above_zero(share) and above_zero(failure):
             yield Reshape("with_fallback", (self.automate,), {"failure": failure})
 
@@ -135,18 +146,20 @@ class ApproveByRule(Base):
     share: Law | None = None
     time: Law = constant("1 min")
     value_factor: Law | None = None
-    """What remains of the value of deals: nobody looks at the margin of those."""
+    """What remains of the value of deals, on average over all of the segments that come to the step: nobody looks at the margin."""
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """The step is automated for a share; deals are worth a little less."""
         share, value = self.effect("share") or constant(1.0), self.effect("value_factor")
-        yield Put(step_path(self.approve_by_rule, "automation"), {"share": share.mean, "time": self.time.model_dump(mode="json")})
-        if not certain(share):
-            yield Put(step_path(self.approve_by_rule, "automation", "share"), share, "share")
+        for above, _ in forms_of(scenario.steps[self.approve_by_rule]):
+            here = step_path(self.approve_by_rule, *above, "automation")
+            yield Put(here, {"share": share.mean, "time": self.time.model_dump(mode="json")})
+            if not certain(share):
+                yield Put(f"{here}.share", share, "share")
         if value is not None:
             for name, segment in sorted(scenario.segments.items()):
                 if segment.value is not None:
-                    yield Times(f"segments.{name}.value", value, "value")
+                    yield Times(f"segments.{name}.value", value, "value", only_if=(self.approve_by_rule,))
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """The step and the share."""
@@ -168,11 +181,9 @@ class SignElectronically(Base):
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """The customer's time becomes a mixture."""
-        step, fast_share = scenario.steps[self.sign_electronically], self.effect("fast_share")
+        fast_share = self.effect("fast_share")
         assert fast_share is not None
-        times = [step_path(self.sign_electronically, "customer")]
-        times += [step_path(self.sign_electronically, "time_by_segment", g) for g in sorted(step.time_by_segment)]
-        for path in times:
+        for path in time_paths(scenario, self.sign_electronically):
             parts = [{"share": fast_share.mean, "of": self.fast.model_dump(mode="json")}, {"share": 1 - fast_share.mean, "of": Standing(path)}]
             yield Put(path, {"law": "mixture", "parts": parts})
             if not certain(fast_share):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from salessim.durations import Law
 from salessim.durations.specs import Constant, Triangular, Uniform
@@ -21,9 +21,11 @@ from salessim.scenario.parts import Documented, Name, Names, Part
 from salessim.units import CostRate, Duration, Money, Quantity, Share
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario
+    from salessim.scenario.model import Scenario, Step
 
 Setting = Any
+GUESSED = "effect and cost"
+"""What a lever rests on that says what it does, and not why."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Append:
     path: str
     entries: tuple[Any, ...]
     draw: str = ""
+    dated: bool = True
+    """Whether the entries have dates of their own, so that no roll-out need say from when on they hold."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,10 @@ class Times:
     draw: str = ""
     then: Any = None
     """What a certain factor makes of a known figure, where that is said more exactly than by multiplying."""
+    dated: bool = False
+    """Whether it holds for what is still to come anyway, so that no roll-out need say from when on."""
+    only_if: tuple[str, ...] = ()
+    """Of what is about a segment: steps to one of which its cases must be able to come; nothing happens otherwise."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,10 @@ class Dip(Part):
 
 
 class Rollout(Part):
-    """From which day on, and for which share of the cases; without a day from the beginning, without a share for all."""
+    """From which day on, and for which share of the cases; without a day from the beginning, without a share for all.
+
+    What the lever costs is not cut down to the share: a pilot costs what is written at the lever.
+    """
 
     since: Annotated[dt.date | None, Field(alias="from")] = None
     share: Share = 1.0
@@ -130,6 +141,8 @@ class Base(Documented):
     """Fields that hold its effect."""
     SHARES: ClassVar[tuple[str, ...]] = ()
     """Those of them that are shares, so at most 1."""
+    FELT_AT: ClassVar[dict[str, str]] = {}
+    """Effect -> the field that says where it is felt; it does nothing where that names nothing."""
     KEEPS_CORE: ClassVar[bool] = False
     """Whether it may act on core steps: every visit still takes place, by the same way."""
     ON: ClassVar[dict[str, str]] = {}
@@ -153,6 +166,11 @@ class Base(Documented):
         """Whether it says nothing about its effect, so that the usual one is taken."""
         return bool(self.EFFECTS) and all(getattr(self, f) is None for f in self.EFFECTS)
 
+    @property
+    def effects_felt(self) -> dict[str, Any]:
+        """Effect -> law, of those that change something."""
+        return {f: law for f in self.EFFECTS if (f not in self.FELT_AT or getattr(self, self.FELT_AT[f])) and (law := self.effect(f)) is not None}
+
     def effect(self, name: str) -> Any:
         """The law of an effect: as written, or the usual one; None for no effect."""
         return usual(self.KEY, name) if self.usual else getattr(self, name)
@@ -164,9 +182,26 @@ class Base(Documented):
             return self.assumption
         if self.usual:
             return "the usual effect of its kind"
-        if self.assumption or (self.source is None and self.EFFECTS):
-            return "effect and cost"
-        return None
+        laws = self.laws()
+        guessed = [law.assumption for law in laws if law.assumption and not law.source]
+        if self.assumption or guessed:
+            return next((text for text in guessed if isinstance(text, str)), GUESSED)
+        if self.source is not None or not laws or all(law.source for law in laws):
+            return None
+        return GUESSED
+
+    def laws(self) -> list[Any]:
+        """The laws of its effects, as written."""
+        return [law for f in self.EFFECTS if hasattr(law := getattr(self, f), "quantile")]
+
+    @property
+    def rolls_out(self) -> Rollout | None:
+        """From when on and for whom it holds; None: from the beginning, for all."""
+        return self.rollout
+
+    def pays_from(self) -> dt.date | None:
+        """The day from which on it costs something, if that is not the beginning."""
+        return self.rollout.since if self.rollout is not None else None
 
     def settings(self) -> tuple[Setting, ...]:
         """The settings to choose from; the first leaves the process as it is."""
@@ -239,9 +274,47 @@ def step_path(step: str, *field_names: str) -> str:
     return ".".join(("steps", step, *field_names))
 
 
-def time_field(scenario: Scenario, step: str) -> str:
-    """The field that holds a step's time."""
-    return scenario.steps[step].kind
+def forms_of(step: Step) -> list[tuple[tuple[str, ...], Step]]:
+    """(keys below the step, form) of a step as it is and of each of its versions."""
+    return [((), step), *((("versions", str(i), "step"), version.step) for i, version in enumerate(step.versions))]
 
 
-__all__ = ["Append", "Base", "Change", "Dip", "Missing", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Standing", "Times", "certain", "line", "listed", "number", "said", "step_path", "time_field"]
+def time_paths(scenario: Scenario, step: str) -> list[str]:
+    """The fields that hold a step's time: its own, those of segments that take another, and those of its versions."""
+    return [
+        step_path(step, *above, *keys)
+        for above, form in forms_of(scenario.steps[step])
+        for keys in ((form.kind,), *(("time_by_segment", segment) for segment in sorted(form.time_by_segment)))
+    ]
+
+
+def alike(scenario: Scenario, path: str) -> list[str]:
+    """A path and, where it is the time of a step, the times of segments and versions that have their own."""
+    keys = path.split(".")
+    keys = keys[2:] if keys[0] == "stages" else keys
+    step = scenario.steps.get(keys[1]) if keys[0] == "steps" and len(keys) == 3 else None
+    return [path, *time_paths(scenario, keys[1])[1:]] if step is not None and step.kind != "parallel" and keys[2] == step.kind else [path]
+
+
+def in_proportion(scenario: Scenario, path: str, value: Any) -> Iterator[Times]:
+    """Where a step's time is set: the times of segments and versions that have their own change in proportion.
+
+    Args:
+        path: of the field that is set; nothing follows unless it is the time of a step, or its mean.
+        value: what it is set to, as a file would have it.
+    """
+    keys = path.split(".")
+    keys = keys[2:] if keys[0] == "stages" else keys
+    step = scenario.steps.get(keys[1]) if keys[0] == "steps" and len(keys) > 2 else None
+    if step is None or step.kind == "parallel" or keys[2] != step.kind or keys[3:] not in ([], ["mean"], ["value"]) or step.time.mean == 0:
+        return
+    law = _LAW.validate_python({"law": "constant", "value": value} if keys[3:] else value)
+    factor = law.mean / step.time.mean
+    for other in time_paths(scenario, keys[1])[1:]:
+        yield Times(other, number(factor))
+
+
+_LAW: TypeAdapter[Any] = TypeAdapter(Law)
+
+
+__all__ = ["GUESSED", "Append", "Base", "Change", "Dip", "Missing", "Name", "Names", "Plus", "Put", "Reshape", "Rollout", "Setting", "Standing", "Times", "alike", "certain", "forms_of", "in_proportion", "line", "listed", "number", "said", "step_path", "time_paths"]

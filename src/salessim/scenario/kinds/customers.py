@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from salessim.durations import Law
 from salessim.scenario import ranges
 from salessim.scenario.kinds.automation import Paths
-from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, number, said, step_path, time_field
-from salessim.scenario.parts import Name, Names
+from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, number, said, time_paths
+from salessim.scenario.parts import REST, Name, Names
 from salessim.units import CostRate, Pay, Share
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Cadence(Base):
 
     KEY: ClassVar[str] = "cadence"
     EFFECTS: ClassVar[tuple[str, ...]] = ("gap_factor", "reply_factor", "opt_out_factor", "touches")
+    FELT_AT: ClassVar[dict[str, str]] = {"reply_factor": "replies", "opt_out_factor": "opt_outs"}
     ON: ClassVar[dict[str, str]] = {"cadence": "step", "again": "path", "replies": "path", "opt_outs": "path"}
     cadence: Name
     """The step that waits between touches."""
@@ -47,7 +48,8 @@ class Cadence(Base):
         """Gap, number, replies and opt-outs."""
         gap, reply, out = (self.effect(f) for f in ("gap_factor", "reply_factor", "opt_out_factor"))
         if gap is not None:
-            yield Times(step_path(self.cadence, time_field(scenario, self.cadence)), gap, "gap")
+            for path in time_paths(scenario, self.cadence):
+                yield Times(path, gap, "gap")
         if self.again is not None and self.touches is not None:
             yield Put(f"{self.again}.limit", max(1, self.touches - 1))
         for path in self.replies if reply is not None else ():
@@ -73,6 +75,7 @@ class Personalise(Base):
 
     KEY: ClassVar[str] = "personalise"
     EFFECTS: ClassVar[tuple[str, ...]] = ("reply_factor", "work_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"work_factor": "at"}
     ON: ClassVar[dict[str, str]] = {"personalise": "path", "at": "staffed"}
     personalise: Paths = Field(min_length=1)
     """Shares of routes or probabilities that rise."""
@@ -87,7 +90,8 @@ class Personalise(Base):
         for path in self.personalise if reply is not None else ():
             yield Times(path, reply, "chances")
         for step in self.at if work is not None else ():
-            yield Times(step_path(step, "work"), work, "work")
+            for path in time_paths(scenario, step):
+                yield Times(path, work, "work")
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """The factor on the chances."""
@@ -104,23 +108,23 @@ class Discount(Base):
     """Shares that lead to winning."""
     win_factor: Law
     value_factor: Law
-    """What remains of the value of deals."""
+    """What remains of the value of deals, of the segments whose chances rise."""
     approvals: Paths = ()
     """Shares of cases that ask for approval."""
     approval_factor: Law | None = None
 
-    @property
-    def rests_on(self) -> str | None:
-        """Effects without a source are somebody's guess."""
-        return super().rests_on or (None if self.source or (self.win_factor.source and self.value_factor.source) else "effect and cost")
+    def laws(self) -> list[Any]:
+        """All three."""
+        return [law for law in (self.win_factor, self.value_factor, self.approval_factor) if law is not None]
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
-        """Chances, values and approvals."""
+        """Chances, approvals, and the values of the segments whose chances these are."""
         for path in self.discount:
             yield Times(path, self.win_factor, "wins")
         for name, segment in sorted(scenario.segments.items()):
-            if segment.value is not None:
-                yield Times(f"segments.{name}.value", self.value_factor, "value")
+            ways = [path for path in self.discount if _concerns(scenario, path, name)]
+            if segment.value is not None and ways:
+                yield Times(f"segments.{name}.value", self.value_factor, "value", only_if=_steps_of(ways))
         approvals: Any = self.approval_factor
         for path in self.approvals if approvals is not None else ():
             yield Times(path, approvals, "approvals")
@@ -128,6 +132,33 @@ class Discount(Base):
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """Both factors."""
         return f"discount authority (wins × {said(self.win_factor, percent=False)}, value × {said(self.value_factor, percent=False)})"
+
+
+def _steps_of(paths: list[str]) -> tuple[str, ...]:
+    """The steps that paths are about; none if one of them is about something else."""
+    keys = [path.split(".") for path in paths]
+    found = [k[3] if k[0] == "stages" and len(k) > 3 else k[1] if k[0] == "steps" and len(k) > 1 else None for k in keys]
+    return tuple(step for step in found if step is not None) if None not in found else ()
+
+
+def _concerns(scenario: Scenario, path: str, segment: str) -> bool:
+    """Whether a share at a path is one of a segment: of all, of it by name, or of all that have none of their own."""
+    keys = path.split(".")
+    place = next((i for i, key in enumerate(keys) if key in ("share", "probability")), None)
+    if place is None or place + 1 == len(keys):
+        return True
+    return keys[place + 1] == segment or (keys[place + 1] == REST and segment not in _own_shares(scenario, keys[:place], keys[place]))
+
+
+def _own_shares(scenario: Scenario, above: list[str], field: str) -> set[str]:
+    """The segments that have a share of their own beside `default`, at a route or a spawn of a step."""
+    step = scenario.steps.get(above[-3]) if len(above) >= 4 else None
+    entries = getattr(step, above[-2], ()) if step is not None else ()
+    for i, entry in enumerate(entries):
+        labels = (str(i), f"to {getattr(entry, 'to', None)}", f"lost {getattr(entry, 'lost', None)}", getattr(entry, "kind", None))
+        if above[-1] in labels and isinstance(share := getattr(entry, field, None), dict):
+            return set(share)
+    return set()
 
 
 class SelfService(Base):

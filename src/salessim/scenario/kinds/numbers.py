@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from salessim.durations import Law
 from salessim.scenario import ranges
-from salessim.scenario.kinds.base import Append, Base, Change, Plus, Put, Setting, Times, certain, number
+from salessim.scenario.kinds.base import GUESSED, Append, Base, Change, Plus, Put, Setting, Times, alike, certain, in_proportion, number
 from salessim.scenario.parts import Name, Part
 
 if TYPE_CHECKING:
@@ -55,11 +55,13 @@ class SetField(Base):
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """The field takes the setting."""
-        yield Put(self.field, ranges.read(self.range[0])[0].words(setting) if self.range is not None else setting)
+        value = ranges.read(self.range[0])[0].words(setting) if self.range is not None else setting
+        yield Put(self.field, value)
+        yield from in_proportion(scenario, self.field, value)
 
 
 class AddStaff(Base):
-    """More people in a team; from a day on if a roll-out names one."""
+    """More people in a team; from a day on if `joins`, or a roll-out, names one."""
 
     KEY: ClassVar[str] = "add_staff"
     ON: ClassVar[dict[str, str]] = {"add_staff": "team"}
@@ -74,10 +76,22 @@ class AddStaff(Base):
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """The team grows, at once or on a day."""
-        if self.joins is None:
+        joins = self.pays_from()
+        if joins is None:
             yield Plus(f"teams.{self.add_staff}.size", number(int(setting)))
         else:
-            yield Append(f"teams.{self.add_staff}.joining", ({"count": int(setting), "date": str(self.joins)},))
+            yield Append(f"teams.{self.add_staff}.joining", ({"count": int(setting), "date": str(joins)},))
+
+    def pays_from(self) -> dt.date | None:
+        """Who has not joined yet is not paid yet."""
+        return self.joins or super().pays_from()
+
+    def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """People are whole, and join on one day."""
+        if self.rollout is not None and self.rollout.share < 1:
+            yield ("rollout", "share"), "people join a team, not a share of the cases", "leave 'share' out, or choose a smaller 'up_to'"
+        if self.rollout is not None and self.rollout.since is not None and self.joins is not None and self.joins != self.rollout.since:
+            yield ("joins",), f"they join on {self.joins}, and the roll-out begins on {self.rollout.since}", "keep one of the two days"
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """So many people instead of so many."""
@@ -128,23 +142,25 @@ class Effects(Base):
 
     @property
     def rests_on(self) -> str | None:
-        """Effects and costs, unless the lever or each of its laws has a source."""
-        if isinstance(self.assumption, str):
-            return self.assumption
-        laws = [law for e in self.effects if (law := e.factor or e.plus) is not None]
-        sourced = self.source is not None or (bool(laws) and all(law.source for law in laws))
-        return None if sourced and not self.assumption else "effect and cost"
+        """Effects and costs, unless the lever or each of its laws has a source; what is merely set is nobody's finding, either."""
+        found = super().rests_on
+        return GUESSED if found is None and self.source is None and not self.laws() else found
+
+    def laws(self) -> list[Any]:
+        """Factors and what is added."""
+        return [law for e in self.effects if (law := e.factor or e.plus) is not None]
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """One change for each effect."""
         for i, effect in enumerate(self.effects):
             draw = effect.together or f"effect {i}"
             if effect.factor is not None:
-                yield Times(effect.field, effect.factor, draw)
+                yield from (Times(path, effect.factor, draw) for path in alike(scenario, effect.field))
             elif effect.plus is not None:
-                yield Plus(effect.field, effect.plus, draw)
+                yield from (Plus(path, effect.plus, draw) for path in alike(scenario, effect.field))
             else:
                 yield Put(effect.field, effect.set)
+                yield from in_proportion(scenario, effect.field, effect.set)
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """Each field with what happens to it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -11,7 +13,7 @@ from pydantic import Field, model_validator
 from salessim.durations import Law
 from salessim.scenario.calendars import dates
 from salessim.scenario.kinds.automation import Paths
-from salessim.scenario.kinds.base import Append, Base, Change, Missing, Put, Setting, Times, certain, line, listed, said, step_path
+from salessim.scenario.kinds.base import Append, Base, Change, Missing, Put, Rollout, Setting, Times, certain, line, listed, said, step_path, time_paths
 from salessim.scenario.parts import Name, Names
 from salessim.units import DAY, Duration
 
@@ -57,6 +59,7 @@ class Train(Base):
 
     KEY: ClassVar[str] = "train"
     EFFECTS: ClassVar[tuple[str, ...]] = ("time_factor", "error_factor", "adherence_gain", "ramp_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors"}
     KEEPS_CORE: ClassVar[bool] = True
     ON: ClassVar[dict[str, str]] = {"train": "team", "at": "staffed", "errors": "path"}
     SHARES: ClassVar[tuple[str, ...]] = ("adherence_gain",)
@@ -87,37 +90,70 @@ class Train(Base):
         """The steps that are taught."""
         return list(self.at) or sorted(n for n, s in scenario.steps.items() if s.by == (self.train,))
 
+    def taught(self) -> dt.date | None:
+        """The day after the last day of the course; None if no days are named."""
+        days = [day for text in self.days for day in dates(text)]
+        return max(days) + dt.timedelta(days=1) if days else None
+
+    @property
+    def rolls_out(self) -> Rollout | None:
+        """Nobody is faster before the course is over."""
+        after = self.taught()
+        if after is None or (self.rollout is not None and self.rollout.since is not None):
+            return self.rollout
+        return (self.rollout or Rollout()).model_copy(update={"since": after})
+
+    def pays_from(self) -> dt.date | None:
+        """The first day of the course, if the roll-out names no day."""
+        days = [day for text in self.days for day in dates(text)]
+        return super().pays_from() or (min(days) if days else None)
+
     def kept(self, scenario: Scenario) -> float:
-        """What is left of the effect on average over the measured time: (1 - 2^-x) / (x ln 2), x half-lives long."""
-        if not self.half_life:
-            return 1.0
-        x = (scenario.clock.horizon - scenario.clock.warm_up) / self.half_life
-        return float((1 - 2.0**-x) / (x * math.log(2)))
+        """What is there of the effect on average while it is measured, 2^-(t / half_life) after a time t, among those who are taught.
+
+        Who joins the team later has not been taught. Where people leave, 1 - exp(-t / tenure) of the taught ones are gone after t.
+        """
+        clock, team = scenario.clock, scenario.teams[self.train]
+        since = self.rolls_out.since if self.rolls_out is not None else None
+        origin = clock.start.toordinal()
+        begins = ((since or clock.start).toordinal() - origin) * DAY
+        measured = max(begins, clock.warm_up)
+        if measured >= clock.horizon:
+            return 1.0  # never met in this run
+        rate = math.log(2) / self.half_life if self.half_life else 0.0
+        rate += 1 / team.attrition.tenure.mean if team.attrition is not None else 0.0
+        turns = sorted({measured, clock.horizon, *(t for j in team.joining if measured < (t := (j.date.toordinal() - origin) * DAY) < clock.horizon)})
+        there = team.size + sum(j.count for j in team.joining if (j.date.toordinal() - origin) * DAY <= begins)
+        total = 0.0
+        for a, b in itertools.pairwise(turns):
+            people = team.size + sum(j.count for j in team.joining if (j.date.toordinal() - origin) * DAY <= a)
+            left = (math.exp(-rate * (a - begins)) - math.exp(-rate * (b - begins))) / rate if rate else b - a
+            total += left * (there / people if people else 1.0)
+        return total / (clock.horizon - measured)
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
         """Times, errors and adherence at the steps; days off the floor."""
         kept = self.kept(scenario)
         time, gain, ramp, error = (self.effect(f) for f in ("time_factor", "adherence_gain", "ramp_factor", "error_factor"))
         for name in self.steps(scenario):
-            step = scenario.steps[name]
             if time is not None:
-                yield Times(step_path(name, "work"), line(time, 1 - kept, kept), "time")
-                for segment in sorted(step.time_by_segment):
-                    yield Times(step_path(name, "time_by_segment", segment), line(time, 1 - kept, kept), "time")
+                for path in time_paths(scenario, name):
+                    yield Times(path, line(time, 1 - kept, kept), "time")
             if gain is not None:
                 yield Missing(step_path(name, "adherence"), line(gain, 1, -kept), "adherence")
         for path in self.errors if error is not None else ():
             yield Times(path, line(error, 1 - kept, kept), "errors")
         newcomers = scenario.teams[self.train].ramp
         if ramp is not None and newcomers is not None and newcomers.over:
-            yield Times(f"teams.{self.train}.ramp.over", ramp, "ramp")
+            yield Times(f"teams.{self.train}.ramp.over", ramp, "ramp", dated=True)
         if self.days:
             ends = [(days[0], days[-1]) for text in self.days if (days := dates(text))]
             yield Append(f"teams.{self.train}.courses", tuple({"start": str(a), "end": str(b)} for a, b in ends))
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """The team and its days."""
-        days = f", {sum(len(dates(text)) for text in self.days)} days off the floor" if self.days else ""
+        off = len({day for text in self.days for day in dates(text)})
+        days = f", {off} {'day' if off == 1 else 'days'} off the floor" if off else ""
         forgotten = f", half forgotten after {self.half_life / DAY:.0f} days" if self.half_life else ""
         return f"train {scenario.teams[self.train].title or self.train}{days}{forgotten}"
 

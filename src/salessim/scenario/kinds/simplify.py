@@ -20,6 +20,7 @@ class _Fewer(Base):
     """What a step would have found goes on, and is felt where `escape_at` says."""
 
     EFFECTS: ClassVar[tuple[str, ...]] = ("escape",)
+    FELT_AT: ClassVar[dict[str, str]] = {"escape": "escape_at"}
     SHARES: ClassVar[tuple[str, ...]] = ("escape",)
     escape: Law | None = None
     """Share of the cases with a defect that the step would have found."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from salessim.durations import Law
 from salessim.scenario import ranges
 from salessim.scenario.kinds.automation import Paths
-from salessim.scenario.kinds.base import Base, Change, Reshape, Setting, Times, line, listed, said, step_path, time_field
+from salessim.scenario.kinds.base import Base, Change, Reshape, Setting, Times, line, listed, said, time_paths
 from salessim.scenario.parts import Names
 from salessim.units import Share
 
@@ -23,6 +23,7 @@ class Standardise(Base):
 
     KEY: ClassVar[str] = "standardise"
     EFFECTS: ClassVar[tuple[str, ...]] = ("spread_factor", "error_factor", "unusual_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors", "unusual_factor": "unusual"}
     ON: ClassVar[dict[str, str]] = {"standardise": "step", "errors": "path", "unusual": "path"}
     standardise: Names = Field(min_length=1)
     level: tuple[Share, Share] = (0.0, 1.0)
@@ -51,7 +52,8 @@ class Standardise(Base):
         """Each effect in proportion to the degree."""
         spread, error, unusual = (self.effect(f) for f in ("spread_factor", "error_factor", "unusual_factor"))
         for name in self.standardise if spread is not None else ():
-            yield Times(step_path(name, time_field(scenario, name), "cv"), line(spread, 1 - setting, setting), "spread")
+            for path in time_paths(scenario, name):
+                yield Times(f"{path}.cv", line(spread, 1 - setting, setting), "spread")
         for path in self.errors if error is not None else ():
             yield Times(path, line(error, 1 - setting, setting), "errors")
         for path in self.unusual if unusual is not None else ():
@@ -66,8 +68,10 @@ class Standardise(Base):
         if not self.level[0] < self.level[1]:
             yield ("level",), f"the degree runs from {self.level[0]:g} to {self.level[1]:g}", "put the smaller first"
         for i, name in enumerate(self.standardise if self.effect("spread_factor") is not None else ()):
-            if name in scenario.steps and getattr(scenario.steps[name].time, "cv", None) is None:
-                yield ("standardise", i), f"the time of {name!r} has no 'cv' that could shrink", "write it as a law with mean and cv"
+            step = scenario.steps.get(name)
+            forms = [step, *(v.step for v in step.versions)] if step is not None else []
+            if any(getattr(law, "cv", None) is None for form in forms for law in (form.time, *form.time_by_segment.values())):
+                yield ("standardise", i), f"the time of {name!r} has no 'cv' that could shrink", "write it, and those of its segments and versions, as laws with mean and cv"
 
 
 class Integrate(Base):
@@ -75,6 +79,7 @@ class Integrate(Base):
 
     KEY: ClassVar[str] = "integrate"
     EFFECTS: ClassVar[tuple[str, ...]] = ("latency_factor", "duplicate_factor")
+    FELT_AT: ClassVar[dict[str, str]] = {"latency_factor": "integrate", "duplicate_factor": "duplicates"}
     ON: ClassVar[dict[str, str]] = {"integrate": "step", "rekey": "step", "duplicates": "path"}
     integrate: Names = ()
     """Steps that are the time between systems."""
@@ -89,7 +94,8 @@ class Integrate(Base):
         """Waits, typing and losses."""
         latency, double = self.effect("latency_factor"), self.effect("duplicate_factor")
         for name in self.integrate if latency is not None else ():
-            yield Times(step_path(name, time_field(scenario, name)), latency, "latency")
+            for path in time_paths(scenario, name):
+                yield Times(path, latency, "latency")
         for path in self.duplicates if double is not None else ():
             yield Times(path, double, "duplicates")
         for name in self.rekey:

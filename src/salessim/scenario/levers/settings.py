@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from salessim.errors import ScenarioError
 from salessim.scenario import ranges
+from salessim.scenario.checks import nearest
 from salessim.scenario.kinds import Base, SetField, Setting
 from salessim.scenario.loader import parse, to_data
 from salessim.scenario.paths import plain, put, split
@@ -37,6 +40,52 @@ def today(scenario: Scenario, lever: Base) -> Setting:
     return lever.settings()[0]
 
 
+def read_setting(scenario: Scenario, text: str, place: str) -> tuple[str, Setting]:
+    """(lever, setting) of words such as "bot=on", "people=2", "price=30 EUR/hour", "queue=first_come".
+
+    A lever that is pulled or not may be named alone; "off" leaves any lever as it is.
+
+    Args:
+        text: what a planner wrote.
+        place: where, for messages.
+
+    Raises:
+        ScenarioError: there is no such lever, or it has no such setting; with those to choose from.
+    """
+    name = next((n for n in sorted(scenario.levers, key=len, reverse=True) if text.strip() == n or re.match(rf"\s*{re.escape(n)}\s*=", text)), None)
+    if name is None:
+        wanted = text.partition("=")[0].strip()
+        remedy = nearest(wanted, scenario.levers) if scenario.levers else "declare levers under 'levers:'"
+        raise ScenarioError(place, f"there is no lever {wanted!r}", remedy)
+    lever, said = scenario.levers[name], text.strip()[len(name) :].strip().removeprefix("=").strip()
+    options, scale = domain(lever), scale_of(lever)
+    pulled_or_not = is_switch(lever)
+    if said.lower() in ("off", "no", "false") and not isinstance(lever, SetField):
+        return name, today(scenario, lever)
+    if pulled_or_not and said.lower() in ("", "on", "yes", "true"):
+        return name, True
+    if scale is not None and said:
+        try:
+            return name, ranges.on(scale, said if scale.kind != "number" else float(said))
+        except ValueError as wrong:
+            problem, _, remedy = str(wrong).partition("; ")
+            raise ScenarioError(f"{place}: lever {name!r}", problem, remedy or f"choose from {scale.words(options[0])} to {scale.words(options[1])}") from None
+    found = [o for o in (*options, today(scenario, lever)) if written(o) == said.lower()]
+    if not found:
+        to = ", ".join(dict.fromkeys(map(written, options))) if scale is None else f"{scale.words(options[0])} to {scale.words(options[1])}"
+        raise ScenarioError(f"{place}: lever {name!r}", f"the setting {said!r} is not possible" if said else "no setting is given", f"choose from {'on, off' if pulled_or_not else to}")
+    return name, found[0]
+
+
+def written(option: Setting) -> str:
+    """A setting as a planner would write it."""
+    if isinstance(option, bool):
+        return "true" if option else "false"
+    if isinstance(option, dict | list):
+        return json.dumps(option, ensure_ascii=False).lower()
+    return "none" if option is None else str(option).lower()
+
+
 def before(scenario: Scenario, lever: Base) -> Setting:
     """The setting that stood there before the lever was first pulled; today's unless the scenario is a design."""
     was = getattr(lever, "was", None)
@@ -49,6 +98,16 @@ def leads_back(scenario: Scenario, lever: Base, setting: Setting) -> bool:
     return _same(scenario, lever, setting, before(scenario, lever))
 
 
+def is_switch(lever: Base) -> bool:
+    """Whether a lever is pulled or not, with no more to choose."""
+    return lever.settings()[0] is False and not isinstance(lever, SetField)
+
+
+def off(lever: Base, setting: Setting) -> bool:
+    """Whether a setting says that a lever is off: False, unless it is a field that may be false."""
+    return setting is False and not isinstance(lever, SetField) and lever.settings()[0] is not False
+
+
 def is_today(scenario: Scenario, lever: Base, setting: Setting) -> bool:
     """Whether a setting leaves the scenario as it is, also if it says so in other words ("10 min", "600 s")."""
     return _same(scenario, lever, setting, today(scenario, lever))
@@ -56,6 +115,8 @@ def is_today(scenario: Scenario, lever: Base, setting: Setting) -> bool:
 
 def _same(scenario: Scenario, lever: Base, setting: Setting, other: Setting) -> bool:
     """Whether two settings make the same scenario."""
+    if off(lever, setting):
+        return _same(scenario, lever, today(scenario, lever), other)
     if isinstance(setting, bool) == isinstance(other, bool) and setting == other:
         return True
     if not isinstance(lever, SetField) or lever.choice is None or setting is None:
@@ -84,15 +145,18 @@ def check(scenario: Scenario, name: str, lever: Base, setting: Setting) -> None:
         ScenarioError: with those to choose from.
     """
     options, now, scale = domain(lever), today(scenario, lever), scale_of(lever)
+    if off(lever, setting):
+        return
     if scale is not None:
         number = isinstance(setting, int | float) and not isinstance(setting, bool)
-        ok = setting == now or (number and min(options) <= setting <= max(options))
+        ok = (setting == now and not isinstance(setting, bool)) or (number and min(options) <= setting <= max(options))
         text = f"{scale.words(options[0])} to {scale.words(options[1])}"
     else:
         ok = any(setting == o and isinstance(setting, bool) == isinstance(o, bool) for o in options) or setting == now
         text = ", ".join(map(str, options))
     if not ok:
-        raise ScenarioError(f"lever {name!r}", f"the setting {setting!r} is not possible", f"choose from {text}")
+        said = repr(scale.words(setting)) if scale is not None and isinstance(setting, int | float) and not isinstance(setting, bool) else repr(setting)
+        raise ScenarioError(f"lever {name!r}", f"the setting {said} is not possible", f"choose from {text}")
 
 
 def check_together(scenario: Scenario, pulled: Mapping[str, Setting]) -> None:

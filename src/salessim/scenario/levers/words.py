@@ -26,8 +26,9 @@ def in_words(scenario: Scenario, settings: Mapping[str, Setting], *, assumptions
         if is_today(scenario, lever, setting):
             continue
         text = _phrase(scenario, lever, setting)
-        since = f", from {lever.rollout.since}" if lever.rollout and lever.rollout.since else ""
-        share = f", for {100 * lever.rollout.share:.3g} % of the cases" if lever.rollout and lever.rollout.share < 1 else ""
+        rollout = lever.rolls_out
+        since = f", from {rollout.since}" if rollout and rollout.since else ""
+        share = f", for {100 * rollout.share:.3g} % of the cases" if rollout and rollout.share < 1 else ""
         mark = " [assumed]" if assumptions and lever.rests_on is not None else ""
         result.append(f"{text}{since}{share}{mark}")
     return result
