@@ -1,6 +1,7 @@
 """From an event log to a scenario: what can be learnt is learnt, everything else stays a marked assumption."""
 
+from salessim.calibration.backtest import Backtest, backtest
 from salessim.calibration.channels import Conversion, conversions
 from salessim.calibration.learn import Calibration, calibrate
 
-__all__ = ["Calibration", "Conversion", "calibrate", "conversions"]
+__all__ = ["Backtest", "Calibration", "Conversion", "backtest", "calibrate", "conversions"]

@@ -106,6 +106,32 @@ def _row(place: str, cells: dict[str, str], attributes: tuple[str, ...]) -> dict
     return result
 
 
+def table(cases: tuple[OpenCase, ...]) -> str:
+    """Cases as a table that `rows` reads back; text that a spreadsheet would run as a formula is defused."""
+    marks = sorted({name for case in cases for name in case.attributes})
+    used = [f for f in COLUMNS if any(case.model_dump(exclude_defaults=True).get(f) is not None for case in cases)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*(used or COLUMNS), *marks])
+    for case in cases:
+        said = case.model_dump(mode="json", exclude_defaults=True) | case.attributes
+        writer.writerow([_cell(name, said.get(name)) for name in (*(used or COLUMNS), *marks)])
+    return out.getvalue()
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "team":
+        return " + ".join(value)
+    if name == "visited":
+        return "; ".join(f"{step}:{count}" for step, count in value.items())
+    if name == "holds":
+        return "; ".join(limit if person is None else f"{limit}={person}" for limit, person in value.items())
+    return f"'{value}" if isinstance(value, str) and value.lstrip()[:1] in _FORMULA else str(value)
+
+
+_FORMULA = tuple("=+-@\t\r＝＋－＠'")
 _EXAMPLES = {"visited": "quote:2; follow up:1", "holds": "desk; deals=3", **dict.fromkeys(("value", "cost"), "12500"), **dict.fromkeys(_DATES, "2026-01-31T09:30:00+01:00")}
 _NEEDED = object()
 
