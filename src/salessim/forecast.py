@@ -32,7 +32,7 @@ from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import network_of
 from salessim.staff import counted, drawn, on_calendar
 from salessim.statistics import prediction_interval
-from salessim.units import DAY, HOUR
+from salessim.units import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
     from salessim.engines.outcome import Raw
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MOST_WEEKS = 520
 ARRIVED, WON, LOST, VALUE, OPEN = "arrived", "won", "lost", "value won", "open"
-TITLES = {ARRIVED: "New cases", WON: "Won", LOST: "Lost", VALUE: "Value won", OPEN: "Open cases at the end of the week"}
+TITLES = {ARRIVED: "New cases", WON: "Won", LOST: "Lost", VALUE: "Value won", OPEN: "Open at its end"}
 ASKED, WORKED, ON_SHIFT, LOAD = "hours asked of", "hours worked by", "hours on shift of", "load of"
 
 
@@ -82,7 +82,7 @@ class Forecast:
         return sorted(self.scenario.teams)
 
     def band(self, name: str) -> Band:
-        """The median and the prediction interval of a series, week by week.
+        """The median (of counts a count) and the prediction interval of a series, week by week.
 
         Raises:
             InputError: there is no such series.
@@ -91,13 +91,13 @@ class Forecast:
             raise InputError(f"forecast of {name!r}", "there is no such series", f"use one of {', '.join(list(self.series)[:12])}")
         values = self.series[name]
         low, high = prediction_interval(values, self.level)
-        return Band(np.median(values, axis=0), low, high)
+        return Band(np.quantile(values, 0.5, axis=0, method="inverted_cdf"), low, high)
 
     def total(self, name: str) -> Band:
         """As `band`, of all weeks together: single figures."""
         whole = self.series[name].sum(axis=1)
         low, high = prediction_interval(whole, self.level)
-        return Band(float(np.median(whole)), float(low), float(high))
+        return Band(float(np.quantile(whole, 0.5, method="inverted_cdf")), float(low), float(high))
 
     def cautions(self) -> list[str]:
         """What a sceptic should know."""
@@ -158,7 +158,7 @@ def forecast(
     if not 0 < level < 1:
         raise InputError("level", f"{level} is out of range", "give a share between 0 and 1, such as 0.9")
     first, bounds = _bounds(scenario, weeks)
-    run = scenario.change({"clock.horizon": f"{bounds[-1] / 1e6!r} s"})
+    run = scenario.change({"clock.horizon": f"{int(bounds[-1]) // SECOND} s"})
     check_uncertain(run)
     source = run if run.uncertain else build(run)
     chosen = choose_engine(engine, run, replications)
@@ -227,10 +227,10 @@ def _standing_by_stage(scenario: Scenario) -> Any:
 
 
 def _by_stage(network: Network, raw: Raw, at: int) -> Any:
-    """Open cases by stage at a tick. A case that has split is where it split."""
+    """Open cases by stage just before a tick. A case that has split is where it split."""
     labels, (enabled, _, ended) = network.labels, raw.visit_time.T
     outside = ~np.array([s in network.branch_steps for s in labels.steps])[raw.visit_what[:, 1]]
-    there = outside & (enabled <= at) & ((ended == NEVER) | (ended > at))
+    there = outside & (enabled < at) & ((ended == NEVER) | (ended >= at))
     return np.bincount(np.array(labels.stage_of)[raw.visit_what[there, 1]], minlength=len(labels.stages))
 
 

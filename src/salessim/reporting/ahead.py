@@ -11,7 +11,8 @@ import pandas as pd
 from salessim import __version__
 from salessim.forecast import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, TITLES, VALUE, WON
 from salessim.reporting import _folder_exists, charts, figures
-from salessim.reporting.page import number, page_of
+from salessim.reporting.page import number as three_digits
+from salessim.reporting.page import page_of
 
 if TYPE_CHECKING:
     from salessim.forecast import Forecast
@@ -31,6 +32,11 @@ def write_forecast(found: Forecast, to: str | Path) -> Path:
     _folder_exists(to)
     write_whole(to, render(found))
     return Path(to)
+
+
+def number(value: float) -> str:
+    """A count as a count, anything else with three significant digits."""
+    return f"{value:,.0f}" if math.isfinite(value) and value == int(value) else three_digits(value)
 
 
 def render(found: Forecast) -> str:

@@ -107,7 +107,7 @@ def bands(table: pd.DataFrame, title: str, rule: float | None = None) -> Any:
     layers = base.mark_area(opacity=0.25, color=COLOURS[1]).encode(y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=True, nice=True)), y2="high:Q")
     layers += base.mark_line(color=COLOURS[1], strokeWidth=2, point={"color": COLOURS[1], "size": 24}).encode(y=alt.Y("middle:Q", title=title))
     if rule is not None:
-        layers += base.mark_rule(strokeDash=[4, 4], color="#475569").encode(y=alt.datum(rule))
+        layers += alt.Chart(table).mark_rule(strokeDash=[4, 4], color="#475569").encode(y=alt.datum(rule))
     chart = layers.properties(height=130, width=400).facet(facet=alt.Facet("what:N", title=None, sort=order), columns=2).resolve_scale(y="independent")
     return _styled_facet(chart).configure_axis(labelFontSize=11, titleFontSize=11, grid=True, gridColor="#e2e8f0", domainColor="#94a3b8", titleFontWeight="normal")
 
