@@ -18,7 +18,7 @@ from salessim.calibration import backtest, calibrate
 from salessim.cli import main
 from salessim.errors import InputError, LogError
 from salessim.experiment import simulate
-from salessim.forecast import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, WON, WORKED, forecast
+from salessim.forecasts import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, WON, WORKED, forecast
 from salessim.log import EventLog
 from salessim.scenario.model import Scenario
 from salessim.scenario.open_tables import rows, table

@@ -22,7 +22,7 @@ _HOMES = {
     "replicate": "salessim.experiment",
     "replicate_until": "salessim.experiment",
     "compare": "salessim.experiment",
-    "forecast": "salessim.forecast",
+    "forecast": "salessim.forecasts",
     "loads": "salessim.scenario.traffic",
     "pilot": "salessim.pilots",
     "read_log": "salessim.importers",
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from salessim.experiment import replicate as replicate
     from salessim.experiment import replicate_until as replicate_until
     from salessim.experiment import simulate as simulate
-    from salessim.forecast import forecast as forecast
+    from salessim.forecasts import forecast as forecast
     from salessim.gate import check as check
     from salessim.importers import inspect_log as inspect_log
     from salessim.importers import read_log as read_log

@@ -514,7 +514,9 @@ def cautions(results: Results) -> list[str]:
     series = np.convolve(results.wip, np.ones(week) / week, mode="valid")
     cut = mser5(series)
     proposed = cut.cut / len(results.wip) * scenario.clock.horizon
-    if cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
+    if scenario.in_process:
+        found.append("The run begins with the cases in process: its figures are those of this period, not of a steady state.")
+    elif cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
         found.append(
             f"The start of the run looks unsettled for {proposed / DAY:.0f} days (MSER-5), the scenario leaves out {scenario.clock.warm_up / DAY:.0f}: "
             "figures may still carry the empty start; give a longer warm_up."

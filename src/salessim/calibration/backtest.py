@@ -20,11 +20,11 @@ from scipy import stats
 from salessim.calibration.history import born, cut, ends
 from salessim.calibration.learn import learner_of
 from salessim.errors import LogError
-from salessim.forecast import ARRIVED, LOST, OPEN, TITLES, WON, forecast
+from salessim.forecasts import ARRIVED, LOST, OPEN, TITLES, WON, forecast
 from salessim.log import EventLog
 
 if TYPE_CHECKING:
-    from salessim.forecast import Forecast
+    from salessim.forecasts import Forecast
 
 SERIES = (ARRIVED, WON, LOST, OPEN)
 LEAST_LEARNT = 0.4

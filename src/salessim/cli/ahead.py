@@ -11,7 +11,7 @@ from salessim.cli.options import engine_option, json_option, load, not_over, qui
 from salessim.cli.show import Progress, number, print_json, table
 
 if TYPE_CHECKING:
-    from salessim.forecast import Forecast
+    from salessim.forecasts import Forecast
 
 
 @click.command()
@@ -33,7 +33,7 @@ def forecast(
     A scenario with `in_process` begins with the cases that are open today; without it the weeks are those after its
     warm-up.
     """
-    from salessim.forecast import forecast as look_ahead
+    from salessim.forecasts import forecast as look_ahead
 
     if out:
         not_over(out, scenario)
@@ -55,7 +55,7 @@ def forecast(
 
 def _print(found: Forecast) -> None:
     """The tables: the weeks, the stages, the teams."""
-    from salessim.forecast import LOAD, OPEN, TITLES
+    from salessim.forecasts import LOAD, OPEN, TITLES
 
     scenario = found.scenario
     click.echo(f"{scenario.name}: {len(found.weeks)} weeks from {found.weeks[0]}, {found.replications} replications, seed {found.seed}, hash {scenario.hash[:12]}")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim import __version__
-from salessim.forecast import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, TITLES, VALUE, WON
+from salessim.forecasts import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, TITLES, VALUE, WON
 from salessim.reporting import _folder_exists, charts, figures
 from salessim.reporting.page import number as three_digits
 from salessim.reporting.page import page_of
 
 if TYPE_CHECKING:
-    from salessim.forecast import Forecast
+    from salessim.forecasts import Forecast
 
 CROWDED = 100.0
 """Load in % beyond which a team cannot keep up in that week."""
