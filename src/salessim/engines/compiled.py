@@ -323,22 +323,15 @@ def ask(model: Model, state: State, slot, step, patience):
 @spliced
 def begin_work(model: Model, state: State, slot, step, ticks):
     """Keep the granted people busy; the end is known at once, from the calendar they share."""
-    case, now, people = state.case, state.n[NOW], model.people
-    factor = model.needs.factor[natural(case[slot, LEAD])]
+    n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
+    factor = needs.factor[natural(case[slot, LEAD])]
     time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
     if factor < 0.0:
         time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, case[slot, PERSON], now, float(time)))
+    end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
     if case[slot, RESPONDED] == NEVER and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE) and case[slot, PHASE] != ATTEMPTED:
         case[slot, RESPONDED] = now
-    occupy(model, state, slot, time)
-
-
-@spliced
-def occupy(model: Model, state: State, slot, time):
-    """People are busy with a case for so much of the time of the calendar they share."""
-    n, case, now, people, hours, needs = state.n, state.case, state.n[NOW], model.people, model.hours, model.needs
-    end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     since, until = max(now, model.warm_up), min(end, model.horizon)
     for r in range(case[slot, HELD]):
         team = natural(people.team_of[natural(case[slot, PERSON + r])])

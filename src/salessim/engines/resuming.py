@@ -12,8 +12,9 @@ import numpy as np
 
 from salessim.durations import ticks as whole_ticks
 from salessim.engines import machine as c
-from salessim.engines.compiled import occupy
 from salessim.engines.further import release_batch
+from salessim.engines.outcome import BUSY, OVERTIME
+from salessim.hours import finish, worked
 from salessim.jit import interpreted
 from salessim.network import Network
 from salessim.order import FINISHED, GAVE_UP, RANK_BITS
@@ -26,7 +27,8 @@ _put: Any = interpreted(c.put)
 _join: Any = interpreted(c.join)
 _take: Any = interpreted(c.take)
 _give: Any = interpreted(c.give)
-_occupy: Any = interpreted(occupy)
+_finish: Any = interpreted(finish)
+_worked: Any = interpreted(worked)
 
 
 def resume(network: Network, state: c.State, found: list[Resumed]) -> c.State:
@@ -139,8 +141,27 @@ class _Resume:
         if needs.factor[case[c.LEAD]] < 0.0:
             pace: Any = c.own_pace  # compiled, and called from here
             left = whole_ticks(pace(people, state.staff, self.model.paces, state.queues, int(case[c.PERSON]), 0, float(left)))
-        _occupy(self.model, state, slot, left)
+        self.occupy(slot, teams, left)
         return True
+
+    def occupy(self, slot: int, teams: list[int], left: int) -> None:
+        """As at the end of `compiled.begin_work`: the people are busy for so much of the time of the calendar they share."""
+        model, state, people, hours = self.model, self.state, self.model.people, self.model.hours
+        calendar = int(model.needs.calendar[state.case[slot, c.COMBINATION]])
+        end = int(_finish(hours, calendar, 0, left))
+        since, until = model.warm_up, min(end, model.horizon)
+
+        def within(calendar: int) -> int:
+            return int(_worked(hours, calendar, until) - _worked(hours, calendar, since))
+
+        for team in teams:
+            state.worth[slot, c.COST] += float(left) * people.pay[team]
+            if until > since:
+                busy = within(calendar)
+                state.team_tally[team, BUSY] += float(busy)
+                if people.overtime[team]:
+                    state.team_tally[team, OVERTIME] += float(max(0, busy - within(int(people.calendar[team]))))
+        self.plan(end, FINISHED, slot, slot)
 
     def wait_on(self, slot: int, found: Resumed) -> None:
         """A case stands in its queue, or in the batch of its step."""
