@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections import Counter
 from typing import Any
@@ -25,6 +26,9 @@ MECHANISMS = (
     "owner", "owner's load in a formula", "owner who may be away", "customer hours",
     "duplicates", "duplicates with a mark", "duplicates with a segment", "junk", "mix from a day on", "market", "market they return to", "market and referral",
     "campaign that fades", "campaign by spend", "spend", "content",
+    "in process", "in process on its own time", "in process in a queue", "in process at work", "in process at work by several", "in process in a batch",
+    "in process after a step", "in process with a place", "in process with a person's place", "in process with attributes", "in process and won",
+    "in process of a spawned kind", "in process before a posting",
 )  # fmt: skip
 
 
@@ -156,12 +160,97 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
         {"name": f"model {seed}", "clock": clock, "calendars": calendars, "teams": teams, "segments": segments,
          "attributes": attributes, "limits": limits, "markets": markets, "channels": channels, "stages": {"all": {"steps": steps}}}
     )  # fmt: skip
+    _standing(random.Random(f"standing {seed}"), used, data)
     try:
         return Scenario.parse(data)
     except ScenarioError as refused:
         if not any(words in refused.problem for words in ("to take another", "never come together", "wait for")):
             raise
         return random_scenario(seed + 1_000_003, seen)  # one that would take a place twice, or wait for ever
+
+
+def _standing(rng: random.Random, used: Counter[str], data: dict[str, Any]) -> None:
+    """Cases that are in process when the run begins; draws of its own, and not in every model."""
+    if rng.random() < 0.5:
+        return
+    steps, teams, limits = data["stages"]["all"]["steps"], data["teams"], data["limits"]
+    inside, todo = set(), [b for s in steps.values() for b in s.get("parallel", ())]
+    while todo:
+        name = todo.pop()
+        if name not in inside:
+            inside.add(name)
+            ways = [*steps[name]["then"], *steps[name].get("unless", []), steps[name].get("gives_up", {})]
+            todo += [w["to"] for w in ways if "to" in w] + list(steps[name].get("parallel", ()))
+    found: list[dict[str, Any]] = []
+    busy, held, owned, waiting = Counter(), Counter(), Counter(), Counter()
+    kinds = sorted({spawn["kind"] for s in steps.values() for spawn in s.get("spawns", [])})
+    for i in range(rng.randint(1, 12)):
+        name = rng.choice(sorted(set(steps) - inside))
+        step = steps[name]
+        if "parallel" in step:
+            continue
+        since = rng.choice([0, 1, 10, 20, 50, 100, 300, 3000])
+        age = since + rng.choice([0, 0, 30, 500])
+
+        def at(minutes: int) -> str:
+            return (dt.datetime(2026, 3, 2) - dt.timedelta(minutes=minutes)).isoformat()
+
+        case: dict[str, Any] = {
+            "case": f"open {i}", "channel": rng.choice(sorted(data["channels"])), "segment": rng.choice(["a", "b"]), "arrived": at(age), "since": at(since), "step": name,
+        }  # fmt: skip
+        what = "in process on its own time"
+        takes = step.get("takes", [])
+        team = (step.get("by") or [t for t in sorted(teams) if "skills" in teams[t]])[:1] if "work" in step else []
+        if team and rng.random() < 0.6 and not any(held[x] >= _places(data, x) for x in takes):
+            crew = [*team, *(sorted(teams)[rng.randrange(len(teams))] for _ in step.get("together_with", []))]
+            if all(busy[t] + crew.count(t) <= teams[t]["size"] * teams[t].get("concurrency", 1) - ("leaving" in teams[t]) for t in crew):
+                case["team"] = crew
+                busy.update(crew)
+                held.update(takes)
+                what = "in process at work by several" if len(crew) > 1 else "in process at work"
+        if "team" not in case and ("work" in step or takes):
+            if "waiting_room" in step and waiting[name] >= step["waiting_room"]:
+                continue
+            waiting[name] += 1
+            what = "in process in a queue"
+        elif "gather" in step:
+            what = "in process in a batch"
+        elif "posted" in step:
+            what = "in process before a posting"
+        plain = not step.get("versions") and not any("when" in r or "factor" in r or "fades" in r for r in step["then"])
+        if "team" not in case and what != "in process in a queue" and plain and rng.random() < 0.4:
+            case["after"] = case.pop("step")
+            case["visited"] = {name: rng.randint(1, 2)}
+            what = "in process after a step"
+        elif rng.random() < 0.4:
+            case["visited"] = {name: rng.randint(1, 3)}
+        for limit in sorted(limits):
+            if limit not in takes and held[limit] < _places(data, limit) and rng.random() < 0.3:
+                person = rng.randint(1, teams[limits[limit]["each"]]["size"]) if "each" in limits[limit] and rng.random() < 0.7 else None
+                if person is not None and owned[limit, person] >= limits[limit]["size"]:
+                    continue
+                owned[limit, person] += person is not None
+                held[limit] += 1
+                case.setdefault("holds", {})[limit] = person
+                used["in process with a person's place" if person is not None else "in process with a place"] += 1
+        if data["attributes"] and rng.random() < 0.5:
+            used["in process with attributes"] += 1
+            case["attributes"] = {"q": 0.25, "n": 3}
+        if rng.random() < 0.2:
+            used["in process and won"] += 1
+            case |= {"won": at(since), "responded": at(since), "value": 300.0, "cost": 12.0}
+        if kinds and rng.random() < 0.2:
+            used["in process of a spawned kind"] += 1
+            case["channel"] = rng.choice(kinds)
+        used[what] += 1
+        found.append(case)
+    used["in process"] += 1
+    data["in_process"] = found
+
+
+def _places(data: dict[str, Any], limit: str) -> int:
+    found = data["limits"][limit]
+    return int(found["size"]) * (data["teams"][found["each"]]["size"] if "each" in found else 1)
 
 
 def _in_branches(rng: random.Random, used: Counter[str], steps: dict[str, Any], names: list[str], limits: dict[str, Any]) -> None:

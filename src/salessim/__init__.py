@@ -22,6 +22,7 @@ _HOMES = {
     "replicate": "salessim.experiment",
     "replicate_until": "salessim.experiment",
     "compare": "salessim.experiment",
+    "forecast": "salessim.forecasts",
     "loads": "salessim.scenario.traffic",
     "pilot": "salessim.pilots",
     "read_log": "salessim.importers",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from salessim.experiment import replicate as replicate
     from salessim.experiment import replicate_until as replicate_until
     from salessim.experiment import simulate as simulate
+    from salessim.forecasts import forecast as forecast
     from salessim.gate import check as check
     from salessim.importers import inspect_log as inspect_log
     from salessim.importers import read_log as read_log

@@ -29,7 +29,7 @@ from salessim.errors import InputError, nearest
 from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
-from salessim.records import Replication
+from salessim.records import NEVER, Replication
 from salessim.scenario.overrides import warnings as overridden
 from salessim.scenario.traffic import loads, throughput
 from salessim.scenario.uncertain import check as check_uncertain
@@ -210,7 +210,7 @@ def open_cases(replication: Replication, points: int) -> Any:
     """Cases in process at the middle of equal stretches from time 0 to the horizon, shape [points]."""
     cases, horizon = replication.cases, replication.labels.horizon
     at = (np.arange(points) + 0.5) * horizon / points
-    ended = np.sort(np.where(cases.ended < 0, 2**62, cases.ended))
+    ended = np.sort(np.where(cases.ended == NEVER, 2**62, cases.ended))
     return np.searchsorted(np.sort(cases.born), at, side="right") - np.searchsorted(ended, at, side="right")
 
 
@@ -514,7 +514,9 @@ def cautions(results: Results) -> list[str]:
     series = np.convolve(results.wip, np.ones(week) / week, mode="valid")
     cut = mser5(series)
     proposed = cut.cut / len(results.wip) * scenario.clock.horizon
-    if cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
+    if scenario.in_process:
+        found.append("The run begins with the cases in process: its figures are those of this period, not of a steady state.")
+    elif cut.valid and proposed > scenario.clock.warm_up * 1.05 + scenario.clock.horizon / len(results.wip):
         found.append(
             f"The start of the run looks unsettled for {proposed / DAY:.0f} days (MSER-5), the scenario leaves out {scenario.clock.warm_up / DAY:.0f}: "
             "figures may still carry the empty start; give a longer warm_up."

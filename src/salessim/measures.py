@@ -100,12 +100,12 @@ class View:
     @cached_property
     def to_win_first(self) -> Incidence:
         """As `to_win`, of customers' first cases."""
-        return self.incidence(self.won_at, 1, self.arrived & ~self.again)
+        return self.incidence(self.won_at, 1, self.sells & ~self.again)
 
     @cached_property
     def to_win_again(self) -> Incidence:
         """As `to_win`, of the cases of customers who had one before."""
-        return self.incidence(self.won_at, 1, self.arrived & self.again)
+        return self.incidence(self.won_at, 1, self.sells & self.again)
 
     @cached_property
     def won_in_window(self) -> Any:
@@ -135,15 +135,24 @@ class View:
     @cached_property
     def to_close(self) -> Incidence:
         """Time from opening to the end of service cases."""
-        return self.incidence(self.cases.ended, 1, self.service)
+        return self.incidence(self.cases.ended, 1, self.serves)
 
     def incidence(self, at: Any, code: int, of: Any = None) -> Incidence:
-        """Share of some cases, by default all arrivals, to which something has happened by each time since they came."""
-        cases, keep = self.cases, self.arrived if of is None else of
-        ended = np.where(cases.ended == NEVER, self.labels.horizon, cases.ended)
-        time = np.where(at != NEVER, at, ended) - cases.born
-        ending = np.where(at != NEVER, code, np.where(cases.ended == NEVER, 0, 2))
-        return incidence(time[keep], ending[keep], code)
+        """Share of some cases, by default those that can be won, to which something has happened by each time since they came."""
+        ended = np.where(self.cases.ended == NEVER, self.labels.horizon, self.cases.ended)
+        stop = np.where(at != NEVER, at, ended)
+        return self.followed(stop, np.where(at != NEVER, code, np.where(self.cases.ended == NEVER, 0, 2)), code, of)
+
+    def followed(self, stop: Any, ending: Any, code: int, of: Any = None) -> Incidence:
+        """The incidence of an ending by age among those of some cases that came in the window or are in process when it opens.
+
+        Of cases in process at the start what happened before is known, but not of those that had ended by then: so they
+        count from the age they have then. Of a run that begins empty there are none, and the window is for who comes in it.
+        """
+        born, warm_up = self.cases.born, self.labels.warm_up
+        old = (born < 0) & (stop > warm_up)
+        keep = (self.sells if of is None else of) & ((born >= warm_up) | old)
+        return incidence((stop - born)[keep], ending[keep], code, (warm_up - born)[keep] if old.any() else None)
 
     def in_window(self, at: Any) -> Any:
         """Whether something happened in the measured window."""
@@ -217,7 +226,7 @@ def _lost_share(v: View) -> Pair:
     ended = np.where(v.cases.ended == NEVER, v.labels.horizon, v.cases.ended)
     stop = np.where(v.won_at != NEVER, v.won_at, ended)
     ending = np.where(v.lost, 1, np.where((v.won_at != NEVER) | (v.cases.ended != NEVER), 2, 0))
-    return _plain(100 * incidence((stop - v.cases.born)[v.arrived], ending[v.arrived], 1).final)
+    return _plain(100 * v.followed(stop, ending, 1).final)
 
 
 def _won(v: View) -> Pair:
@@ -374,7 +383,7 @@ def _of_channels(view: View) -> dict[str, Pair]:
             continue
         arrived = view.arrived & (cases.channel == i)
         result[f"arrived from {channel}"] = _plain(float(np.sum(arrived)) / weeks)
-        won = view.incidence(view.won_at, 1, arrived).final if arrived.any() else math.nan
+        won = view.incidence(view.won_at, 1, view.sells & (cases.channel == i)).final if arrived.any() else math.nan
         result[f"win rate from {channel}"] = _plain(100 * won)
         if i >= labels.sources:  # what grows out of earlier cases is not bought
             continue

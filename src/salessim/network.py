@@ -45,6 +45,7 @@ from salessim.stages import Rare, Routes, Rules, Spawns, Steps
 from salessim.stages.formulas import Formulas
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
 from salessim.stages.verbs import DONE, JOIN, lost
+from salessim.standing import Numbers, Standing, standing
 from salessim.streams import name_key
 from salessim.units import DAY, quantity
 
@@ -203,6 +204,8 @@ class Network:
     """What differs from run to run; engines run what `staff.drawn` makes of it."""
     roster: Roster | None = None
     """Who is there when, in the network of one run."""
+    standing: Standing | None = None
+    """The cases in process when the run begins."""
 
 
 class Pool(NamedTuple):
@@ -509,6 +512,11 @@ def build(scenario: Scenario) -> Network:
         name=scenario.name,
         branch_steps=frozenset(_onward(scenario, {b for step in scenario.steps.values() for b in step.parallel or ()})),
         life=Life(tuple(life), tuple(calendars.outages), tuple(calendars.lists), tuple(calendars.downs), tuple(used)) if life or calendars.outages else None,
+        standing=standing(
+            scenario,
+            Numbers(at, segments, [*channels, *kinds], [p.name for p in limits], sorted(scenario.attributes),
+                    {s: [[t for t, _ in role] for role in roles_of(scenario, scenario.steps[s])] for s in steps}),
+        ),
     )
 
 

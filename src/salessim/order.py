@@ -35,6 +35,8 @@ SPAWNED = 1 << 20
 CLASS_BITS = 56
 """A queue key is `class << CLASS_BITS | rank within the discipline`, then the order of joining."""
 CLASS_MASK = (1 << CLASS_BITS) - 1
+OLDEST = 1 << 54
+"""Added to arrivals, which may lie centuries before the start, where they are ranks in a queue key."""
 
 # Disciplines, as numbers in the tables.
 BY_PRIORITY, FIRST_COME, NEWEST_FIRST, HIGHEST_VALUE, LONGEST_IN_PROCESS, BY_FORMULA = range(6)

@@ -1,7 +1,8 @@
 """What one replication leaves behind, as flat arrays: the cases and the totals of steps and teams.
 
 Engines fill these records and real logs are turned into the same ones, so `measures` need not know where a
-number came from. Times are microseconds since the scenario's start; `NEVER` marks what did not happen.
+number came from. Times are microseconds since the scenario's start; `NEVER` marks what did not happen. What happened
+before the start, to cases that are in process then, has a time below `NEVER`.
 """
 
 from __future__ import annotations

@@ -467,12 +467,12 @@ def counted(network: Network, left: Any) -> Counted:
         a, b = max(since, model.warm_up), min(end, model.horizon)
         if a >= b:
             continue
-        absent[team] += _between(network, int(model.people.calendar[team]), a, b)
+        absent[team] += on_calendar(network, int(model.people.calendar[team]), a, b)
         terms = network.terms[team]
         if terms.meetings >= 0:
-            in_meetings[team] -= _between(network, terms.meetings, a, b)
+            in_meetings[team] -= on_calendar(network, terms.meetings, a, b)
         if terms.hourly and (kind == GONE or not terms.paid_absence):
-            pay[team] -= terms.rate * _between(network, terms.calendar, a, b)
+            pay[team] -= terms.rate * on_calendar(network, terms.calendar, a, b)
         elif not terms.hourly and kind == GONE:
             pay[team] -= terms.rate * (b - a)
     return Counted(network.on_duty - absent, absent, in_meetings, pay)
@@ -498,7 +498,8 @@ def terms_of(team: Team, calendar: int, meetings: int) -> Terms:
     return Terms(cost is None or cost.hourly, rate, calendar, meetings, bool(team.absence and team.absence.paid))
 
 
-def _between(network: Network, calendar: int, since: int, until: int) -> int:
+def on_calendar(network: Network, calendar: int, since: int, until: int) -> int:
+    """Working ticks of a calendar between two times."""
     hours = network.model.hours
     if calendar == 0:
         return until - since

@@ -233,6 +233,29 @@ def _around(value: float, errors: Floats, level: float) -> Estimate:
     return Estimate(value, value - half, value + half, level, len(errors))
 
 
+def prediction_interval(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Between which of the values one more would lie with at least this chance (Wilks 1941); it needs no law.
+
+    With n values the k-th smallest and the k-th largest hold one more with probability (n + 1 - 2k) / (n + 1); k is the
+    largest number for which that is enough, and 1 where there are too few.
+
+    Args:
+        values: draws of the same law as the one more, shape [n, ...].
+        level: the chance wanted.
+
+    Returns:
+        (low, high), shape [...]; NaN sorts last.
+
+    Example:
+        >>> [float(x) for x in prediction_interval(range(1, 100), 0.9)]
+        [5.0, 95.0]
+    """
+    ordered = np.sort(np.asarray(values, float), axis=0)
+    n = len(ordered)
+    k = max(1, math.floor((n + 1) * (1 - level) / 2 + 1e-9))
+    return ordered[k - 1], ordered[n - k]
+
+
 def enough(values: ArrayLike, half_width: float, *, relative: bool = False, level: float = 0.95, least: int = 20) -> bool:
     """Whether replications may stop: the interval is as narrow as wanted, and not by luck.
 
@@ -336,13 +359,19 @@ class Incidence:
         return float(np.sum(self.time * np.diff(self.share, prepend=0.0)) / self.final)
 
 
-def incidence(times: ArrayLike, ending: ArrayLike, of: int) -> Incidence:
+def incidence(times: ArrayLike, ending: ArrayLike, of: int, entry: ArrayLike | None = None) -> Incidence:
     """Cumulative incidence of one ending among several; cases still open are censored, never dropped.
 
     Args:
         times: time to the ending or to the end of observation, shape [n].
         ending: 0 where still open, else which ending, shape [n].
         of: the ending that is asked for.
+        entry: age at which each is seen first, shape [n]; by default from the beginning. Who is seen late counts among
+            those who could end only from then on (left truncation: Keiding 1991), since who ended before was not seen.
+
+    Example:
+        >>> incidence([1, 2, 4], [1, 2, 1], of=1, entry=[0, 0, 3]).share.tolist()  # the third says nothing about ages up to 3
+        [0.5, 0.5]
     """
     t, e = np.asarray(times, float), np.asarray(ending)
     order = np.argsort(t, kind="stable")
@@ -351,6 +380,9 @@ def incidence(times: ArrayLike, ending: ArrayLike, of: int) -> Incidence:
     if len(at) == 0:
         return Incidence(at, at)
     risk = len(t) - first
+    if entry is not None:
+        since = np.sort(np.where(np.asarray(entry, float) <= 0, -1.0, np.asarray(entry, float)))
+        risk = risk - (len(t) - np.searchsorted(since, at, side="left"))
     any_end = np.add.reduceat((e != 0).astype(float), first)
     this_end = np.add.reduceat((e == of).astype(float), first)
     alive = np.concatenate([[1.0], np.cumprod(1 - any_end / risk)[:-1]])

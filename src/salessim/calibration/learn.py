@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import estimates, laws
+from salessim.calibration import estimates, laws, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
@@ -49,6 +49,8 @@ LEAST_REST = 0.02
 """A share is uncertain where the way that takes the rest has at least this."""
 LONGEST_WARM_UP = 52
 """Weeks."""
+WEEKS_AHEAD = 26
+"""Of a scenario that begins today."""
 LONGEST_RUN = 1100
 """Days simulated at most to measure queues."""
 
@@ -100,7 +102,8 @@ class Calibration:
 
 def calibrate(
     log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, uncertain: bool = False, workers: int | None = None, progress: Callable[[int, int], None] | None = None,
+    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:  # fmt: skip
     """Learn a scenario from an event log.
 
@@ -116,6 +119,8 @@ def calibrate(
         holidays: country whose public holidays are days off; by default that of the log's mapping.
         uncertain: let replications draw the estimates that are not known well, so that results tell ignorance from chance;
             each replication then builds its own model, which takes some three times as long.
+        from_today: learn from the whole log up to its last midnight, and let the scenario begin there with the cases that
+            are open, for a forecast; what was held out is then compared with a model of its own.
 
     Returns:
         Calibration: scenario, validation, what was learnt and what was assumed.
@@ -132,13 +137,25 @@ def calibrate(
     known = cut(log, split.to_pydatetime())
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
-    learner = _Learner(known, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays)
-    scenario = learner.scenario(uncertain)
+    learner = learner_of(known, name, holidays)
+    scenario = None if from_today else learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
+    if scenario is None:
+        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays)
+        scenario = learner.today(uncertain)
     return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
+
+
+def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None) -> _Learner:
+    """What a log teaches; its cases' visits side by side.
+
+    Raises:
+        LogError: too little to learn from.
+    """
+    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays)
 
 
 class _Learner:
@@ -594,6 +611,24 @@ class _Learner:
         first = dt.date.fromisoformat(clock["start"])
         return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * int(clock["horizon"].split()[0]), past=False), unsure)
 
+    def today(self, uncertain: bool = False) -> Scenario:
+        """For a forecast: begins with the cases that are open when the log ends, which is at a midnight."""
+        data = self.data
+        names = today.Names(
+            self.names.name_of.get, {n: s for stage in data["stages"].values() for n, s in stage["steps"].items()},
+            {str(c): n for c, n in self.channel_names.name_of.items()}, {n: c["enters"] for n, c in data["channels"].items()},
+            {case: self._segment(s) for case, s in self._segment_of.items()}, {n for n, s in data["segments"].items() if "value" in s},
+        )  # fmt: skip
+        rows, left_out = today.open_cases(self.log, self.moves, self.staff, self.patient, names)
+        ways = sum("after" in row for row in rows)
+        self.facts["Open cases"] = (
+            f"{len(rows):,} in process on {self.end:%Y-%m-%d}: {len(rows) - ways:,} at a step, {ways:,} on the way from one" + (f"; {left_out:,} at rare activities left out" if left_out else "")
+        )
+        first = self.end.date()
+        clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
+        unsure = estimates.uncertain(self.figures, self.rest) if uncertain else None
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, WEEKS_AHEAD, past=False), unsure, rows)
+
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""
         local = until.tz_convert(self.log.about.time_zone)
@@ -603,11 +638,15 @@ class _Learner:
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
         return self._parsed(clock, lambda inflow: inflow.paragraph(first, days, past=True))
 
-    def _parsed(self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]], unsure: dict[str, Any] | None = None) -> Scenario:
+    def _parsed(
+        self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]], unsure: dict[str, Any] | None = None,
+        in_process: list[dict[str, Any]] | None = None,
+    ) -> Scenario:  # fmt: skip
         from salessim.scenario.model import Scenario
 
         channels = {name: {**channel, "arrivals": arrivals(self.inflows[name])} for name, channel in self.data["channels"].items()}
-        return Scenario.parse({**self.data, "clock": clock, "channels": channels} | ({"uncertain": unsure} if unsure else {}))
+        more = {"uncertain": unsure, "in_process": in_process}
+        return Scenario.parse({**self.data, "clock": clock, "channels": channels} | {k: v for k, v in more.items() if v})
 
 
 def _whole(shares: dict[str, float]) -> dict[str, float]:

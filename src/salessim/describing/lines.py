@@ -642,6 +642,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "Scenario": {
         "salessim": "the version of the language",
         "modules": "they have become plain steps", "module_types": "they have become plain steps",
+        "in_process": "the cases of a day, not the process",
     },
 }
 """Fields that a description leaves out, each with the reason."""

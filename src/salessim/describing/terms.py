@@ -12,6 +12,7 @@ _ZH: dict[str, str] = {
     # parts of a scenario
     "scenario": "场景", "salessim": "版本", "name": "名称", "description": "说明", "currency": "货币", "clock": "时钟", "calendars": "日历", "teams": "团队", "segments": "客户类型",
     "attributes": "属性", "limits": "名额", "markets": "市场", "channels": "渠道", "stages": "阶段", "steps": "步骤", "standardisation": "标准化", "modules": "模块", "module_types": "模块类型",
+    "in_process": "在途案例", "channel": "渠道", "arrived": "到达", "since": "自", "started": "开始处理", "team": "团队", "visited": "已完成次数", "holds": "持有名额", "responded": "首次响应时间",
     "invariants": "不变规则", "costs": "费用", "measures": "指标", "levers": "改进措施", "uncertain": "不确定值", "provenance": "备注", "title": "标题", "source": "来源", "assumption": "假设",
     # time
     "start": "开始", "end": "结束", "time_zone": "时区", "horizon": "时长", "warm_up": "预热期", "shifts": "班次", "holidays": "节假日", "closed": "停工日", "open": "加班日", "outages": "停机",

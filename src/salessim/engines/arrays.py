@@ -22,10 +22,12 @@ from salessim.engines.outcome import (
     still_held,
 )
 from salessim.engines.reference import most_roles, stalled, too_many_branches, too_many_open
+from salessim.engines.resuming import resume
 from salessim.network import Network
 from salessim.order import MOST_OPEN
 from salessim.rare import facts_size
 from salessim.records import NEVER
+from salessim.resume import resumed
 from salessim.staff import drawn, experience, no_roster
 
 ROWS = 1 << 20
@@ -46,7 +48,12 @@ def run(
         rows: rows of a chunk.
     """
     network = drawn(network, seed, replication)
-    state = _state(network, seed, replication, log, cases, room, rows if log else 1, rows if cases else 1)
+    standing = resumed(network, seed, replication)
+    while room < 2 * len(standing):
+        room *= 2
+    if room > MOST_OPEN:
+        raise too_many_open()
+    state = resume(network, _state(network, seed, replication, log, cases, room, rows if log else 1, rows if cases else 1), standing)
     visits: list[tuple[Any, Any]] = []
     ended: list[tuple[Any, Any]] = []
     while True:

@@ -106,6 +106,7 @@ from salessim.order import (
     MOST_BRANCHES,
     MOST_STALLED,
     NEWEST_FIRST,
+    OLDEST,
     RANK_BITS,
     RETURNED,
     SHIFT,
@@ -202,7 +203,7 @@ def end_visit(model: Model, state: State, slot, step, goal, regular):
     """Write down a visit that ended; one that was broken off marks no success."""
     n, case, now = state.n, state.case, state.n[NOW]
     enabled = case[slot, ENABLED]
-    began = case[slot, STARTED] >= 0
+    began = case[slot, STARTED] != NEVER
     if now >= model.warm_up:
         if began:
             state.tally[step, FINISHED_VISITS] += 1.0
@@ -210,9 +211,9 @@ def end_visit(model: Model, state: State, slot, step, goal, regular):
     if began:
         state.worth[slot, COST] += model.flow.cost[step]
         if regular and (goal >= DONE or goal == JOIN):  # a visit that ends in a loss marks no success
-            if model.flow.milestone[step] == WON and case[slot, WON_AT] < 0:
+            if model.flow.milestone[step] == WON and case[slot, WON_AT] == NEVER:
                 case[slot, WON_AT] = now
-            if model.flow.milestone[step] == DELIVERED and case[slot, DELIVERED_AT] < 0:
+            if model.flow.milestone[step] == DELIVERED and case[slot, DELIVERED_AT] == NEVER:
                 case[slot, DELIVERED_AT] = now
     if n[KEEP_LOG] != 0 and case[slot, SKIPPED] == 0:
         row = n[ROWS]
@@ -272,7 +273,7 @@ def queue_key(model: Model, state: State, slot, step, order):
     elif discipline == HIGHEST_VALUE:
         rank = (CLASS_MASK >> 1) - int(state.worth[slot, VALUE] * 100.0 + 0.5)
     elif discipline == LONGEST_IN_PROCESS:
-        rank = case[slot, BORN]
+        rank = OLDEST + case[slot, BORN]
     elif discipline == BY_FORMULA:
         rank = rank_of(evaluate(model.formulas, model.rare.serve_first[step], state.facts))
     return (needs.rank[step * model.rules.steps.segments + case[slot, SEGMENT]] << CLASS_BITS) | rank
@@ -329,7 +330,7 @@ def begin_work(model: Model, state: State, slot, step, ticks):
         time = whole_ticks(own_pace(people, state.staff, model.paces, state.queues, case[slot, PERSON], now, float(time)))
     end = finish(hours, needs.calendar[natural(case[slot, COMBINATION])], now, time)
     case[slot, STARTED] = now
-    if case[slot, RESPONDED] < 0 and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE) and case[slot, PHASE] != ATTEMPTED:
+    if case[slot, RESPONDED] == NEVER and (model.flow.any_response == 0 or model.flow.milestone[step] == RESPONSE) and case[slot, PHASE] != ATTEMPTED:
         case[slot, RESPONDED] = now
     since, until = max(now, model.warm_up), min(end, model.horizon)
     for r in range(case[slot, HELD]):
@@ -563,7 +564,7 @@ def advance(model: Model, state: State):
         elif verb == WAIT:
             case[slot, PHASE] = after
             case[slot, STARTED] = n[NOW]
-            if case[slot, RESPONDED] < 0 and model.flow.milestone[step] == RESPONSE:
+            if case[slot, RESPONDED] == NEVER and model.flow.milestone[step] == RESPONSE:
                 case[slot, RESPONDED] = n[NOW]
             end = finish(model.hours, model.flow.calendar[step], n[NOW], number)
             if end < model.horizon:

@@ -204,7 +204,7 @@ def add_branch(case: Any, worth: Any, marks: Any, slot: int, parent: int) -> Non
         marks[2 * width * parent + a] += marks[mine] - marks[mine + width]
     worth[parent, COST] += worth[slot, COST]
     for field in (RESPONDED, WON_AT, DELIVERED_AT):
-        if case[parent, field] < 0 or 0 <= case[slot, field] < case[parent, field]:
+        if case[parent, field] == NEVER or (case[slot, field] != NEVER and case[slot, field] < case[parent, field]):
             case[parent, field] = case[slot, field]
 
 

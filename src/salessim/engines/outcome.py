@@ -166,7 +166,7 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
             "customer": cases.customer[number],
             "stage": stages[np.array(labels.stage_of)[step]],
             "step": steps[step],
-            "visit": _numbered(number, step) if network.branch_steps else what[:, 2].astype(np.int64),
+            "visit": _numbered(number, step) if network.branch_steps or network.standing else what[:, 2].astype(np.int64),
             "team": team,
             "person": crew,
             "enabled": dates(time[:, 0]),
@@ -204,7 +204,7 @@ def _end_at_the_last_row(outcome: Any, number: Any, final: Any, cases: Cases, re
 
 
 def _numbered(number: Any, step: Any) -> Any:
-    """Visits of each case to each step, numbered as they ended: branches of a case count by themselves."""
+    """Visits of each case to each step, numbered as they ended: branches count by themselves, visits before the start not."""
     import pandas as pd
 
     return pd.Series(step).groupby([number, step]).cumcount().to_numpy()
@@ -237,11 +237,22 @@ def work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
     staffed = np.flatnonzero(people[:, 0] >= 0) if people.shape[1] else np.zeros(0, np.int64)
     if len(staffed) == 0:
         return result
-    since = time[staffed, 1]
     until = np.where(time[staffed, 2] == NEVER, model.horizon, time[staffed, 2])
-    calendar = _calendar_of(network, what[staffed, 1], people[staffed])
-    hours = model.hours
-    result[staffed] = until - since
+    result[staffed] = worked_between(network, what[staffed, 1], people[staffed], np.maximum(time[staffed, 1], 0), until)
+    return result
+
+
+def worked_between(network: Network, step: Any, people: Any, since: Any, until: Any) -> Any:
+    """Working ticks from some times to others on the calendar of those who work, 0 where they are the wrong way round.
+
+    Args:
+        network: of the run.
+        step: [visits] where they work.
+        people: [visits, most] who does, from the first on; NEVER behind the last.
+        since, until: [visits] ticks, not before the start.
+    """
+    calendar, hours = _calendar_of(network, step, people), network.model.hours
+    result = np.maximum(until - since, 0).astype(float)
     for c in np.unique(calendar):
         if c == 0:
             continue
@@ -253,7 +264,7 @@ def work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
             i = np.searchsorted(o, t, side="right") - 1
             return np.where(i < 0, 0, b[i] + np.minimum(t, x[i]) - o[i])
 
-        result[staffed[rows]] = done(until[rows]) - done(since[rows])
+        result[rows] = np.maximum(done(until[rows]) - done(since[rows]), 0)
     return result
 
 

@@ -54,6 +54,7 @@ from salessim.order import (
     MOST_STALLED,
     NEWCOMER,
     NEWEST_FIRST,
+    OLDEST,
     RANK_BITS,
     RETURNED,
     SHIFT,
@@ -62,6 +63,7 @@ from salessim.order import (
 from salessim.pace import paced
 from salessim.rare import facts_size
 from salessim.records import NEVER
+from salessim.resume import GATHERING, TIMED, WORKING, Resumed, queue_key, resumed
 from salessim.staff import drawn, experience, no_roster
 from salessim.stages import attributes as marks
 from salessim.stages import decide, decide_fully, row_of
@@ -69,6 +71,7 @@ from salessim.stages.formulas import COMMON, evaluate, rank_of
 from salessim.stages.verbs import (
     ASK,
     ATTEMPTED,
+    BEGIN,
     DONE,
     EXIT,
     FORK,
@@ -169,6 +172,7 @@ class Reference:
         sources = self.model.sources
         self.cumulative, self.factor = [0.0] * len(sources.slot_start), [1.0] * len(sources.slot_start)
         _cumulate(self.network.model.sources, self.model.rules.laws, self.seed, self.replication, self.cumulative, self.factor)
+        self.resume(resumed(self.network, self.seed, self.replication))
         for s in range(len(sources.key)):
             self.env.process(self.arrivals(s))
         self.env.process(self.shifts())
@@ -271,6 +275,91 @@ class Reference:
         self.open[case.token] = case
         self.env.process(self.journey(case))
 
+    # --- cases that are in process when the run begins -----------------------------------------------------------
+
+    def resume(self, found: list[Resumed]) -> None:
+        """Put cases where they are: first all places and people, then the queues, by when they joined; then one pass."""
+        if len(found) >= MOST_OPEN:
+            raise too_many_open()
+        cases = [self.again(case) for case in found]
+        for case, as_it_was in zip(cases, found, strict=True):
+            for limit, person in as_it_was.held:
+                self.hold(case, limit, person)
+        for i in sorted((i for i, r in enumerate(found) if r.does == WORKING), key=lambda i: found[i].started):
+            if not self.at_work(cases[i], found[i]):
+                found[i] = found[i]._replace(phase=BEGIN)
+        for i in sorted((i for i, c in enumerate(cases) if c.wake is None), key=lambda i: found[i].enabled):
+            self.wait_on(cases[i], found[i])
+        for case, as_it_was in zip(cases, found, strict=True):
+            self.env.process(self.journey(case, as_it_was))
+        for step in sorted({r.step for r in found if r.does == GATHERING}):
+            if self.waiting[step] >= self.model.rare.batch[step]:
+                self.release_batch(step)
+        self.settle(self.staffed)
+
+    def again(self, found: Resumed) -> Case:
+        """A case that came before the start."""
+        case = Case(found.key, found.step, found.channel, found.segment, NEVER, found.value, found.cost)
+        case.number = case.customer = case.token = self.born
+        case.born, case.responded, case.won, case.delivered = found.born, found.responded, found.won, found.delivered
+        case.enabled, case.started, case.visits, case.skipped = found.enabled, found.started, dict(found.visits), found.skipped
+        case.marks, case.market = list(found.marks), found.market
+        if found.market != NEVER:
+            self.taken[found.market] += 1
+        self.born += 1
+        self.tokens += 1
+        self.open[case.token] = case
+        if found.does == TIMED:
+            case.wake = self.at(found.until, FINISHED, case.token)
+        return case
+
+    def hold(self, case: Case, limit: int, person: int) -> None:
+        """A case has a place of a limit; where places belong to persons, that of one or of who has fewest."""
+        team = self.model.places.first_team + limit
+        if self.idle[team]:  # none where people of that replication are away
+            self.wanted = self.model.people.first_person[team] + person if person != NEVER else NEVER
+            case.held[limit] = self.take(team), case.enabled
+            self.wanted = NEVER
+
+    def at_work(self, case: Case, found: Resumed) -> bool:
+        """The people that the case had go on; false if they are away in this replication and it waits for others, from anew."""
+        needs, step = self.model.needs, case.step
+        teams = [self.roles[step][r][entry][0] for r, entry in enumerate(found.crew)]
+        if any(len(self.idle[team]) < teams.count(team) for team in teams):
+            case.started = NEVER
+            for r in range(needs.first_role[step] + needs.people[step], needs.last_role[step]):
+                place, _ = case.held.pop(needs.team[needs.first_entry[r]] - self.model.places.first_team, (NEVER, 0))
+                if place != NEVER:
+                    self.give(place)
+            return False
+        case.crew = tuple(self.take(team) for team in teams)
+        combination = needs.first_combination[step]
+        combination += sum(needs.stride[needs.first_role[step] + r] * entry for r, entry in enumerate(found.crew))
+        case.pace = self.roles[step][0][found.crew[0]][1], needs.calendar[combination]
+        left = found.left if case.pace[0] > 0.0 else whole_ticks(self.own_pace(case.crew[0], float(found.left)))
+        case.wake = self.at(self.occupy(case, left), FINISHED, case.token)
+        return True
+
+    def wait_on(self, case: Case, found: Resumed) -> None:
+        """A case stands in its queue, or in the batch of its step."""
+        self.orders += 1
+        case.order = order = self.orders
+        case.queue = case.step if found.does == GATHERING else self.queue_of(case)
+        key = 0 if found.does == GATHERING else queue_key(self.network, found, order)
+        heapq.heappush(self.queues[case.queue], (key, order, case))
+        self.waiting[case.queue] += 1
+        case.wake = simpy.Event(self.env)
+        if found.does == GATHERING:
+            wait = self.model.rare.batch_wait[case.step]
+            if self.waiting[case.step] == 1 and wait >= 0:
+                timer = self.at(max(0, case.enabled + wait), GAVE_UP, case.token)
+                timer.callbacks.append(lambda _: self.release_batch(case.step) if case.order == order else None)
+        elif found.patience != NEVER:
+            timer = self.at(case.enabled + found.patience, GAVE_UP, case.token)
+            timer.callbacks.append(lambda _: self.give_up(case, order))
+
+    # --- what cases do ------------------------------------------------------------------------------------------
+
     def spawn(self, parent: Case, which: int, delay: int) -> None:
         """A new case begins its own life after a delay."""
         model, spawns = self.model, self.model.rules.spawns
@@ -304,19 +393,23 @@ class Reference:
         self.on_their_way.add(child)
         self.at(arrival, ARRIVED, SPAWNED + number).callbacks.append(lambda _: self.come_again(child))
 
-    def journey(self, case: Case) -> Generator[simpy.Event, int, None]:
-        """What a case lives through: visit after visit, verb after verb."""
+    def journey(self, case: Case, found: Resumed | None = None) -> Generator[simpy.Event, int, None]:
+        """What a case lives through: visit after visit, verb after verb; from the middle of a visit if it was in process."""
         env, model, rules = self.env, self.model, self.model.rules
         keys, milestone, warm_up = rules.steps.key, model.flow.milestone, model.warm_up
         who = (self.seed, self.replication, case.key)
         while True:
             step, now = case.step, env._now
             visit = case.visits.get(step, 0)
-            words = block(self.seed, self.replication, case.key, keys[step], visit, _VISIT)
-            case.enabled, case.started, case.waited, case.crew, case.skipped = now, NEVER, 0, (), False
-            if now >= warm_up:
-                self.tally[step][ENTERED] += 1.0
-            phase = START
+            if found is not None:
+                phase, words, found = found.phase, found.words, None
+                phase += (yield case.wake) or 0
+            else:
+                words = block(self.seed, self.replication, case.key, keys[step], visit, _VISIT)
+                case.enabled, case.started, case.waited, case.crew, case.skipped = now, NEVER, 0, (), False
+                if now >= warm_up:
+                    self.tally[step][ENTERED] += 1.0
+                phase = START
             while True:
                 before, row = phase, step
                 if not rules.steps.full[step]:
@@ -571,7 +664,7 @@ class Reference:
         elif discipline == HIGHEST_VALUE:
             rank = (CLASS_MASK >> 1) - int(case.value * 100.0 + 0.5)
         elif discipline == LONGEST_IN_PROCESS:
-            rank = case.born
+            rank = OLDEST + case.born
         elif discipline == BY_FORMULA:
             rank = rank_of(_evaluate(self.model.formulas, self.model.rare.serve_first[step], self.facts))
         return int(needs.rank[step * self.model.segments.size + case.segment] << CLASS_BITS) | rank
@@ -687,15 +780,19 @@ class Reference:
 
     def begin_work(self, case: Case, ticks: int, in_vain: bool) -> int:
         """Keep the granted people busy; returns the end, known at once from the calendar they share."""
-        model, people, hours, now = self.model, self.model.people, self.model.hours, self.env._now
-        factor, calendar = case.pace
+        model, now, factor = self.model, self.env._now, case.pace[0]
         time = ticks if factor == 1.0 else whole_ticks(ticks * abs(factor))
         if factor < 0.0:
             time = whole_ticks(self.own_pace(case.crew[0], float(time)))
-        end = _finish(hours, calendar, now, time)
         case.started = now
         if case.responded == NEVER and not in_vain and (not model.flow.any_response or model.flow.milestone[case.step] == RESPONSE):
             case.responded = case.started
+        return self.occupy(case, time)
+
+    def occupy(self, case: Case, time: int) -> int:
+        """People are busy with a case for so much of the time of the calendar they share; returns the end."""
+        model, people, hours, now, calendar = self.model, self.model.people, self.model.hours, self.env._now, case.pace[1]
+        end = _finish(hours, calendar, now, time)
         since, until = max(now, model.warm_up), min(end, model.horizon)
         for person in case.crew:
             team = people.team_of[person]

@@ -127,6 +127,18 @@ def quantiles(table: pd.DataFrame) -> Any:
     return _styled_facet(chart.facet(facet=alt.Facet("series:N", title=None, sort=list(dict.fromkeys(table["series"]))), columns=3).resolve_scale(x="independent", y="independent"))
 
 
+def weekly(table: pd.DataFrame, title: str, rule: float | None = None) -> Any:
+    """Small charts, one for each `what`: the middle as a line over the weeks, its interval as a band."""
+    order, last = list(dict.fromkeys(table["what"])), int(table["week"].max())
+    base = alt.Chart(table).encode(x=alt.X("week:Q", title="week", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1, tickCount=min(last, 10), format="d")))
+    layers = base.mark_area(opacity=0.25, color=COLOURS[1]).encode(y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=True, nice=True)), y2="high:Q")
+    layers += base.mark_line(color=COLOURS[1], strokeWidth=2, point={"color": COLOURS[1], "size": 24}).encode(y=alt.Y("middle:Q", title=title))
+    if rule is not None:
+        layers += alt.Chart(table).mark_rule(strokeDash=[4, 4], color="#475569").encode(y=alt.datum(rule))
+    chart = layers.properties(height=130, width=400).facet(facet=alt.Facet("what:N", title=None, sort=order), columns=2).resolve_scale(y="independent")
+    return _styled_facet(chart).configure_axis(labelFontSize=11, titleFontSize=11, grid=True, gridColor="#e2e8f0", domainColor="#94a3b8", titleFontWeight="normal")
+
+
 def front(table: pd.DataFrame, x_title: str, y_title: str) -> Any:
     """Designs by two objectives, columns x and y; the names of measures are no names of fields."""
     kinds = ["today", "recommended", "front", "other", "over a limit"]

@@ -13,6 +13,7 @@ from salessim import engines
 from salessim.catalogue import catalogue
 from salessim.measures import View
 from salessim.network import build
+from salessim.records import NEVER
 from salessim.scenario.calendars import DAYS
 from salessim.scenario.uncertain import in_words, network_of
 from salessim.statistics import incidence, mean_interval
@@ -75,15 +76,17 @@ def _funnel(scenario: Scenario, runs: list[Any]) -> pd.DataFrame:
 
 def _cycle(runs: list[Any]) -> pd.DataFrame:
     """Distribution of the time to win, open cases censored, over all logged replications."""
-    times, ending = [], []
+    times, ending, entry = [], [], []
     for run in runs:
         view = View(run)
-        ended = np.where(view.cases.ended < 0, view.labels.horizon, view.cases.ended)
-        stop = np.where(view.won_at >= 0, view.won_at, ended) - view.cases.born
-        code = np.where(view.won_at >= 0, 1, np.where(view.cases.ended < 0, 0, 2))
-        times.append(stop[view.arrived])
-        ending.append(code[view.arrived])
-    curve = incidence(np.concatenate(times), np.concatenate(ending), 1)
+        cases, labels = view.cases, view.labels
+        ended = np.where(cases.ended == NEVER, labels.horizon, cases.ended)
+        stop = np.where(view.won_at != NEVER, view.won_at, ended)
+        keep = view.arrived | (view.sells & (cases.born < 0) & (stop > labels.warm_up))
+        times.append((stop - cases.born)[keep])
+        ending.append(np.where(view.won_at != NEVER, 1, np.where(cases.ended == NEVER, 0, 2))[keep])
+        entry.append((labels.warm_up - cases.born)[keep])
+    curve = incidence(np.concatenate(times), np.concatenate(ending), 1, np.concatenate(entry))
     if curve.final <= 0:
         return pd.DataFrame({"days": [], "share": []})
     at = np.linspace(0.01, 1, 100)

@@ -202,7 +202,7 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
         shown.append(figure(charts.heat(heat), heat, "Utilisation by weekday and hour", f"{names[-1]}: how busy each team is while on duty, mean of {figures.LOGGED} replications; at most the {figures.MOST_MAPS} busiest teams."))
     sections.append({"title": "Who is busy when, and where cases wait", "text": "A team above some 85 % leaves customers waiting; one far below has time for other work that this model does not see.", "figures": shown})
     process = figures.in_process(comparison, names)
-    sections.append({"title": "Open cases over time", "text": "The run begins empty; what comes before the dashed line is not measured.",
+    sections.append({"title": "Open cases over time", "text": f"The run begins {'with the cases in process' if comparison.base.scenario.in_process else 'empty'}; what comes before the dashed line is not measured.",
                      "figures": [figure(charts.in_process(process, names, comparison.base.scenario.clock.warm_up / WEEK), process[::10], "Open cases over time", "Mean over replications.")]})  # fmt: skip
     return sections
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from salessim.errors import ScenarioError
-from salessim.scenario import standard
+from salessim.scenario import open_checks, standard
 from salessim.scenario.checks import Misfit, Problem, nearest
+from salessim.scenario.open_tables import with_open_cases
 from salessim.scenario.parts import BETWEEN
 from salessim.scenario.paths import find, put, split
 from salessim.scenario.replays import with_dates
@@ -85,13 +86,13 @@ def examine(data: Any, base: Path | None = None) -> Scenario | list[Problem]:
         return [Problem((), "this is not a scenario", "begin with 'name:', 'clock:', 'stages:' as in the examples")]
     try:
         data = handoffs.expand(modules.expand(data, base))
-        scenario = Scenario.model_validate(with_dates(data, base))
+        scenario = Scenario.model_validate(with_open_cases(with_dates(data, base), base))
     except ValidationError as wrong:
         return _told(wrong, data)
     except Misfit as wrong:
         return [wrong.found]
     found = list(problems(scenario)) or [
-        *of_levers(scenario), *of_unknowns(scenario), *overrides.problems(scenario), *(list(standard.problems(scenario)) or _as_it_runs(scenario))
+        *of_levers(scenario), *of_unknowns(scenario), *overrides.problems(scenario), *open_checks.problems(scenario), *(list(standard.problems(scenario)) or _as_it_runs(scenario))
     ]  # fmt: skip
     return found or canonical(scenario)
 

@@ -21,6 +21,7 @@ from salessim.scenario.calendars import Calendar, minutes_of_day, weekdays, zone
 from salessim.scenario.channels import Channel, Market
 from salessim.scenario.formulas import FormulaText
 from salessim.scenario.kinds import Lever
+from salessim.scenario.open_cases import OpenCase
 from salessim.scenario.own_measures import OwnMeasure
 from salessim.scenario.parts import ALWAYS as ALWAYS
 from salessim.scenario.parts import REST as REST
@@ -783,6 +784,11 @@ def _as_entries(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _as_read(value: Any) -> Any:
+    """A table has been read by `scenario.open_tables` before; only its rows are left."""
+    return value
+
+
 UnsureLike = Annotated[Unsure, BeforeValidator(_as_unsure, json_schema_input_type=Unsure | Law)]
 
 
@@ -801,6 +807,8 @@ class Scenario(Part):
     limits: dict[Name, Limit] = {}
     markets: dict[Name, Market] = {}
     channels: dict[Name, Channel] = Field(min_length=1)
+    in_process: Annotated[tuple[OpenCase, ...], BeforeValidator(_as_read, json_schema_input_type=str | tuple[OpenCase, ...])] = ()
+    """Cases that are open when the run begins, or the table of them beside the scenario (`scenario.open_tables`)."""
     stages: dict[Name, Stage] = Field(min_length=1)
     standardisation: Standardisation | None = None
     modules: dict[Name, Module] = {}
