@@ -26,8 +26,8 @@ from typing import Any
 import pytest
 
 SECONDS, MEBIBYTES = 10, 512
-LARGE_SECONDS = 60
-"""A million rows are no attack: they take the time they need."""
+LARGE_SECONDS, LARGE_MEBIBYTES = 60, 640
+"""A million rows are no attack: they take what they need; the log alone, with a text in ten columns of every row, is 180 MiB."""
 HEAD = "case,activity,time,resource\n"
 ROW = "1,call,2026-01-05T10:00:00Z,ann\n"
 Make = Callable[[Path], object]
@@ -311,10 +311,10 @@ def test_hostile_input_is_repaired_or_refused_in_one_line(name: str, tmp_path: P
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
-def test_a_million_rows_take_a_minute_at_most(name: str, tmp_path: Path, zygote: subprocess.Popen[str]) -> None:
+def test_a_million_rows_take_a_minute_and_640_mebibytes_at_most(name: str, tmp_path: Path, zygote: subprocess.Popen[str]) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
-    check(LARGE[name], folder, zygote, (LARGE_SECONDS, MEBIBYTES))
+    check(LARGE[name], folder, zygote, (LARGE_SECONDS, LARGE_MEBIBYTES))
 
 
 def test_every_case_of_the_list_is_here() -> None:
