@@ -117,6 +117,8 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
     filled = {role: column for role, column in (given.get("columns") or {}).items() if column}
     label, table = _main(source, filled)
     frame = table.frame()
+    if frame.empty:
+        raise LogError(table.place, "there are columns but no rows", "check the period of the export, or whether the user may see the rows")
     columns, confidence = guess_columns(frame, {**(event_columns(match, table) if match else {}), **filled})
     choose_stamps(frame, columns, confidence, filled, warnings)
     stamps = columns.get("end") or columns.get("time")

@@ -48,6 +48,11 @@ def cells(text: pd.Series) -> pd.Series:
     return stripped.where((stripped != "") & ~stripped.str.fullmatch(_ZEROS))
 
 
+def whole(at: Callable[[int], str]) -> str:
+    """What holds the rows: the place of one without its line (the address of a database has colons of its own)."""
+    return re.sub(r":\d+$", "", at(0))
+
+
 def dates(text: pd.Series, how: Convention, column: str, tally: Tally) -> pd.Series:
     """Dates of a whole column, in UTC; NaT where there is none.
 
@@ -58,7 +63,7 @@ def dates(text: pd.Series, how: Convention, column: str, tally: Tally) -> pd.Ser
 
     filled = cells(text)
     if filled.isna().all():
-        raise LogError(how.at(0).rpartition(":")[0] or how.at(0), f"the column {column!r} has no date", "map another column or take it out of the mapping")
+        raise LogError(whole(how.at), f"the column {column!r} has no date", "map another column or take it out of the mapping")
     tally.dropped("dates of zeros count as missing", int((filled.isna() & (text.str.strip() != "")).sum()))
     parsed, carried = _first_fit(filled, how, tally, column)
     if how.formats == (EPOCH,):
