@@ -170,7 +170,7 @@ def test_what_to_find_out_first_is_told_with_the_share_of_the_variance_it_would_
         assert driver.share.low < spread_of[driver.value] ** 2 / whole < driver.share.high
         assert driver.share.high - driver.share.low < 0.2
     (said,) = drivers_in_words(results, ["cycle_time"])
-    assert said.startswith("To know 'steps.send.automatic' (data: 50 times) would take most from the variance of: cycle time by 7")
+    assert said.startswith("To know 'steps.send.automatic' (data: 50 times) would take most from the variance of: cycle time to win, mean by 80 % (")
     assert said.endswith("Twice the data: half of that.")
 
 
