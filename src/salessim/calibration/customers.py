@@ -16,18 +16,23 @@ import pandas as pd
 from scipy import optimize, special
 
 from salessim.calibration import laws
+from salessim.calibration.estimates import Figure
 from salessim.calibration.history import born, ends, seconds
 from salessim.statistics import Estimate, incidence, incidence_interval
+from salessim.units import say_share
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
 
 DAY = 86_400.0
+"""Seconds."""
+AGAIN, SATISFACTION = "again", "satisfaction"
 LEAST_RETURNS = 20
 """Fewer customers who came again teach nothing."""
 LEAST_WATCHED = 20
 """How many come again is told up to the time after which fewer customers are still watched."""
 LEAST_ANSWERS = 50
+"""Fewer answers teach nothing."""
 SCORES = ("satisfaction", "csat", "nps", "rating", "review")
 """A further column of the log whose name holds one of these is the customer's answer."""
 SURE = 6.63
@@ -151,3 +156,87 @@ def _tobit(y: Any, x: Any, low: float, high: float) -> tuple[float, float, float
     start = np.array([float(y.mean()), math.log(float(y.std()) + 1e-9), 0.0][: 3 if x is not None else 2])
     found = optimize.minimize(negative, start, method="Nelder-Mead", options={"maxiter": 4000, "maxfev": 4000, "xatol": 1e-6, "fatol": 1e-7})
     return float(found.x[0]), float(found.x[2]) / scale if x is not None else 0.0, math.exp(float(found.x[1])), -float(found.fun)
+
+
+@dataclass(frozen=True)
+class Customers:
+    """What is learnt of customers beside the process."""
+
+    returns: Returns | None
+    answers: Answers | None
+
+    @property
+    def brought(self) -> frozenset[str]:
+        """Cases that earlier ones brought: they are no arrivals."""
+        return self.returns.cases if self.returns else frozenset()
+
+    def close(self, data: dict[str, Any], name: str, to: str) -> None:
+        """Let every case that is won pass a last step, at which customers answer and may come again.
+
+        Args:
+            data: the scenario, whose ways end.
+            name: of the last step.
+            to: where customers who come again enter.
+        """
+        if self.returns is None and self.answers is None:
+            return
+        ends_ = [(stage, way) for stage, paragraph in data["stages"].items() for step in paragraph["steps"].values() for way in step["then"] if way.pop("done", None)]
+        if not ends_:
+            return
+        for _, way in ends_:
+            way["to"] = name
+        last: dict[str, Any] = {"automatic": "0 min", "title": "What follows a sale", "then": [{"done": True}]}
+        if self.returns is not None:
+            source = f"data: {self.returns.came:,} of {self.returns.won:,} won cases brought another, within {laws.in_words(self.returns.within)}"
+            last["spawns"] = [{"kind": AGAIN, "to": to, "probability": say_share(round(self.returns.share.value, 4)), "after": self.returns.after, "source": source}]
+        if self.answers is not None:
+            found = self.answers
+            source = f"data: {found.count:,} of {found.of:,} who bought answered"
+            last["sets"] = {SATISFACTION: found.formula()}
+            data["attributes"] = {SATISFACTION: {"starts": round(found.mean.value, 4), "source": source}}
+            data["measures"] = {SATISFACTION: {"mean": SATISFACTION, "over": "won", "unit": f"of {found.highest:g}", "direction": "higher is better", "source": source}}
+        data["stages"][max((s for s, _ in ends_), key=list(data["stages"]).index)]["steps"][name] = last
+
+    def facts(self) -> dict[str, str]:
+        """What was learnt, for people."""
+        said = {}
+        if (r := self.returns) is not None:
+            said["Customers who come again"] = (
+                f"{_percent(r.share)} of the cases won bring another within {laws.in_words(r.within)} ({r.came:,} of {r.won:,}, the others censored); these {len(r.cases):,} cases are not counted as arrivals"
+            )
+        if (a := self.answers) is not None:
+            slope = "the time a case took is not known to matter" if a.slope == 0 else f"{a.slope:+.3g} for each day a case took, before the scale ends"
+            said["Satisfaction"] = f"{a.mean.value:.3g} ({a.mean.low:.3g} to {a.mean.high:.3g}) on a scale from {a.lowest:g} to {a.highest:g}, {a.count:,} answers ({a.name}); {slope}"
+        return said
+
+    def assumptions(self) -> list[str]:
+        """What the log could not tell."""
+        said = []
+        if self.returns is not None:
+            said.append("Customers who bought before the log began count as new; whoever comes again later than the log can show is left out.")
+        if (a := self.answers) is not None:
+            said.append(f"Satisfaction: of {a.of:,} who bought {a.count:,} answered; those who did not are taken to be like them.")
+        return said
+
+    def figures(self, name: str) -> tuple[list[Figure], dict[str, float]]:
+        """The estimates with their intervals, and what is left of a share that may be drawn."""
+        found: list[Figure] = []
+        rest = {}
+        if (r := self.returns) is not None:
+            path = f"steps.{name}.spawns.{AGAIN}.probability"
+            error = (r.share.high - r.share.low) / 2 / float(special.ndtri(0.975)) / max(r.share.value, 1e-9)
+            found.append(Figure(path, "customers who come again", "", r.share.value, error, r.came, 100.0 * r.came, most=1.0))
+            rest[path] = 1 - r.share.value
+        if (a := self.answers) is not None:
+            error = (a.mean.high - a.mean.low) / 2 / float(special.ndtri(0.975)) / max(abs(a.mean.value), 1e-9)
+            found.append(Figure(None, "satisfaction", f"of {a.highest:g}", a.mean.value, error, a.count, 0.0))
+        return found, rest
+
+
+def customers_of(log: EventLog, *, come_again: bool = True) -> Customers:
+    """What a log tells of its customers beside the process; without those who come again, all cases are arrivals."""
+    return Customers(returns(log) if come_again else None, answers(log))
+
+
+def _percent(share: Estimate) -> str:
+    return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
