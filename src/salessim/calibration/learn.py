@@ -385,6 +385,8 @@ class _Learner:
                 step |= self._patience(state[0], work[state[0]])
                 if not self.log.about.enabled_known:
                     self._impatient(state[0], work[state[0]]).leave[name] = {}
+            if name != state[0] and name in self.activity_of:
+                step["activity"] = state[0]
             milestone = self.log.about.milestones.get(state[0])
             if milestone:
                 step["milestone"] = milestone
