@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from salessim.cli.figures import difference_json
 from salessim.cli.group import EXIT_FINE, say
 from salessim.cli.options import folder_of, json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
+
+if TYPE_CHECKING:
+    from salessim.optimisation.selection import Selection
 
 
 @click.command()
@@ -63,9 +66,16 @@ def _best_json(best: Any) -> dict[str, Any]:
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
+
+
+def _selection_json(found: Selection) -> dict[str, Any]:
+    """The promise about the choice; shares of today's figure."""
+    return {"finalists": len(found.runs), "replications": found.replications, "confidence": found.confidence, "indifference": found.indifference,
+            "behind_at_most": found.within, "decided": found.decided}  # fmt: skip
 
 
 COMMANDS = (optimise,)
