@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from salessim.errors import InputError
+from salessim.optimisation import optimise
 from salessim.optimisation.selection import Selection, select
+from tests.test_customers import shop
 
 
 def slippage(seed: int, finalists: int, *, common: float, gap: float = 1.0, sigma: float = 3.0, **more: Any) -> Selection:
@@ -103,3 +105,11 @@ def test_numbers_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     given = {"finalists": 3, "indifference": 0.1, **wrong}
     with pytest.raises(InputError, match="out of range"):
         select(lambda i, r: np.zeros(len(r)), given.pop("finalists"), given.pop("indifference"), **given)
+
+
+def test_where_customers_come_again_the_time_of_first_deals_is_the_aim() -> None:
+    """A mean over both kinds of deals falls as soon as more come again: that is no better process."""
+    levers = {"staff": {"field": "teams.sales.size", "integer": [4, 5]}}
+    for scenario, aim in ((shop(30), "cycle_time_first"), (shop(30, spawns=[]), "cycle_time")):
+        best = optimise(scenario.change({"levers": levers}), trials=2, replications=2, final=3)
+        assert best.objectives == (aim, "lost_customers")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
-@click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [cycle_time, lost_customers].")
+@click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @workers_option
@@ -41,7 +41,7 @@ def optimise(
     journal = folder / "trials.jsonl"
     with Progress("designs", quiet) as progress:
         best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or ("cycle_time", "lost_customers"), limits=limits,
+            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits,
             trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
         )  # fmt: skip
     best.scenario.save(folder / "best.yaml")

@@ -16,7 +16,7 @@ import numpy as np
 
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
-from salessim.experiment import check_seed, workers_of
+from salessim.experiment import check_seed, replicate, workers_of
 from salessim.optimisation.best import Best, Trial
 from salessim.optimisation.choice import choose
 from salessim.optimisation.evaluation import Evaluator, excess
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def optimise(
-    scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] = ("cycle_time", "lost_customers"),
+    scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] | None = None,
     limits: Mapping[str, str] | Sequence[str] = (), trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
     workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
 ) -> Best:  # fmt: skip
@@ -38,7 +38,9 @@ def optimise(
     Args:
         scenario: declares the levers; without any, staffing and automation are proposed (marked as assumptions).
         levers: names of those to use; all by default.
-        objectives: measures, built-in or the scenario's own, each taken in the direction in which it is better.
+        objectives: measures, built-in or the scenario's own, each taken in the direction in which it is better; by default the
+            time to win and lost customers. Where customers come again it is the time of first deals: a mean over both kinds
+            falls as soon as more come again.
         limits: {"cost": "<= 90000 EUR/month"} or ["cost <= 90000 EUR/month", "win_rate >= 10 %"]; a design that breaks
             one is not recommended.
         trials: designs to look at.
@@ -60,6 +62,7 @@ def optimise(
 
     check_seed(seed)
     known = catalogue(scenario)
+    objectives = _usual(scenario, replications, seed, workers) if objectives is None else objectives
     better = {name: known.judged(name, f"objective {name!r}").direction for name in objectives}
     if trials < 1 or replications < 2 or final < 2:
         raise InputError("optimise", "too few trials or replications", "give at least 1 trial and 2 replications")
@@ -103,6 +106,12 @@ def optimise(
         if progress:
             progress(number + 1, trials)
     return replace(choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers), proposed=no_levers)
+
+
+def _usual(scenario: Scenario, replications: int, seed: int, workers: int | None) -> tuple[str, str]:
+    """The objectives if nobody names any."""
+    again = any(step.spawns for step in scenario.steps.values()) and replicate(scenario, max(2, replications), seed=seed, workers=workers).has_repeats
+    return ("cycle_time_first" if again else "cycle_time"), "lost_customers"
 
 
 def _worsened(value: float, direction: str, penalty: float) -> float:
