@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS_SHOWN = 3
+HOURLY = frozenset(map(tight, ("hourly cost", "cost per hour", "hourly rate", "rate per hour", "hourly wage", "costs per hour", "每小时成本", "小时成本", "时薪")))
+"""What a column of costs of an hour is called."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ def _people(table: Table, resource: str) -> dict[str, Any] | None:
     """A table that says which team each person belongs to, if it is one."""
     who = next((c for c in table.columns if tight(c) == tight(resource)), None)
     team = next((c for c in table.columns if tight(c) in ("team", "group", "department", "role", "manager")), None)
-    return {"shape": "people", "columns": {"resource": who, "team": team}} if who and team else None
+    cost = next((c for c in table.columns if tight(c) in HOURLY), None)
+    return {"shape": "people", "columns": {"resource": who, "team": team, **({"cost": cost} if cost else {})}} if who and team else None
 
 
 def _with_blanks(
