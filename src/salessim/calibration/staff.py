@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim.calibration.clocks import Clock
+from salessim.calibration.duty import duty
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
 from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
@@ -76,6 +77,7 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     seen = _named_teams(staff, work) if somebody else _one_team(staff, work)
     _calendars(staff, seen, work, log, holidays)
     _shift_ends(staff, seen)
+    _rare_duty(staff, seen)
     if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
         staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends, and work counts as part of the wait before it.")
@@ -157,6 +159,29 @@ def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:
     if len(starts) >= ENOUGH_STARTS:
         return starts, "starts of work"
     return pd.concat([starts, ended]), "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
+
+
+def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
+    """Beside each team, those of its people who are there when the others are not."""
+    said = []
+    for team, rows in sorted(dict(tuple(seen.groupby("crew"))).items()):
+        calendar = staff.calendars.get(staff.teams[team]["calendar"])
+        at = pd.concat([rows["started"], rows["ended"]]).dropna()
+        found = None if calendar is None else duty(at, pd.concat([rows["person"]] * 2).reset_index(drop=True)[pd.concat([rows["started"], rows["ended"]]).notna().to_numpy()], calendar["shifts"])
+        if found is None:
+            continue
+        name = f"{team} at other hours"
+        dates = {k: v for k, v in calendar.items() if k == "holidays"}
+        source = f"data: {100 * found.share:.2g} % of the stamps of {team} lie outside its usual hours"
+        staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
+        # They finish what they have begun: the next such hours may be days away.
+        staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
+        for teams in staff.does.values():
+            if team in teams:
+                teams.insert(teams.index(team) + 1, name)
+        said.append(f"{team} {100 * found.share:.2g} %")
+    if said:
+        staff.facts["Work at other hours"] = f"outside the usual hours of a team, by few of its people, who are a team of their own there: {'; '.join(said)}"
 
 
 def _shift_ends(staff: Staff, seen: pd.DataFrame) -> None:
