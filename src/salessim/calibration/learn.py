@@ -232,9 +232,10 @@ class _Learner:
             if step in own:
                 dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
                 name = self.calendar_names(step, f"rhythm of {clean(step)[:60]}")
-                self.staff.calendars[name] = {"shifts": own[step], **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
-                self.clocks[step] = Clock(self.staff.calendars[name], self.start, self.end, self.log.about.time_zone)
-                self.clock_names[step] = name
+                calendar = {"shifts": own[step].shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
+                period, beat = (self.start, self.end, self.log.about.time_zone), own[step].minute
+                self.clocks[step] = Clock(calendar, *period) if beat is None else rhythm.Beat(calendar, *period, beat)
+                self.staff.calendars[name], self.clock_names[step] = calendar, name
             elif people is not None and not self.log.about.enabled_known and not self.staff.clock_of(step).always:
                 self.clocks[step], self.clock_names[step] = self.staff.clock_of(step), people
         if own:
