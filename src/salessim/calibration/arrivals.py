@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ class Inflow:
         ]  # fmt: skip
 
 
-def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays: str | None = None) -> Inflow:
+def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays: str | None = None, closed: Iterable[str] = ()) -> Inflow:
     """The arrivals of a channel, learnt from when its cases came in.
 
     Args:
@@ -108,6 +109,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
         start: of the log, local.
         end: of the log, local.
         holidays: country whose public holidays are days of their own.
+        closed: days (ISO) on which nobody could come in; they say nothing about the level.
 
     Source:
         Changes of level by binary segmentation (Scott and Knott 1974) with a quasi-Poisson likelihood ratio.
@@ -117,6 +119,8 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     counts = arrived.dt.date.value_counts().reindex(days, fill_value=0).to_numpy(float)
     open_ = np.minimum(dates + pd.Timedelta(1, "D"), end) - np.maximum(dates, start)
     exposure = np.maximum(np.asarray(open_.total_seconds(), float) / 86_400, 1e-6)
+    shut = set(closed)
+    exposure[[d.isoformat() in shut for d in days]] = 1e-6
     off = {d for year in sorted({d.year for d in days}) for d in public_holidays(holidays, year)} if holidays else set()
     ordinary = np.array([d not in off for d in days])
     weekday = np.array([d.weekday() for d in days])

@@ -529,15 +529,28 @@ class _Learner:
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
             name = self.channel_names(channel, clean(channel))
-            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays)
+            closed = self._nobody_took_in(cases.index[cases == channel])
+            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays, closed)
             data["channels"][name] = {
                 "enters": enters,
                 "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
-                "arrivals": {},
+                "arrivals": {"calendar": self._open_but_on(closed)} if closed else {},
             }
         self._say_levels()
         self._simplify_entries(data)
         self._say_conversions()
+
+    def _nobody_took_in(self, cases: pd.Index) -> tuple[str, ...]:
+        """Where a case comes in with its first visit: the days on which those who do these visits did nothing."""
+        first = self.real.drop_duplicates("case").set_index("case")["step"].reindex(cases).dropna()
+        if arrival_seen(self.log) or first.empty or (step := first.mode().iloc[0]) not in self.staffed:
+            return ()
+        return tuple(self.staff.calendars.get(self.staff.teams[self.staff.does[step][0]]["calendar"], {}).get("closed", ()))
+
+    def _open_but_on(self, closed: tuple[str, ...]) -> str:
+        name = self.calendar_names(closed, "days on which cases come in")
+        self.staff.calendars[name] = {"shifts": [{"days": "Mon-Sun", "hours": "00:00-24:00"}], "closed": list(closed), "source": "data: without work of those who take them in"}
+        return name
 
     def _say_levels(self) -> None:
         for name, found in self.inflows.items():
@@ -669,7 +682,7 @@ class _Learner:
     ) -> Scenario:  # fmt: skip
         from salessim.scenario.model import Scenario
 
-        channels = {name: {**channel, "arrivals": arrivals(self.inflows[name])} for name, channel in self.data["channels"].items()}
+        channels = {name: {**channel, "arrivals": arrivals(self.inflows[name]) | channel["arrivals"]} for name, channel in self.data["channels"].items()}
         more = {"uncertain": unsure, "in_process": in_process}
         return Scenario.parse({**self.data, "clock": clock, "channels": channels} | {k: v for k, v in more.items() if v})
 
