@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,8 +171,11 @@ class _Pieces:
             # To the millisecond, so that rounding neither parts waits of the same length nor loses a wait's own end.
             at_end = np.round(at[rows], 3)
             total, ties = np.unique(at_end[ends[rows]], return_counts=True)
-            hazard = np.concatenate([[0.0], np.cumsum(ties / (ties[::-1].cumsum()[::-1]))])
-            reached = hazard[np.searchsorted(total, at_end, side="right")]
+            hazard = np.cumsum(ties / ties[::-1].cumsum()[::-1])
+            if total[0] > 0:
+                total, hazard = np.concatenate([[0.0], total]), np.concatenate([[0.0], hazard])
+            # In straight lines between the events: steps would expect nothing at all in an hour of little pace.
+            reached = np.interp(at_end, total, hazard)
             earlier = np.where(begins[rows], 0.0, np.concatenate([[0.0], reached[:-1]]))
             result += np.bincount(self.cell[rows], reached - earlier, minlength=168)
         return result
@@ -202,15 +206,16 @@ def levels(seen: Any, exposure: Any, together: float = 1.0) -> Any:
     blocks = _blocks(seen.sum(axis=0), exposure.sum(axis=0), price)
     groups = [[d] for d in range(7)]
     by_block = [np.array([x[:, a:b].sum(axis=1) for a, b in blocks]).T for x in (seen, exposure)]
+    totals = [x.sum(axis=1, keepdims=True) for x in by_block]
     while len(groups) > 1:
-        losses = {
-            (i, j): float(np.sum(_loss(*(x[g].sum(axis=0) for g in (groups[i], groups[j]) for x in by_block))))
-            for i in range(len(groups)) for j in range(i + 1, len(groups))
-        }  # fmt: skip
-        i, j = min(losses, key=lambda pair: (losses[pair], pair))
-        if losses[i, j] >= 0.5 * price * len(blocks):
+        pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
+        # As much in all, and at the same hours: a quiet day is told from a busy one however few hours have anything.
+        losses = [max(_apart(totals, i, j) / price, _apart(by_block, i, j) / (0.5 * price * len(blocks))) for i, j in pairs]
+        if min(losses) >= 1:
             break
+        i, j = pairs[int(np.argmin(losses))]
         groups[i] = sorted(groups[i] + groups.pop(j))
+        totals, by_block = ([np.insert(np.delete(x, [i, j], axis=0), i, x[i] + x[j], axis=0) for x in two] for two in (totals, by_block))
     result = np.zeros((7, 24))
     for days in groups:
         n, x = seen[days].sum(axis=0), exposure[days].sum(axis=0)
@@ -219,12 +224,18 @@ def levels(seen: Any, exposure: Any, together: float = 1.0) -> Any:
     return result
 
 
+def _apart(counts: list[Any], i: int, j: int) -> float:
+    """Log likelihood lost by giving two rows the same rates."""
+    n, x = counts
+    return float(np.sum(_loss(n[i], x[i], n[j], x[j])))
+
+
 def _blocks(n: Any, x: Any, price: float) -> list[tuple[int, int]]:
     """Neighbouring hours merged, those that lose least first, while the loss is below the price."""
     blocks = [(h, h + 1) for h in range(24)]
     while len(blocks) > 1:
         sums = [(n[a:b].sum(), x[a:b].sum()) for a, b in blocks]
-        losses = [float(_loss(*first, *second)) for first, second in zip(sums, sums[1:], strict=False)]
+        losses = [float(_loss(*first, *second)) for first, second in pairwise(sums)]
         i = int(np.argmin(losses))
         if losses[i] >= price:
             break
@@ -250,7 +261,7 @@ def words(pace: Any) -> list[dict[str, Any]] | None:
     found: dict[tuple[int, int, float], list[int]] = {}
     for day in range(7):
         edges = [0, *(np.flatnonzero(np.diff(share[day])) + 1), 24]
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             if share[day, a] >= LEAST_PACE:
                 found.setdefault((int(a), int(b), float(share[day, a])), []).append(day)
     rows = sorted(found.items(), key=lambda item: (item[1], item[0]))

@@ -166,8 +166,11 @@ def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
     said = []
     for team, rows in sorted(dict(tuple(seen.groupby("crew"))).items()):
         calendar = staff.calendars.get(staff.teams[team]["calendar"])
-        at = pd.concat([rows["started"], rows["ended"]]).dropna()
-        found = None if calendar is None else duty(at, pd.concat([rows["person"]] * 2).reset_index(drop=True)[pd.concat([rows["started"], rows["ended"]]).notna().to_numpy()], calendar["shifts"])
+        if calendar is None:
+            continue
+        # Ends show less than starts: they may be overtime.
+        at = rows["started"] if rows["started"].notna().mean() > 0.5 else rows["ended"]
+        found = duty(at.dropna(), rows["person"][at.notna()], calendar["shifts"])
         if found is None:
             continue
         name = f"{team} at other hours"
