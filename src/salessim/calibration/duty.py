@@ -19,6 +19,10 @@ LEAST_SEEN = 5
 """Hours with fewer stamps are left out: with five, a period like this one would see none with a chance of less than 1 %."""
 
 
+FEW = 1 / 3
+"""A weekday with fewer heads than this share of the usual ones is duty: a calendar for all would make three people of one."""
+
+
 @dataclass(frozen=True)
 class Duty:
     """People outside the usual hours."""
@@ -67,6 +71,25 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
         return None
     there = seen.drop_duplicates().groupby(["date", "hour"]).size()
     return Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(hours, 60, axis=1) & ~open_), float(outside.mean()))
+
+
+def usual_days(shifts: list[dict[str, Any]], stamps: pd.Series, people: pd.Series) -> list[dict[str, Any]]:
+    """Shifts without the weekdays on which only few of the people are there.
+
+    Args:
+        shifts: of the team, in the language of scenarios.
+        stamps: local times at which somebody was seen.
+        people: who; where nobody is named, nothing is taken out.
+    """
+    if (people == "").any():
+        return shifts
+    dates = pd.date_range(stamps.min().date(), stamps.max().date()).day_of_week.value_counts().reindex(range(7), fill_value=1)
+    seen = pd.DataFrame({"date": stamps.dt.date.to_numpy(), "day": stamps.dt.day_of_week.to_numpy(), "person": people.to_numpy()}).drop_duplicates()
+    heads = (seen.groupby("day").size().reindex(range(7), fill_value=0) / dates).to_numpy()
+    open_ = sorted({d for shift in shifts for d in weekdays(shift["days"])})
+    kept = {d for d in open_ if heads[d] >= FEW * float(np.median(heads[open_]))}
+    days = [sorted(weekdays(shift["days"]) & kept) for shift in shifts]
+    return [{**shift, "days": ", ".join(DAYS[d] for d in mine)} for shift, mine in zip(shifts, days, strict=True) if mine]
 
 
 def _shifts(minutes: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ sum. That is a proportional-hazards model with the hour of the week as covariate
 pace, h is Nelson and Aalen's estimate; given h, the pace of an hour is the events seen in it over those expected. Because
 waits that begin in the day and are over at once are expected to end in the day, only what they do not explain counts as pace.
 
-Hours and weekdays share a pace unless the data pay for telling them apart (BIC), so few events teach a coarse rhythm or none.
+Hours and weekdays share a pace unless the data pay for telling them apart, so few events teach a coarse rhythm or none.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 LEAST = 60
 """Fewer waits than this teach no rhythm."""
+AT_ONCE = 1.0
+"""Seconds: what happens at once does so at any pace, and says nothing about it."""
 LEAST_OF_SOURCE = 30
 """Waits after an activity with fewer than this share their law with those after other such activities."""
 TURNS = 6
@@ -116,9 +118,11 @@ def shifts(since: Any, until: Any, source: Any) -> list[dict[str, Any]] | None:
         >>> shifts(since, since + rng.exponential(7200, 3000), np.zeros(3000, int)) is None
         True
     """
+    since, until, source = (np.asarray(x) for x in (since, until, source))
+    took = until - since > AT_ONCE
+    since, until, source = since[took], until[took], source[took]
     if len(since) < LEAST:
         return None
-    since, until, source = (np.asarray(x) for x in (since, until, source))
     hours = np.floor(until / HOUR) - np.floor(since / HOUR) + 1
     step = math.ceil(float(hours.sum()) / MOST_PIECES)
     since, until, source = since[::step], until[::step], source[::step]
@@ -191,18 +195,20 @@ def clustering(stamps: Any) -> float:
 
 
 def levels(seen: Any, exposure: Any, together: float = 1.0) -> Any:
-    """Rates of the hours of the week, with as many different ones as BIC allows; [7, 24].
+    """Rates of the hours of the week, with as many different ones as pay for what it takes to tell them; [7, 24].
 
     Hours next to each other are merged first, over the whole week; then weekdays; then hours within each group of weekdays.
-    A border between hours costs two parameters, its place and its rate. Events that come together count as one
-    (quasi-likelihood, Wedderburn 1974).
+    The price is the length of the description (Rissanen 1978): half the log of the number of events for each rate, log 24
+    for a border, six bits for which weekdays go together. Events that come together count as one (quasi-likelihood,
+    Wedderburn 1974).
 
     Args:
         seen: events, [7, 24].
         exposure: expected at the pace 1, [7, 24].
         together: events that come as one.
     """
-    price = together * math.log(max(2.0, float(seen.sum()) / together))
+    rate = 0.5 * math.log(max(2.0, float(seen.sum()) / together))
+    price, division = together * (rate + math.log(24)), 6 * math.log(2)
     blocks = _blocks(seen.sum(axis=0), exposure.sum(axis=0), price)
     groups = [[d] for d in range(7)]
     by_block = [np.array([x[:, a:b].sum(axis=1) for a, b in blocks]).T for x in (seen, exposure)]
@@ -210,7 +216,7 @@ def levels(seen: Any, exposure: Any, together: float = 1.0) -> Any:
     while len(groups) > 1:
         pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
         # As much in all, and at the same hours: a quiet day is told from a busy one however few hours have anything.
-        losses = [max(_apart(totals, i, j) / price, _apart(by_block, i, j) / (0.5 * price * len(blocks))) for i, j in pairs]
+        losses = [max(_apart(totals, i, j) / (rate + division), _apart(by_block, i, j) / (rate * len(blocks) + division)) / together for i, j in pairs]
         if min(losses) >= 1:
             break
         i, j = pairs[int(np.argmin(losses))]
@@ -221,6 +227,7 @@ def levels(seen: Any, exposure: Any, together: float = 1.0) -> Any:
         n, x = seen[days].sum(axis=0), exposure[days].sum(axis=0)
         for a, b in _blocks(n, x, price):
             result[days, a:b] = n[a:b].sum() / max(float(x[a:b].sum()), 1e-9) if n[a:b].sum() else 0.0
+    result[seen.sum(axis=1) == 0] = 0.0  # merged with a quiet day, but nothing was ever seen
     return result
 
 

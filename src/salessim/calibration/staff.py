@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim.calibration.clocks import Clock
-from salessim.calibration.duty import duty
+from salessim.calibration.duty import duty, usual_days
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
 from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
@@ -142,6 +142,9 @@ def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventL
     for team, paragraph in staff.teams.items():
         stamps, what = _stamps(own[team] if team in own else work.iloc[:0])
         learnt = calendar(stamps, holidays, what) if holds(stamps) else None
+        if learnt is not None:
+            at = own[team]["started"].fillna(own[team]["ended"])
+            learnt["shifts"] = usual_days(learnt["shifts"], at.dropna(), own[team]["person"][at.notna()])
         name = "always" if office is None else OFFICE
         if learnt is not None and office is not None and learnt["shifts"] != office["shifts"]:
             same = [n for n, c in staff.calendars.items() if c["shifts"] == learnt["shifts"]]
