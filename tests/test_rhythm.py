@@ -100,7 +100,7 @@ def test_a_share_of_a_shift_is_the_first_part_of_each_quarter_of_an_hour() -> No
     calendar = Calendar.model_validate({"shifts": [{"days": "Mon", "hours": "09:00-17:00"}, {"days": "Mon", "hours": "17:00-18:00", "share": "20 %"}]})
     open_ = calendar.intervals(dt.date(2026, 1, 5), "Europe/Berlin", 7 * 86_400_000_000)
     assert [(a // MINUTE, b // MINUTE) for a, b in open_] == [(540, 1023), (1035, 1038), (1050, 1053), (1065, 1068)]
-    with pytest.raises(ValueError, match="give at least 0.1 %"):
+    with pytest.raises(ValueError, match=r"give at least 0\.1 %"):
         Shift(days="Sat", hours="10:00-11:00", share=0.0)
 
 
