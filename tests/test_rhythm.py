@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -169,11 +170,12 @@ def learnt(log: EventLog) -> Any:
 def test_rare_weekend_duty_comes_back_and_is_simulated() -> None:
     log = simulate(sales(weekend=True), seed=3)
     # Whoever has duty is one of the six: no team of its own by name.
-    log = EventLog(log.frame.assign(person=log.frame["person"].replace("duty-1", "sales-1")), log.about)
+    log = EventLog(log.frame.assign(person=log.frame["person"].replace("duty-1", "sales-1")), replace(log.about, hourly={"sales-2": 40.0}))
     learner = learnt(log)
     teams = learner.staff.teams
     [rare] = [name for name in teams if name.endswith("at other hours")]
     assert teams[rare]["size"] == 1
+    assert {team["cost"] for team in teams.values()} == {f"40 {log.about.currency}/hour"}
     days = {DAYS[d] for s in learner.staff.calendars[teams[rare]["calendar"]]["shifts"] for d in weekdays(s["days"])}
     assert days == {"Sat"}
     assert "Work at other hours" in learner.facts

@@ -203,6 +203,8 @@ def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
         staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
         # They finish what they have begun: the next such hours may be days away.
         staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
+        if "cost" in staff.teams[team]:  # they are the same people
+            staff.teams[name]["cost"] = staff.teams[team]["cost"]
         for teams in staff.does.values():
             if team in teams:
                 teams.insert(teams.index(team) + 1, name)
