@@ -87,7 +87,7 @@ class Moves:
 
 
 @dataclass(frozen=True)
-class _Sequence:
+class Sequence:
     """A case as states with the times of leaving one and reaching the next."""
 
     channel: str
@@ -116,7 +116,7 @@ class _Wait:
     """How often the case had left the state before."""
 
 
-def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
+def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
     """The cases of a log, in order of the log."""
     frame = log.frame
     quits = (gave_up(frame) & frame["step"].isin(patient)).tolist()
@@ -130,7 +130,7 @@ def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
     for a, b in pairwise(bounds):
         real = [i for i in range(a, b) if steps[i] not in (WAITING, SYSTEM)]
         result.append(
-            _Sequence(
+            Sequence(
                 channels[a],
                 ["", *(steps[i] for i in real)],
                 np.array([born[a], *(reached[i] for i in real)]),
@@ -177,7 +177,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Mo
     return Moves(onward, entry, memory, dropped)
 
 
-def _next(case: _Sequence, states: list[State], i: int, now: float) -> tuple[float, State | str | None]:
+def _next(case: Sequence, states: list[State], i: int, now: float) -> tuple[float, State | str | None]:
     """When a case that left its i-th state reached what, if it has."""
     if i + 1 < len(states):
         return case.reached[i + 1], states[i + 1]
