@@ -99,3 +99,18 @@ def test_parts_of_days_at_both_ends_are_no_quiet_days() -> None:
     assert len(found.levels) == 1
     assert found.levels[0].per_week == pytest.approx(168)
     assert set(found.profile["weekdays"].values()) == {1.0}
+
+
+def test_a_log_that_begins_in_the_afternoon_shows_half_of_its_first_day() -> None:
+    """Arrivals from 9 to 17: a log from 13:00 on shows half a day, and its past is not simulated from the morning on."""
+    days = days_of(30)
+    rng = np.random.default_rng(8)
+    arrived = pd.Series(np.repeat(days, 20) + pd.to_timedelta(rng.integers(9 * 60, 17 * 60, 20 * len(days)), "min"))
+    since = START + pd.Timedelta(13, "h")
+    found = inflow(arrived[arrived >= since], since, days[-1] + pd.Timedelta(1, "D"))
+    assert found.first_day == pytest.approx(0.5, abs=0.02)
+    (first,) = found.paragraph(START.date(), 210, past=True)["campaigns"]
+    assert (first["start"], first["end"], first["factor"]) == ("2024-01-01", "2024-01-01", pytest.approx(0.5, abs=0.02))
+    assert found.levels[0].per_week == pytest.approx(140, rel=0.01)
+    assert "campaigns" not in found.paragraph(dt.date(2025, 1, 1), 100, past=False)
+    assert "campaigns" not in inflow(arrived, START, days[-1] + pd.Timedelta(1, "D")).paragraph(START.date(), 210, past=True)

@@ -446,7 +446,7 @@ def test_a_rule_that_is_proved_is_never_broken_in_a_run(chunk: int) -> None:
     answers: Counter[tuple[str, bool]] = Counter()
     for seed in range(14 * chunk, 14 * chunk + 14):
         try:
-            scenario = random_scenario(seed)
+            scenario = random_scenario(seed).change({"in_process": []})  # a rule is about whole ways
             log = simulate(scenario, seed=seed, engine="reference").frame
         except ScenarioError:
             continue  # the models are random: some cannot be put together

@@ -17,6 +17,7 @@ from salessim.errors import ScenarioError
 from salessim.experiment import replicate
 from salessim.network import build
 from salessim.optimisation import optimise
+from salessim.records import NEVER
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import throughput
 from salessim.statistics import mean_interval
@@ -285,16 +286,18 @@ def buildable(seed: int) -> tuple[Scenario, Any]:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_o21_little_holds_exactly_on_the_sample_path(seed: int) -> None:
-    """A run that starts and ends empty: the area under the number present is the sum of the times present."""
+    """The area under the number present is the sum of the times present; of cases in process at the start, from then on."""
     scenario, network = buildable(seed)
     raw = Reference(network, seed, 0, True).run()
     time, step = raw.visit_time, raw.visit_what[:, 1]
     horizon = scenario.clock.horizon
-    ended = np.where(time[:, 2] < 0, horizon, time[:, 2])
+    ended = np.where(time[:, 2] == NEVER, horizon, np.maximum(time[:, 2], 0))
+    begun = np.where(time[:, 1] == NEVER, ended, np.maximum(time[:, 1], 0))
+    enabled = np.maximum(time[:, 0], 0)
     for s in range(len(raw.tally)):
         mine = step == s
-        assert raw.tally[s, 6] == pytest.approx(float(np.sum(ended[mine] - time[mine, 0])), rel=1e-9)
-        queued = np.where(time[mine, 1] >= 0, time[mine, 1], ended[mine]) - time[mine, 0]
+        assert raw.tally[s, 6] == pytest.approx(float(np.sum(ended[mine] - enabled[mine])), rel=1e-9)
+        queued = begun[mine] - enabled[mine]
         staffed = raw.visit_what.shape[1] > 4 and bool(np.any(raw.visit_what[mine, 4] >= 0))
         if staffed and not scenario.steps[sorted(scenario.steps)[s]].automation:
             assert raw.tally[s, 5] == pytest.approx(float(np.sum(queued)), rel=1e-9)
