@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import special
 
 import salessim as ss
-from salessim.calibration.history import cut
+from salessim.calibration.history import cut, ends
 from salessim.calibration.learn import learner_of
 from salessim.calibration.remainder import LONGEST, remainder
 
@@ -95,7 +95,48 @@ def forgotten(share: str) -> ss.Scenario:
 
 
 def as_exported(scenario: ss.Scenario, weeks: int) -> ss.EventLog:
-    """As a CRM shows it: who waits in the drawer has been called, and no more is known."""
-    log = cut(ss.simulate(scenario, seed=4), scenario.clock.start + pd.Timedelta(weeks=weeks))
+    """As a CRM shows it: who lies in the drawer, or thinks, has been called, and no more is known."""
+    whole = ss.simulate(scenario, seed=4)
+    log = cut(whole, whole.about.start + dt.timedelta(weeks=weeks))
+    over = ends(log)["outcome"]
     frame = log.frame[~log.frame["step"].isin(["drawer", "think"])].sort_values("case", kind="stable").reset_index(drop=True)
+    last = ~frame.duplicated("case", keep="last")
+    frame.loc[last, "outcome"] = frame.loc[last, "case"].map(over)
     return ss.EventLog(frame, log.about)
+
+
+@pytest.mark.parametrize("weeks", [16, 28, 40])
+def test_a_planted_share_is_learnt_whenever_the_log_was_exported(weeks: int) -> None:
+    learner = learner_of(as_exported(forgotten("30 %"), weeks))
+    scenario = learner.scenario()
+    stay = scenario.steps["call → stays open"]
+    assert stay.kind == "customer"  # loads nobody
+    share = {route.to: route.share for route in scenario.steps["call"].then}
+    cases = learner.frame["case"].nunique()
+    others = sum(float(s) for s in share.values() if s is not None)
+    found = share["call → stays open"] if share["call → stays open"] is not None else 1 - others
+    # Four standard errors of a share, and those who think have to be told from those in the drawer.
+    assert float(found) == pytest.approx(0.30, abs=4 * (0.3 * 0.7 / cases) ** 0.5)
+    assert any("stay open and nobody touches them" in text for text in learner.assumptions)
+
+    log = ss.simulate(scenario, seed=1)
+    here = log.frame[log.frame["step"] == "call → stays open"]
+    assert len(here) > 100
+    assert set(here["outcome"]) == {"open"}
+    assert ss.simulate(scenario, seed=1, engine="reference").frame.equals(ss.simulate(scenario, seed=1, engine="compiled").frame)
+
+
+def test_without_forgotten_leads_none_are_learnt() -> None:
+    learner = learner_of(as_exported(forgotten("0 %"), 40))
+    assert not [name for name in learner.scenario().steps if name.endswith("stays open")]
+
+
+def test_a_forecast_leaves_them_where_they_are() -> None:
+    """Leads that have lain for months are not called within the weeks of the forecast."""
+    log = as_exported(forgotten("30 %"), 40)
+    scenario = learner_of(cut(log, log.about.end.replace(hour=0, minute=0, second=0, microsecond=0))).today()
+    in_process = sorted(row.arrived for row in scenario.in_process)  # a run numbers them in this order
+    old = {number for number, at in enumerate(in_process) if (log.about.end - at).days > 60}
+    assert len(old) > 300
+    later = ends(ss.simulate(scenario, seed=1))["outcome"]
+    assert later[later.index.isin(old)].eq("open").mean() > 0.99
