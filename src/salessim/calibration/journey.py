@@ -23,6 +23,7 @@ from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.statistics import incidence
+from salessim.units import NEVER, SECOND
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -36,8 +37,6 @@ MOST_MOVES = 60
 
 STAYS = "stays open"
 """The goal of those that do not move any more."""
-NEVER = 100 * 365.25 * 86_400.0
-"""Seconds after which they would: beyond every horizon."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move]
         shares[rest] = 0.0
     stay = rests.left if rests.stays else 0.0
     total = sum(shares.values()) / (1 - stay)
-    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER]), np.ones(1), False)] if stay and total > 0 else []
+    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), False)] if stay and total > 0 else []
     for goal in kept:
         if goal in curves and total > 0 and (shares[goal] > 0 or goal == rest):
             time, moved, timed = curves[goal]

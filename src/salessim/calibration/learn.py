@@ -17,7 +17,7 @@ from salessim.calibration.channels import conversions
 from salessim.calibration.customers import customers_of
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
-from salessim.calibration.journey import GAVE_UP, NEVER, STAYS, Move
+from salessim.calibration.journey import GAVE_UP, STAYS, Move
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
@@ -28,7 +28,7 @@ from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
 from salessim.statistics import kaplan_meier
-from salessim.units import say_share
+from salessim.units import NEVER, YEAR, say_share
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -477,7 +477,7 @@ class _Learner:
         """Where cases are that nobody touches any more: open, with the customer, until after every horizon."""
         stay = self.names((state, move.goal), f"{name[:36].strip()} → {STAYS}")
         text = f"{100 * move.share:.1f} % of those that leave {name!r} stay open and nobody touches them any more: none to speak of moved while they were watched"
-        stage["steps"][stay] = {"customer": {"law": "constant", "value": laws.in_words(NEVER), "assumption": text}, "then": [goal]}
+        stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": text}, "then": [goal]}
         self.assumptions.append(f"{text}. They are neither won nor lost, however long a run is.")
         return stay
 
