@@ -18,7 +18,7 @@ from salessim.calibration.clocks import Clock
 from salessim.calibration.customers import customers_of
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
-from salessim.calibration.journey import GAVE_UP, Move, sequences
+from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
@@ -29,7 +29,7 @@ from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
 from salessim.statistics import kaplan_meier
-from salessim.units import say_share
+from salessim.units import NEVER, YEAR, say_share
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -463,11 +463,12 @@ class _Learner:
             goal = self._goal(move.goal)
             if not move.immediate:
                 goal = {"to": self._wait(stage, state, move, name, goal)}
+            of = f"{move.count:,} moves" if move.goal != STAYS else f"{move.count:,} cases that were open"
             if move is not rest:
                 # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
-                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {move.count:,} moves"}
+                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {of}"}
             else:
-                goal |= {"source": f"data: {move.count:,} moves ({100 * move.share:.1f} %)"}
+                goal |= {"source": f"data: {of} ({100 * move.share:.1f} %)"}
             if move.limit is not None:
                 goal |= {"limit": move.limit, "source": f"data: {move.count:,} moves, none to speak of after {move.limit} visits"}
             routes.append(goal)
@@ -476,11 +477,15 @@ class _Learner:
     def _goal(self, goal: State | str) -> dict[str, Any]:
         if isinstance(goal, tuple):
             return {"to": self._name(goal)}
+        if goal == STAYS:
+            return {"lost": STAYS}
         if goal.startswith("lost: "):
             return {"lost": clean(goal[6:])}
         return {"done": True}
 
     def _wait(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
+        if move.goal == STAYS:
+            return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
         wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
         step: dict[str, Any] = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
@@ -492,6 +497,14 @@ class _Learner:
         if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
             self.waits.append(Wait(step, target, move))
         return wait
+
+    def _stay(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
+        """Where cases are that nobody touches any more: open, with the customer, until after every horizon."""
+        stay = self.names((state, move.goal), f"{name[:36].strip()} → {STAYS}")
+        text = f"{100 * move.share:.1f} % of those that leave {name!r} stay open and nobody touches them any more: none to speak of moved while they were watched"
+        stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": text}, "then": [goal]}
+        self.assumptions.append(f"{text}. They are neither won nor lost, however long a run is.")
+        return stay
 
     def _time_law(self, step: str, rows: pd.DataFrame, what: str) -> Any:
         """The law of the time of an activity; that of people is working time on their team's calendar."""
