@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
-from salessim.calibration.arrivals import Inflow, inflow
+from salessim.calibration.arrivals import Inflow, Level, inflow
 
 START = pd.Timestamp("2024-01-01", tz="Europe/Berlin")
 WEEKDAYS = np.array([1.5, 1.2, 1.0, 1.0, 0.8, 0.3, 0.2])
@@ -99,3 +101,22 @@ def test_parts_of_days_at_both_ends_are_no_quiet_days() -> None:
     assert len(found.levels) == 1
     assert found.levels[0].per_week == pytest.approx(168)
     assert set(found.profile["weekdays"].values()) == {1.0}
+
+
+def test_a_channel_that_dried_up_can_be_simulated_again() -> None:
+    """Its last level is nothing, of which earlier levels are no factor: the past is told from the highest level."""
+    levels = (Level(dt.date(2026, 1, 5), dt.date(2026, 3, 2), 40.0), Level(dt.date(2026, 3, 2), dt.date(2026, 5, 4), 0.0))
+    inflow = Inflow(levels, {}, None, None, 320, 0, 1.0)
+    past, ahead = (inflow.paragraph(dt.date(2026, 1, 5), 119, past=p) for p in (True, False))
+    assert ahead["rate"] == "0 per week"
+    assert past["rate"] == "40 per week"
+    assert [(c["start"], c["end"], c["factor"]) for c in past["campaigns"]] == [("2026-03-02", "2026-05-03", 0.0)]
+
+
+def test_weeks_that_vary_less_than_chance_are_known_better() -> None:
+    """52 weeks of always 35 cases, five a day: the interval is far narrower than that of 1820 Poisson cases."""
+    days = pd.date_range("2026-01-05", periods=364, freq="D", tz="UTC")
+    arrived = pd.Series(np.repeat(days, 5))
+    found = inflow(arrived, days[0], days[-1] + pd.Timedelta(1, "D"))
+    doubt = special.stdtrit(34, 0.975) / 1.959964
+    assert found.error == pytest.approx(doubt * math.sqrt(0.1 / 1820), rel=1e-5)
