@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import estimates, laws, today
+from salessim.calibration import estimates, laws, patience, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
@@ -20,6 +20,7 @@ from salessim.calibration.journey import GAVE_UP, Move
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
+from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.validate import Validation, validate
@@ -162,8 +163,10 @@ class _Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
     def __init__(self, log: EventLog, name: str, holidays: str | None) -> None:
-        self.log, self.name = log, name
-        self.frame = log.frame
+        # Who was found gone has left the queue; that people tried counts where their time does.
+        self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
+        self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
+        self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
         self.assumptions: list[str] = []
         self.activity_of: dict[str, str] = {}
@@ -175,7 +178,7 @@ class _Learner:
         self.holidays = holidays
         self.inflows: dict[str, Inflow] = {}
         self.spent: dict[tuple[str, str], Spent] = {}
-        self.quits: dict[str, int] = {}
+        self.quits: dict[str, Patience | None] = {}
         self.move_of: dict[str, Move] = {}
         self.staff = staff_of(log, holidays)
         self.facts |= self.staff.facts
@@ -192,7 +195,7 @@ class _Learner:
     # --- paragraphs -------------------------------------------------------------------------------------------
 
     def _build(self) -> dict[str, Any]:
-        self.moves = learn_moves(self.log, self._clocks(), self.patient)
+        self.moves = learn_moves(self.log, self._clocks(), self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
@@ -463,21 +466,30 @@ class _Learner:
         return laws.fit(times, ~open_, what)
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
-        """Exponential patience by censored maximum likelihood: give-ups over all time spent queueing."""
+        """How long customers wait for people, where they go if that is too long, and who leaves without a word."""
         quits = gave_up(rows)
         known = rows[quits | rows["started"].notna() | rows["ended"].isna()]  # else the start is not known, nor the wait
         if not arrival_seen(self.log):
             known = known[known.index.isin(self.later)]  # the wait before a first visit is not known
-        until = known["started"].fillna(known["ended"]).fillna(self.end)
-        waited = float((until - known["enabled"]).dt.total_seconds().clip(lower=0).sum())
-        count = int(quits[known.index].sum())
-        mean = max(60.0, waited / max(1, count))
-        self.quits[activity] = count
-        law = {"law": "exponential", "mean": laws.in_words(mean), "source": f"data: {count:,} of {len(known):,} gave up, the others censored", "assumption": "exponential"}
-        return {
-            "patience": law if count >= LEAST_GIVE_UPS else "none",
-            "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))},
-        }  # fmt: skip
+        tried = self.gone[known.index]
+        until = known["started"].fillna(self.attempts["started"]).fillna(known["ended"]).fillna(self.end)
+        ended = np.select([tried, quits[known.index], known["started"].isna()], [patience.FOUND, patience.TOLD, patience.WAITS], patience.SERVED)
+        found = patience.fit(seconds(until) - seconds(known["enabled"]), ended, known["case"])
+        self.quits[activity] = found
+        result = {"patience": found.law if found and found.left >= LEAST_GIVE_UPS else "none", "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))}}
+        if result["patience"] == "none" or found is None or not found.silent:
+            return result
+        attempts = self.attempts[self.attempts["step"] == activity]
+        self._say_gone(activity, found, len(attempts))
+        return result | {"silent": say_share(round(found.silent, 4)), "attempt": self._time_law(activity, attempts, "attempts")}
+
+    def _say_gone(self, activity: str, found: Patience, tried: int) -> None:
+        text = (
+            f"{activity!r}: {tried:,} visits that people began count as attempts to reach somebody who had left without a word ({100 * found.silent:.0f} % of those who leave): "
+            "they are short, and come more often the longer the wait."
+        )
+        if text not in self.assumptions:
+            self.assumptions.append(text)
 
     def _impatient(self, activity: str, rows: pd.DataFrame) -> Impatient:
         if activity not in self.impatient:
@@ -567,8 +579,9 @@ class _Learner:
                 figure = Figure(f"steps.{name}.{field}", f"{what} of {name}", "h", law.mean / HOUR, spent.error, spent.count, spent.hours, together=f"{what} of {activity}")
                 found.append(figure)
         if activity in self.quits and step.patience is not None and not isinstance(step.patience, str):
-            count, mean = self.quits[activity], step.patience.mean / HOUR
-            found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", mean, 1 / math.sqrt(count), count, mean * count))
+            left = self.quits[activity]
+            if left is not None:
+                found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", step.patience.mean / HOUR, left.error, left.left, step.patience.mean / HOUR * left.left))
         if name in self.move_of and step.customer is not None and step.customer.mean > 0:
             move, mean = self.move_of[name], step.customer.mean / HOUR
             found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, mean * move.count))
@@ -595,7 +608,7 @@ class _Learner:
         for state, moves in self.moves.onward.items():
             name = self.names.name_of.get(state, "")
             for move in moves if name in steps and len(moves) > 1 else ():
-                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count), move.count, 100.0 * move.count, most=1.0)
+                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
                 found.append(figure)
         return found, rest
 
