@@ -462,8 +462,9 @@ class _Learner:
             for team in sorted(set(teams)):
                 mine = teams == team
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
-        self.spent[step, what] = Spent(error_of_mean(times, ~open_, rows["case"].to_numpy()), len(times), float(times.sum()) / 3600)
-        return laws.fit(times, ~open_, what)
+        law, doubt = laws.fitted(times, ~open_, what)
+        self.spent[step, what] = Spent(math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt), len(times), float(times.sum()) / 3600)
+        return law
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
         """How long customers wait for people, where they go if that is too long, and who leaves without a word."""
