@@ -246,10 +246,10 @@ def _part(what: str) -> str:
     return "customer's times"
 
 
-def study(scenarios: int = SCENARIOS, logs: int = LOGS, shares: tuple[float, ...] = OPEN, *, told: bool = False) -> pd.DataFrame:
-    """All rows."""
+def study(scenarios: int = SCENARIOS, logs: int = LOGS, shares: tuple[float, ...] = OPEN, *, first: int = 0, told: bool = False) -> pd.DataFrame:
+    """All rows of so many scenarios, from the first on."""
     found: list[Row] = []
-    for number in range(scenarios):
+    for number in range(first, first + scenarios):
         one, begun = known(number), time.time()
         stages = in_the_long_run(one.scenario)
         for log in range(logs):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import estimates, laws, patience, today
+from salessim.calibration import estimates, laws, patience, speed, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
@@ -103,7 +103,7 @@ class Calibration:
 
 def calibrate(
     log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, workers: int | None = None,
+    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:  # fmt: skip
     """Learn a scenario from an event log.
@@ -122,6 +122,8 @@ def calibrate(
             each replication then builds its own model, which takes some three times as long.
         from_today: learn from the whole log up to its last midnight, and let the scenario begin there with the cases that
             are open, for a forecast; what was held out is then compared with a model of its own.
+        causal_share: how much of an observed fall of conversion with the wait for the first answer is an effect of waiting,
+            0 to 1; customers who wait long may differ in what the log does not show.
 
     Returns:
         Calibration: scenario, validation, what was learnt and what was assumed.
@@ -131,6 +133,8 @@ def calibrate(
     """
     if not 0 <= holdout < 0.9:
         raise LogError("holdout", f"{holdout} is out of range", "give a share from 0 to below 0.9")
+    if not 0 <= causal_share <= 1:
+        raise LogError("causal share", f"{causal_share} is out of range", "give a share from 0 to 1")
     # An engine writes visits in the order in which they end; here a case's visits stand together.
     log = EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about)
     start, end = pd.Timestamp(log.about.start), pd.Timestamp(log.about.end)
@@ -138,31 +142,31 @@ def calibrate(
     known = cut(log, split.to_pydatetime())
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
-    learner = learner_of(known, name, holidays)
+    learner = learner_of(known, name, holidays, causal_share)
     scenario = None if from_today else learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
     if scenario is None:
-        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays)
+        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, causal_share)
         scenario = learner.today(uncertain)
     return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
 
 
-def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None) -> _Learner:
+def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, causal_share: float = speed.CAUSAL_SHARE) -> _Learner:
     """What a log teaches; its cases' visits side by side.
 
     Raises:
         LogError: too little to learn from.
     """
-    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays)
+    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, causal_share)
 
 
 class _Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
-    def __init__(self, log: EventLog, name: str, holidays: str | None) -> None:
+    def __init__(self, log: EventLog, name: str, holidays: str | None, causal_share: float) -> None:
         # Who was found gone has left the queue; that people tried counts where their time does.
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
         self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
@@ -189,6 +193,7 @@ class _Learner:
         self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
         self.impatient: dict[str, Impatient] = {}
         self.data = self._build()
+        self._answer_in_time(causal_share)
         self._settle()
         self.figures, self.rest = self._figures()
 
@@ -236,6 +241,23 @@ class _Learner:
             "start": self.end.normalize().date().isoformat(), "time_zone": self.log.about.time_zone,
             "warm_up": f"{weeks} weeks", "horizon": f"{weeks + 26} weeks",
         }  # fmt: skip
+
+    def _answer_in_time(self, share: float) -> None:
+        """What waiting for the first answer costs, where the log surely shows it."""
+        found = speed.effect(self.log)
+        if found is None:
+            return
+        hour = 3600 * found.slope
+        said = f"{100 * math.expm1(hour):+.2g} % of the chance to win with each hour before {found.step!r} ({100 * math.expm1(hour - 7056 * found.error):+.2g} to {100 * math.expm1(hour + 7056 * found.error):+.2g} %)"
+        self.facts["Waiting for the first answer"] = f"{said}, with channel, segment, amount, weekday, hour and load held equal"
+        if not found.sure or not share:
+            return
+        names = [name for name, activity in self.activity_of.items() if activity == found.step]
+        done = [name for name in names if speed.put(self._stage_with(name)["steps"][name], found, share, laws.in_words)]
+        if done:
+            self.assumptions.append(f"{100 * share:g} % of how conversion falls with the wait for the first answer is an effect of waiting (--causal-share); what else sets these customers apart is not in the log.")
+        else:
+            self.assumptions.append(f"Conversion falls with the wait before {found.step!r}, but nobody is lost there: the model does not know of it.")
 
     # --- queues -----------------------------------------------------------------------------------------------
 
@@ -596,7 +618,7 @@ class _Learner:
         steps = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
         for state, moves in self.moves.onward.items():
             name = self.names.name_of.get(state, "")
-            if name not in steps or len(steps[name]["then"]) != len(moves):
+            if name not in steps or len(steps[name]["then"]) != len(moves) or any("fades" in way for way in steps[name]["then"]):
                 continue
             given = [(m, i) for i, (m, way) in enumerate(zip(moves, steps[name]["then"], strict=True)) if "share" in way and m.limit is None]
             left = 1 - sum(m.share for m in moves if m.limit is None and any(m is g for g, _ in given)) - sum(m.share for m in moves if m.limit is not None)
