@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from salessim.errors import InputError, LogError
 from salessim.experiment import simulate
 from salessim.forecasts import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, WON, WORKED, forecast
 from salessim.log import EventLog
+from salessim.scenario.calendars import public_holidays
 from salessim.scenario.model import Scenario
 from salessim.scenario.open_tables import rows, table
 from salessim.statistics import prediction_interval
@@ -159,6 +161,17 @@ def test_a_log_becomes_a_pipeline_of_its_open_cases() -> None:
         assert case.step == row.step
         assert case.since == row.enabled
         assert bool(case.team) == (row.person != "")
+
+
+def test_public_holidays_of_all_weeks_ahead_are_days_off_for_arrivals() -> None:
+    log = simulate(truth(60), seed=5, engine="reference")
+    off = {d for year in (2025, 2026) for d in public_holidays("DE", year)}
+    came = log.frame.groupby("case")["enabled"].transform("min")
+    weekdays = log.frame[(came.dt.day_of_week < 5) & ~came.dt.date.isin(off)].reset_index(drop=True)
+    learnt = calibrate(EventLog(weekdays, replace(log.about, holidays="DE")), holdout=0, from_today=True).scenario
+    arrivals = learnt.channels["web"].arrivals
+    assert arrivals is not None
+    assert {str(c.start) for c in arrivals.campaigns} >= {"2026-04-03", "2026-04-06", "2026-05-01", "2026-05-14"}
 
 
 def test_where_readiness_is_not_logged_cases_are_on_their_way() -> None:

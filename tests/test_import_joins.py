@@ -21,7 +21,7 @@ EXPORTS = {
     "deals": "deal,account\nO1,A1\nO2,A2\n",
     "orders": "order,deal,placed,shipped\nB1,O1,2026-01-08 09:00,2026-01-09 09:00\nB2,O8,2026-01-08 10:00,\n",
     "surveys": "survey,order,score\nS1,B1,9\nS2,B7,3\n",
-    "staff": "name,group\nann,east\ncarl,west\n",
+    "staff": "name,group,hourly\nann,east,42.50 EUR\ncarl,west,\n",
 }  # fmt: skip
 MAPPING = {
     "tables": {
@@ -30,7 +30,7 @@ MAPPING = {
         "leads": {"shape": "cases", "record": "lead", "columns": {"case": "lead", "channel": "source"}, "links": {"deal": "became"}, "steps": {"lead made": {"time": "made"}}},
         "orders": {"shape": "cases", "record": "order", "columns": {"case": "order"}, "links": {"deal": "deal"}, "steps": {"delivery": {"enabled": "placed", "end": "shipped"}}},
         "surveys": {"shape": "cases", "record": "survey", "columns": {"case": "survey"}, "links": {"order": "order"}, "attributes": {"satisfaction": "score"}},
-        "staff": {"shape": "people", "columns": {"resource": "name", "team": "group"}},
+        "staff": {"shape": "people", "columns": {"resource": "name", "team": "group", "cost": "hourly"}},
     },
     "activities": {"qualify": {}, "quote": {}, "won": {"kind": "event", "ends": "won"}, "lead made": {"kind": "event"}, "delivery": {"stage": "order"}},
 }  # fmt: skip
@@ -53,6 +53,7 @@ def test_six_exports_become_one_history(tmp_path: Path) -> None:
     assert set(one["satisfaction"]) == {9.0}  # of the survey of the order of the deal
     assert list(one["person"]) == ["ann", "bob", ""]
     assert list(one["team"]) == ["east", "", ""]
+    assert log.about.hourly == {"ann": 42.5}
     assert set(log.frame["case"]) == {"O1", "O2", "O7", "L2", "L3", "B2"}
     assert {u.what: u.keys for u in quality.unmatched} == {
         "keys of deal in table 'leads' are in no table of deal": ("O9",),

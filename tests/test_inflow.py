@@ -106,7 +106,7 @@ def test_parts_of_days_at_both_ends_are_no_quiet_days() -> None:
 def test_a_channel_that_dried_up_can_be_simulated_again() -> None:
     """Its last level is nothing, of which earlier levels are no factor: the past is told from the highest level."""
     levels = (Level(dt.date(2026, 1, 5), dt.date(2026, 3, 2), 40.0), Level(dt.date(2026, 3, 2), dt.date(2026, 5, 4), 0.0))
-    inflow = Inflow(levels, {}, None, None, 320, 0, 1.0)
+    inflow = Inflow(levels, {}, None, None, 320, 0, 1.0, 1.0)
     past, ahead = (inflow.paragraph(dt.date(2026, 1, 5), 119, past=p) for p in (True, False))
     assert ahead["rate"] == "0 per week"
     assert past["rate"] == "40 per week"
@@ -120,3 +120,18 @@ def test_weeks_that_vary_less_than_chance_are_known_better() -> None:
     found = inflow(arrived, days[0], days[-1] + pd.Timedelta(1, "D"))
     doubt = special.stdtrit(34, 0.975) / 1.959964
     assert found.error == pytest.approx(doubt * math.sqrt(0.1 / 1820), rel=1e-5)
+
+
+def test_a_log_that_begins_in_the_afternoon_shows_half_of_its_first_day() -> None:
+    """Arrivals from 9 to 17: a log from 13:00 on shows half a day, and its past is not simulated from the morning on."""
+    days = days_of(30)
+    rng = np.random.default_rng(8)
+    arrived = pd.Series(np.repeat(days, 20) + pd.to_timedelta(rng.integers(9 * 60, 17 * 60, 20 * len(days)), "min"))
+    since = START + pd.Timedelta(13, "h")
+    found = inflow(arrived[arrived >= since], since, days[-1] + pd.Timedelta(1, "D"))
+    assert found.first_day == pytest.approx(0.5, abs=0.02)
+    (first,) = found.paragraph(START.date(), 210, past=True)["campaigns"]
+    assert (first["start"], first["end"], first["factor"]) == ("2024-01-01", "2024-01-01", pytest.approx(0.5, abs=0.02))
+    assert found.levels[0].per_week == pytest.approx(140, rel=0.01)
+    assert "campaigns" not in found.paragraph(dt.date(2025, 1, 1), 100, past=False)
+    assert "campaigns" not in inflow(arrived, START, days[-1] + pd.Timedelta(1, "D")).paragraph(START.date(), 210, past=True)

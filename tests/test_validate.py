@@ -207,12 +207,12 @@ def test_a_log_of_whole_cases_is_compared_with_whole_cases(log: EventLog) -> Non
     assert not np.isnan(seen.over).any()
 
 
-def test_steps_stand_for_activities_by_their_names(log: EventLog, view: View) -> None:
+def test_steps_stand_for_the_activities_they_name(log: EventLog, view: View) -> None:
     names = activities_of(model(), view, "log")
     assert names == {a: a for a in view.activities}
     steps: dict[str, Any] = {
-        "qualify": step(work(10), {"to": "qualify (after qualify)"}), "qualify (after qualify)": step(work(10), {"to": "qualify → demo"}),
-        "qualify → demo": {"customer": "1 day", "then": [{"to": "demo"}]}, "demo": step(work(10), {"to": "demo (given up)"}, {"to": LONG, "share": "10 %"}), LONG: step(work(10), {"done": True}),
+        "qualify": step(work(10), {"to": "qualify (after qualify)"}), "qualify (after qualify)": {"activity": "qualify", **step(work(10), {"to": "qualify → demo"})},
+        "qualify → demo": {"customer": "1 day", "then": [{"to": "demo"}]}, "demo": step(work(10), {"to": "demo (given up)"}, {"to": LONG, "share": "10 %"}), LONG: {"activity": "demo", **step(work(10), {"done": True})},
         "demo (given up)": {"automatic": "0 min", "then": [{"done": True}]},
     }  # fmt: skip
     assert activities_of(small(steps), view, "log") == {"qualify": "qualify", "qualify (after qualify)": "qualify", "demo": "demo", LONG: "demo"}

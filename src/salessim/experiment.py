@@ -24,6 +24,7 @@ import numpy as np
 
 from salessim import engines
 from salessim.catalogue import Catalogue, catalogue, in_common
+from salessim.drivers import Driver, drivers
 from salessim.engines import Engine
 from salessim.errors import InputError, nearest
 from salessim.margins import Margins, word_for
@@ -34,7 +35,6 @@ from salessim.scenario.overrides import warnings as overridden
 from salessim.scenario.traffic import loads, throughput
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import network_of
-from salessim.scenario.unknowns import chances
 from salessim.statistics import (
     Difference,
     Estimate,
@@ -44,10 +44,8 @@ from salessim.statistics import (
     paired_difference,
     paired_ratio_difference,
     precise,
-    rank_correlation,
     ratio_interval,
     spread,
-    t_quantile,
 )
 from salessim.units import DAY
 
@@ -121,29 +119,14 @@ class Results:
         second = figures(self.echoes[name])
         return spread(self.values(name), self.values(name)[: len(second)], second)
 
-    def drivers(self, name: str) -> list[tuple[str, float]]:
-        """Uncertain values that move a measure, the strongest first, with their rank correlations.
-
-        Only those that could not well be chance: beyond what one of so many would show in 1 of 1000 cases, since many
-        measures are looked at.
-        """
+    def drivers(self, name: str) -> list[Driver]:
+        """Uncertain values that move a measure, the strongest first: only those that could not well be chance."""
         return drivers((self.scenario,), self.seed, self.numbers, self.values(name))
 
 
 def figures(pairs: Any) -> Any:
     """One figure per (numerator, denominator), shape [n, 2]; NaN where it does not exist."""
     return np.where(pairs[:, 1] != 0, pairs[:, 0] / np.where(pairs[:, 1] == 0, 1, pairs[:, 1]), math.nan)
-
-
-def drivers(scenarios: Sequence[Scenario], seed: int, numbers: Sequence[int], values: Any) -> list[tuple[str, float]]:
-    """The uncertain values of some scenarios that move a figure; see `Results.drivers`."""
-    drawn = [{k: u for s in scenarios for k, u in chances(s, seed, n).items()} for n in numbers]
-    if len(drawn) < 10 or not drawn[0]:
-        return []
-    t = t_quantile(1 - 0.0005 / len(drawn[0]), len(drawn) - 2)
-    bound = t / math.sqrt(len(drawn) - 2 + t * t)
-    found = [(name, rank_correlation([d[name] for d in drawn], values)) for name in drawn[0]]
-    return sorted(((n, r) for n, r in found if abs(r) > bound), key=lambda item: (-abs(item[1]), item[0]))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -402,8 +385,8 @@ class Comparison:
         change, again = b.values(name) - a.values(name), figures(b.echoes[name]) - figures(a.echoes[name])
         return spread(change, change[: len(again)], again)
 
-    def drivers(self, name: str, other: int = 1) -> list[tuple[str, float]]:
-        """Uncertain values that move a change, the strongest first, with their rank correlations; see `Results.drivers`."""
+    def drivers(self, name: str, other: int = 1) -> list[Driver]:
+        """Uncertain values that move a change, the strongest first; see `Results.drivers`."""
         a, b = self.base, self.results[other]
         return drivers((a.scenario, b.scenario), a.seed, a.numbers, b.values(name) - a.values(name))
 

@@ -44,6 +44,11 @@ TITLES = {ARRIVED: "New cases", WON: "Won", LOST: "Lost", VALUE: "Value won", OP
 ASKED, WORKED, ON_SHIFT, LOAD = "hours asked of", "hours worked by", "hours on shift of", "load of"
 
 
+def titles(currency: str) -> dict[str, str]:
+    """What the weekly figures are called, with the unit of those that are no numbers of cases."""
+    return TITLES | {VALUE: f"{TITLES[VALUE]} ({currency})"}
+
+
 @dataclass(frozen=True)
 class Band:
     """A figure of each week: the middle and the prediction interval, shape [weeks]."""

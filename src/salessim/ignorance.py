@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from salessim.drivers import Driver
 from salessim.engines import Engine
 from salessim.experiment import ECHO, Comparison, Progress, Results, replicate
 
@@ -55,11 +56,20 @@ def in_words(*scenarios: Scenario) -> str:
 
 
 def drivers_in_words(found: Results | Comparison, measures: Sequence[str], *which: int) -> list[str]:
-    """Which uncertain value moves which measures most, one line for each value."""
-    moved: dict[str, list[tuple[float, str]]] = {}
+    """What to find out first: for each measure the value that moves it most, one line for each value."""
+    moved: dict[str, list[tuple[Driver, str]]] = {}
     for measure_name in measures:
-        for name, r in found.drivers(measure_name, *which)[:1]:
-            moved.setdefault(name, []).append((abs(r), f"{found.catalogue.about(measure_name).phrase} ({r:+.2f})"))
-    most = 5  # of the measures one value moves; the rest say the same again
-    ordered = sorted(moved.items(), key=lambda item: (-max(item[1])[0], item[0]))
-    return [f"{name!r} moves most: {', '.join(said for _, said in sorted(moves, reverse=True)[:most])} (rank correlation)." for name, moves in ordered]
+        for driver in found.drivers(measure_name, *which)[:1]:
+            moved.setdefault(driver.value, []).append((driver, found.catalogue.about(measure_name).phrase))
+    most = 3  # of the measures one value moves; the rest say the same again
+    lines = []
+    for name, rows in sorted(moved.items(), key=lambda item: (-max(d.share.value for d, _ in item[1]), item[0])):
+        rows = sorted(rows, key=lambda row: (-row[0].share.value, row[1]))[:most]
+        said = "; ".join(f"{phrase} by {say_share_of(d)} (rank correlation {d.correlation:+.2f})" for d, phrase in rows)
+        lines.append(f"To know {name!r} ({rows[0][0].origin}) would take most from the variance of: {said}." + (" Twice the data: half of that." if rows[0][0].from_data else ""))
+    return lines
+
+
+def say_share_of(driver: Driver) -> str:
+    """The share of the variance with its interval."""
+    return f"{100 * driver.share.value:.0f} % ({100 * driver.share.low:.0f} to {100 * driver.share.high:.0f})"

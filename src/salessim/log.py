@@ -44,6 +44,8 @@ class LogAbout:
     enabled_known: bool = True
     """Whether `enabled` was recorded; if it was worked out from the visit before, waits for people cannot be told
     from the customer's own time."""
+    hourly: dict[str, float] = field(default_factory=dict)
+    """person -> what an hour costs, in the currency; empty if nobody said."""
 
 
 class EventLog:

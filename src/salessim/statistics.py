@@ -536,6 +536,30 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     return float((deviations[0] * deviations[1]).sum()) / scale if scale else math.nan
 
 
+def explained(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Estimate:
+    """The share of the variance of one figure that a straight line in another explains: the squared correlation.
+
+    Args:
+        a, b: shape [n]; pairs with a NaN are left out.
+        level: of the interval.
+
+    Example:
+        >>> explained([0, 1, 2, 3], [0, 2, 4, 6]).value
+        1.0
+
+    Source:
+        The interval is that of Fisher's z (1921), squared.
+    """
+    x, y = np.asarray(a, float), np.asarray(b, float)
+    there = ~(np.isnan(x) | np.isnan(y))
+    n = int(there.sum())
+    if n < 4 or np.ptp(x[there]) == 0 or np.ptp(y[there]) == 0:
+        return Estimate(math.nan, 0.0, 1.0, level, n)
+    r = min(1.0, max(-1.0, float(np.corrcoef(x[there], y[there])[0, 1])))
+    z, half = math.atanh(min(abs(r), 1 - 1e-12)), float(special.ndtri(0.5 + level / 2)) / math.sqrt(n - 3)
+    return Estimate(r * r, max(0.0, math.tanh(z - half)) ** 2, math.tanh(z + half) ** 2, level, n)
+
+
 def _ranks(values: Floats) -> Floats:
     """Ranks from 1, equal values sharing the mean of theirs."""
     _, where, counts = np.unique(values, return_inverse=True, return_counts=True)

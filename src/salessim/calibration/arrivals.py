@@ -63,6 +63,8 @@ class Inflow:
     """Public holidays in the log."""
     dispersion: float
     """Variance of the number of a week over its mean, changes of level apart; below 1 where they vary less than chance would."""
+    first_day: float
+    """The share of an ordinary day's arrivals that the first day can have shown: the log may begin late in it."""
     doubt: float = 1.0
     """By how much an interval is wider because the dispersion is not known exactly."""
 
@@ -82,9 +84,15 @@ class Inflow:
         if len(self.levels) > 1 and not past:
             source += f"; the level since {now.since}, when it changed from {self.levels[-2].per_week:.4g} a week"
         result = {"rate": f"{base:.6g} per week", **self.profile, "source": source}
-        campaigns = self._other_levels(base) if past else []
+        campaigns = [*self._late_start(), *self._other_levels(base)] if past else []
         campaigns += self._holidays(first, days)
         return result | ({"campaigns": campaigns} if campaigns else {})
+
+    def _late_start(self) -> list[dict[str, Any]]:
+        if self.first_day > 1 - LEAST_CHANGE:
+            return []
+        day = self.levels[0].since.isoformat()
+        return [{"title": "the log begins", "start": day, "end": day, "factor": round(self.first_day, 4), "source": "data: the log begins during this day"}]
 
     def _base(self, past: bool) -> float:
         """The level that others are told as factors of: the last; the highest where the past ends with nothing, of which there are no factors."""
@@ -125,8 +133,12 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     dates = pd.date_range(start.normalize(), end.normalize() if end > end.normalize() else end.normalize() - pd.Timedelta(1, "D"))
     days = [d.date() for d in dates]
     counts = arrived.dt.date.value_counts().reindex(days, fill_value=0).to_numpy(float)
-    open_ = np.minimum(dates + pd.Timedelta(1, "D"), end) - np.maximum(dates, start)
-    exposure = np.maximum(np.asarray(open_.total_seconds(), float) / 86_400, 1e-6)
+    hours = arrived.dt.hour.value_counts().reindex(range(24), fill_value=0).to_numpy(float)
+    exposure = np.ones(len(days))  # a day that the log shows in part counts by what usually comes in that part
+    exposure[0] -= _share_until(start, hours)
+    if end < dates[-1] + pd.Timedelta(1, "D"):
+        exposure[-1] -= 1 - _share_until(end, hours)
+    first_day, exposure = float(exposure[0]), np.maximum(exposure, 1e-6)
     off = {d for year in sorted({d.year for d in days}) for d in public_holidays(holidays, year)} if holidays else set()
     ordinary = np.array([d not in off for d in days])
     weekday = np.array([d.weekday() for d in days])
@@ -149,7 +161,6 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     per_week = float(weekly.sum())
     on_holidays = _on_holidays(counts[~ordinary], expected[~ordinary], weekly) if holidays else None
     usual = np.where(ordinary, expected, expected * (1.0 if on_holidays is None else on_holidays))
-    hours = arrived.dt.hour.value_counts().reindex(range(24), fill_value=0).to_numpy(float)
     profile: dict[str, Any] = {
         "weekdays": {DAYS[d]: round(float(7 * weekly[d] / max(1e-9, per_week)), 4) for d in range(7)},
         "hours": {f"{h:02d}:00-{h + 1:02d}:00": round(float(24 * n / max(1.0, hours.sum())), 4) for h, n in enumerate(hours)},
@@ -158,7 +169,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     if not np.allclose(season, 1.0):
         profile["months"] = {MONTHS[m]: round(float(season[m]), 4) for m in range(12)}
     levels = tuple(Level(days[a], days[b - 1] + dt.timedelta(1), float(level[a]) * per_week) for a, b in pairwise(cuts))
-    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, _doubt(len(days) // 7))
+    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day, _doubt(len(days) // 7))
 
 
 def _doubt(weeks: int) -> float:
@@ -166,6 +177,12 @@ def _doubt(weeks: int) -> float:
     if weeks < 2 * LEAST_WEEKS:
         return 1.0  # taken to be chance alone
     return float(special.stdtrit(2 * (weeks - 1) / 3, 0.975) / special.ndtri(0.975))
+
+
+def _share_until(at: pd.Timestamp, hours: NDArray[np.float64]) -> float:
+    """Of the arrivals of a day, the share that comes before a time of day; of so many seen in each hour."""
+    passed = np.clip(at.hour + at.minute / 60 - np.arange(24), 0.0, 1.0)
+    return float(np.sum(hours * passed)) / max(1.0, float(hours.sum()))
 
 
 def _ratios(counts: NDArray[np.float64], expected: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:

@@ -121,7 +121,7 @@ def backtest(
         known = cut(log, date.to_pydatetime())
         if known.frame["case"].nunique() < LEAST_CASES:
             raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {date:%Y-%m-%d}", "give a longer log or fewer back-tests")
-        scenario = learner_of(known, None, holidays).today(uncertain)
+        scenario = learner_of(known, None, holidays, from_today=True).today(uncertain)
         told = forecast(scenario, weeks, replications=replications, seed=seed, level=level, workers=workers)
         found.append(Cut(date.date(), told, _happened(log, told.weeks)))
         if progress:

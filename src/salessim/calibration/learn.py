@@ -14,6 +14,7 @@ import pandas as pd
 from salessim.calibration import estimates, laws, patience, speed, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
+from salessim.calibration.customers import customers_of
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, Move
@@ -142,31 +143,38 @@ def calibrate(
     known = cut(log, split.to_pydatetime())
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
-    learner = learner_of(known, name, holidays, causal_share)
+    learner = learner_of(known, name, holidays, causal_share=causal_share)
     scenario = None if from_today else learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
     if scenario is None:
-        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, causal_share)
+        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share)
         scenario = learner.today(uncertain)
     return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
 
 
-def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, causal_share: float = speed.CAUSAL_SHARE) -> _Learner:
+def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE) -> _Learner:
     """What a log teaches; its cases' visits side by side.
+
+    Args:
+        log: cut off where knowledge ends.
+        name: of the scenario.
+        holidays: country; by default that of the log.
+        from_today: for runs that begin with the open cases: those that are over bring no more, so whoever comes again counts as an arrival.
+        causal_share: see `calibrate`.
 
     Raises:
         LogError: too little to learn from.
     """
-    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, causal_share)
+    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share)
 
 
 class _Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
-    def __init__(self, log: EventLog, name: str, holidays: str | None, causal_share: float) -> None:
+    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float) -> None:
         # Who was found gone has left the queue; that people tried counts where their time does.
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
         self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
@@ -192,6 +200,7 @@ class _Learner:
         quits = self.real.loc[gave_up(self.real), "step"].value_counts()
         self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
         self.impatient: dict[str, Impatient] = {}
+        self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
         self._answer_in_time(causal_share)
         self._settle()
@@ -219,8 +228,22 @@ class _Learner:
         self._channels(data)
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
-        self.assumptions.append("Costs, satisfaction and repeat business are not in the log: they are left out. Work on other processes is not seen.")
+        self._customers(data)
         return data
+
+    def _customers(self, data: dict[str, Any]) -> None:
+        """What follows a sale."""
+        again = self.frame[self.frame["case"].isin(self.customers.brought)].drop_duplicates("case")["channel"]
+        channel = str(again.mode().iloc[0]) if len(again) else next(iter(self.moves.entry))
+        self.closing = self.names("what follows a sale", "after the sale")
+        to = data["channels"].get(self.channel_names(channel, clean(channel)), {}).get("enters") or self._name(self.moves.entry[channel])
+        self.customers.close(data, self.closing, to)
+        self.facts |= self.customers.facts()
+        self.assumptions += self.customers.assumptions()
+        missing = [word for word, found in (("satisfaction", self.customers.answers), ("repeat business", self.customers.returns)) if found is None]
+        missing = [*(() if any("cost" in team for team in self.staff.teams.values()) else ("costs",)), *missing]
+        left_out = f"Not in the log and left out: {', '.join(missing)}. " if missing else ""
+        self.assumptions.append(left_out + "Work on other processes is not seen.")
 
     def _clocks(self) -> dict[str, Any]:
         """Clocks of the steps that are reached with the start of work: only in working time."""
@@ -388,6 +411,8 @@ class _Learner:
                 step |= self._patience(state[0], work[state[0]])
                 if not self.log.about.enabled_known:
                     self._impatient(state[0], work[state[0]]).leave[name] = {}
+            if name != state[0] and name in self.activity_of:
+                step["activity"] = state[0]
             milestone = self.log.about.milestones.get(state[0])
             if milestone:
                 step["milestone"] = milestone
@@ -531,9 +556,10 @@ class _Learner:
 
     def _channels(self, data: dict[str, Any]) -> None:
         arrived = born(self.log)
+        came_again = arrived.index.isin(self.customers.brought)
         cases = self.frame.groupby("case", sort=False)["channel"].first()
         for channel, state in self.moves.entry.items():
-            mine = arrived[cases == channel].dt.tz_convert(self.log.about.time_zone)
+            mine = arrived[(cases == channel) & ~came_again].dt.tz_convert(self.log.about.time_zone)
             if mine.empty or state not in self.moves.onward:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
@@ -591,7 +617,8 @@ class _Learner:
         for name, step in self.scenario().steps.items():
             figures += self._times_of(name, step)
         shares, rest = self._shares()
-        return figures + shares, rest
+        of_customers, more = self.customers.figures(self.closing)
+        return figures + shares + of_customers, rest | more
 
     def _times_of(self, name: str, step: Step) -> list[Figure]:
         found = []
@@ -663,7 +690,7 @@ class _Learner:
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
         unsure = estimates.uncertain(self.figures, self.rest) if uncertain else None
-        return self._parsed(clock, lambda inflow: inflow.paragraph(first, WEEKS_AHEAD, past=False), unsure, rows)
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * WEEKS_AHEAD, past=False), unsure, rows)
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""

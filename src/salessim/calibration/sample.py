@@ -222,26 +222,15 @@ def _worked_out(sample: Sample, by: Any) -> Sample:
 
 
 def activities_of(scenario: Scenario, view: View, source: str) -> dict[str, str]:
-    """The activity of the log that each step of a scenario stands for, told by its name.
+    """The activity of the log that each step of a scenario stands for: its `activity`, or else that of its name.
 
-    A step stands for the activity of its name; calibration writes behind it in brackets which past its visits have, where
-    that is told apart. All other steps are waits.
+    All other steps are waits.
 
     Raises:
-        LogError: no step has the name of an activity.
+        LogError: no step stands for an activity of the log.
     """
-    by_name = {clean(name)[:60].strip(): name for name in sorted(view.activities)}
-    longest = sorted(by_name, key=lambda n: (-len(n), n))
-    result = {}
-    for step in scenario.steps:
-        if step in view.activities:
-            result[step] = step
-        elif step in by_name:
-            result[step] = by_name[step]
-        elif not step.endswith("(given up)") and " → " not in step:
-            base = next((n for n in longest if step.startswith(f"{n} (")), None)
-            if base is not None:
-                result[step] = by_name[base]
+    there = set(view.activities)
+    result = {name: activity for name, step in scenario.steps.items() if (activity := step.activity or name) in there}
     if not result:
         raise LogError(
             source, f"no activity of the log has the name of a step of the scenario (the log has {view.activities[0]!r}, the scenario {next(iter(scenario.steps))!r})",

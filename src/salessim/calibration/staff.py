@@ -75,6 +75,7 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     work = work[work["step"].isin(sorted(staff.staffed)) & work["at"].notna()]
     seen = _named_teams(staff, work) if somebody else _one_team(staff, work)
     _calendars(staff, seen, work, log, holidays)
+    _costs(staff, log)
     _shift_ends(staff, seen)
     if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
@@ -149,6 +150,18 @@ def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventL
             staff.calendars[OFFICE] = office
         paragraph["calendar"] = name
         staff.clocks[team] = Clock(staff.calendars.get(name), start, end, zone)
+
+
+def _costs(staff: Staff, log: EventLog) -> None:
+    """What an hour of each team costs: the mean over its people of whom it is known."""
+    told, hourly = [], log.about.hourly
+    for team, paragraph in sorted(staff.teams.items()):
+        known = [hourly[who] for who, of in sorted(staff.of_person.items()) if of == team and who in hourly]
+        if known:
+            paragraph["cost"] = f"{sum(known) / len(known):.6g} {log.about.currency}/hour"
+            told.append(f"{team} {paragraph['cost']} (of {len(known)} people, from {min(known):g} to {max(known):g})")
+    if told:
+        staff.facts["Costs"] = "; ".join(told)
 
 
 def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:

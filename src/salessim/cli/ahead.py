@@ -55,12 +55,13 @@ def forecast(
 
 def _print(found: Forecast) -> None:
     """The tables: the weeks, the stages, the teams."""
-    from salessim.forecasts import LOAD, OPEN, TITLES
+    from salessim.forecasts import LOAD, OPEN, titles
 
     scenario = found.scenario
     click.echo(f"{scenario.name}: {len(found.weeks)} weeks from {found.weeks[0]}, {found.replications} replications, seed {found.seed}, hash {scenario.hash[:12]}")
     click.echo(f"{sum(found.at_start.values()):.0f} cases are open at the start; median and {100 * found.level:g} % prediction interval of each week")
-    table(["week from", *TITLES.values()], [[str(week), *(_cell(found, name, w) for name in TITLES)] for w, week in enumerate(found.weeks)])
+    heads = titles(found.scenario.currency)
+    table(["week from", *heads.values()], [[str(week), *(_cell(found, name, w) for name in heads)] for w, week in enumerate(found.weeks)])
     click.echo("")
     stages = [s for s in found.stages if found.at_start[s] or found.series[f"{OPEN} @ {s}"].any()]
     table(

@@ -9,8 +9,10 @@ from salessim.cli.show import number
 
 if TYPE_CHECKING:
     from salessim.catalogue import Catalogue
+    from salessim.drivers import Driver
     from salessim.experiment import Comparison, Results
     from salessim.measures import Measure
+
 
 def headline(known: Catalogue, *results: Results) -> list[str]:
     """The measures that say something about the first of some scenarios, its own included."""
@@ -72,7 +74,13 @@ def spread_json(results: Any, name: str, *which: int) -> dict[str, Any]:
     share = spread.ignorance
     return {"uncertain": {"ignorance": finite(share.value), "ignorance_low": share.low, "ignorance_high": share.high,
                           "could_be_low": finite(spread.low), "could_be_high": finite(spread.high),
-                          "drivers": [{"value": n, "rank_correlation": r} for n, r in results.drivers(name, *which)]}}  # fmt: skip
+                          "drivers": [driver_json(d) for d in results.drivers(name, *which)]}}  # fmt: skip
+
+
+def driver_json(driver: Driver) -> dict[str, Any]:
+    """What an uncertain value moves, and what knowing it would take away of the variance."""
+    return {"value": driver.value, "rank_correlation": driver.correlation, "origin": driver.origin,
+            "share": driver.share.value, "share_low": driver.share.low, "share_high": driver.share.high}  # fmt: skip
 
 
 def not_known(spread: Any, show: Callable[[float], str] = number) -> list[str]:

@@ -320,7 +320,7 @@ STEP_LINES = (
     Line("title_then", ("then",), lambda t, _, s: [route(t, s, r) for r in s.then]),
     Line("title_spawns", ("spawns",), lambda t, _, s: [spawn(t, x) for x in s.spawns]),
     Line("title_versions", ("versions",), _versions),
-    Line("title_further", ("standardisation",), lambda t, _, s: _followed(t, s)),
+    Line("title_further", ("standardisation", "activity"), lambda t, _, s: [x for x in (_followed(t, s), t("logged_as", activity=s.activity) if s.activity else None) if x]),
 )
 
 

@@ -38,7 +38,7 @@ _ZH: dict[str, str] = {
     "work": "人工时间", "automatic": "自动处理时间", "parallel": "并行", "sets": "变更", "adherence": "执行率", "unless": "除非", "reminders": "提醒", "posted": "定时处理", "gather": "凑批",
     "takes": "占用名额", "gives_back": "归还名额", "silent": "不告而别", "attempt": "联系尝试", "serve_first": "优先公式", "versions": "推广版本", "time_by_segment": "分类型时间", "by": "人员",
     "skill": "技能", "together_with": "协同", "automation": "自动化", "queue": "排队规则", "hold": "预留", "patience_by_segment": "分类型耐心", "gives_up": "放弃后", "waiting_room": "候客上限",
-    "core": "核心", "optional": "可选", "milestone": "里程碑", "spawns": "后续案例", "then": "之后", "to": "转到", "lost": "流失", "done": "结束", "join": "汇合", "when": "条件", "limit": "次数上限",
+    "core": "核心", "optional": "可选", "milestone": "里程碑", "activity": "日志中的活动", "spawns": "后续案例", "then": "之后", "to": "转到", "lost": "流失", "done": "结束", "join": "汇合", "when": "条件", "limit": "次数上限",
     "fades": "衰减", "handoff": "交接", "at_most": "最多等待", "at": "时点", "kind": "类型", "probability": "概率", "new_customer": "新客户", "gives": "带入", "passes": "沿用名额", "step": "步骤",
     "latency": "交接延迟", "rekey": "重复录入", "duplicated": "重复", "age": "案例时长", "response": "首次响应", "won": "赢单", "delivered": "交付", "first_come": "先到先办", "newest_first": "最新者优先",
     "highest_value": "金额最高者优先", "longest_in_process": "在流程中最久者优先", "level": "程度", "spread": "离散", "detours": "绕行", "skips": "跳过", "unusual": "特殊案例", "loss": "损失", "decided": "决策点",

@@ -48,7 +48,7 @@ EN: dict[str, str] = {
     "unsure": "What is not known exactly", "unsure_intro": "Each of these is drawn once in every run of a simulation, so that its results say what not knowing it means.", "unsure_could": "Could be",
     "unsure_value": "{law}", "unsure_factor": "what stands there times {law}", "unsure_plus": "what stands there and {law} more", "unsure_missing": "what lacks to 100 % times {law}", "unsure_together": "drawn together with {what}", "unsure_rest": "{what} gives or takes the difference",
     "standard": "The work follows one standard to {level}. If it did so entirely, {spread} of the spread of working times would be gone, {detours} of the side ways and {skips} of the skipping.", "next_sentence": " ", "standard_unusual": "How unusual the cases are: {shares}.",
-    "standard_loss": "If all were, {loss} of the decisions for us at {at} would be lost.", "standard_here": "follows the standard to {level}", "override_removed": "{step} is core and has been taken out all the same{colon}{reason} (allowed by {who})",
+    "standard_loss": "If all were, {loss} of the decisions for us at {at} would be lost.", "standard_here": "follows the standard to {level}", "logged_as": "logs call it {activity}", "override_removed": "{step} is core and has been taken out all the same{colon}{reason} (allowed by {who})",
     "campaign_untitled": "campaign", "day_spread": "days differ by {share} more than chance explains", "weekday_profile": "uneven over the week ({days})", "hour_profile": "uneven over the day ({hours})",
     "month_profile": "uneven over the year ({months})", "replayed": "{count} recorded arrivals", "replayed_file": "recorded arrivals from {file}", "each": "{money} each",
     # people and calendars
@@ -134,7 +134,7 @@ ZH: dict[str, str] = {
     "unsure": "尚不确定的数值", "unsure_intro": "以下数值在每次模拟运行中各抽取一次，使结果反映对其的未知。", "unsure_could": "可能取值",
     "unsure_value": "{law}", "unsure_factor": "原值乘以 {law}", "unsure_plus": "原值另加 {law}", "unsure_missing": "距 100% 的差额乘以 {law}", "unsure_together": "与 {what} 一同抽取", "unsure_rest": "差额由 {what} 承担",
     "standard": "工作按统一标准执行的程度为 {level}。若完全执行，工时波动减少 {spread}，旁路减少 {detours}，跳步减少 {skips}。", "next_sentence": "", "standard_unusual": "案例的特殊程度：{shares}。",
-    "standard_loss": "若所有案例都特殊，在 {at} 有利于我方的决定减少 {loss}。", "standard_here": "按标准执行的程度为 {level}", "override_removed": "{step} 为核心步骤，仍被取消{colon}{reason}（批准人：{who}）",
+    "standard_loss": "若所有案例都特殊，在 {at} 有利于我方的决定减少 {loss}。", "standard_here": "按标准执行的程度为 {level}", "logged_as": "日志中称为“{activity}”", "override_removed": "{step} 为核心步骤，仍被取消{colon}{reason}（批准人：{who}）",
     "markets": "市场", "market": "市场", "market_size": "客户数", "market_returns": "流失者可能再来，间隔 {law}", "market_never": "流失者不再来",
     "arrivals_text": "{rate}", "batched": "成组到达，每组 {sizes}", "in_hours": "仅在 {calendar} 内", "growth": "每年增长 {share}", "campaign": "{title}，{start} 至 {end}：为平时的 {factor} 倍",
     "campaign_untitled": "活动", "day_spread": "日间波动比随机多 {share}", "weekday_profile": "一周内不均匀（{days}）", "hour_profile": "一天内不均匀（{hours}）",

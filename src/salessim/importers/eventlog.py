@@ -87,6 +87,7 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
         source=source,
         holidays=mapping.country,
         enabled_known=told.enabled_known,
+        hourly=told.hourly,
     )
     now = pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=1)
     tally.doubtful("dates lie in the future", sum(int((rows[c] > now).sum()) for c in ("enabled", "start", "end")))

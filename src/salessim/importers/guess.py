@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS_SHOWN = 3
+HOURLY = frozenset(map(tight, ("hourly cost", "cost per hour", "hourly rate", "rate per hour", "hourly wage", "costs per hour", "每小时成本", "小时成本", "时薪")))
+"""What a column of costs of an hour is called."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,8 @@ def _with_tables(source: Source, label: str, main: pd.DataFrame, mapping: dict[s
             tables[name] = {"shape": "cases", "columns": {"case": key, **about}}
             warnings.append(f"The table {name!r} is joined by {key!r}, which {100 * share:.0f} % of its rows share with {label!r}.")
         elif who is not None and team is not None:
-            tables[name] = {"shape": "people", "columns": {"resource": who, "team": team}}
+            cost = next((c for c in table.columns if tight(c) in HOURLY), None)
+            tables[name] = {"shape": "people", "columns": {"resource": who, "team": team, **({"cost": cost} if cost else {})}}
         else:
             warnings.append(f"The table {name!r} shares no key with {label!r} and is left out.")
     return {"tables": tables, **mapping}

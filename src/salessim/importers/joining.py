@@ -29,6 +29,7 @@ class History:
     """case -> what is known of it, as text."""
     window: tuple[pd.Timestamp, pd.Timestamp]
     teams: dict[str, str]
+    hourly: dict[str, float]
     enabled_known: bool
 
 
@@ -88,13 +89,14 @@ def history(parts: dict[str, Part], tally: Tally) -> History:
     if len(born) > 1 or name_of:
         first = first.groupby(level=0, sort=False).min()
     teams = {who: team for p in parts.values() for who, team in p.teams.items()}
+    hourly = {who: money for p in parts.values() for who, money in p.hourly.items()}
     if teams and len(together):
         _staff(teams, together, tally)
     windows = [p.window for p in told.values() if p.window is not None]
     if not windows:
         raise LogError("mapping tables", "no table has the dates of anything", "add a table of events or states, or dates of steps")
     window = min(w[0] for w in windows), max(w[1] for w in windows)
-    return History(together, first, known, window, teams, any(p.enabled_known for p in told.values()))
+    return History(together, first, known, window, teams, hourly, any(p.enabled_known for p in told.values()))
 
 
 def _renamed(visits: pd.DataFrame, rename: dict[str, str] | None) -> pd.DataFrame:

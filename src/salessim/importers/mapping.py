@@ -56,6 +56,8 @@ class Columns(_Part):
     """Numbers that order events of the same time."""
     resource: str | None = None
     team: str | None = None
+    cost: str | None = None
+    """People: what an hour of a person costs."""
     value: str | None = None
     segment: str | None = None
     channel: str | None = None

@@ -44,6 +44,8 @@ class Part:
     """Whether the table names all records of its kind."""
     enabled_known: bool = False
     teams: dict[str, str] = field(default_factory=dict)
+    hourly: dict[str, float] = field(default_factory=dict)
+    """Person -> what an hour costs."""
 
 
 class Reading:

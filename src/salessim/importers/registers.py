@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from salessim.errors import LogError
 from salessim.importers.mapping import Step, columns_of
 from salessim.importers.reading import Part, Reading, born_of, shaped
-from salessim.importers.tidy import fulfils, names
+from salessim.importers.tidy import amounts, fulfils, names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,4 +186,8 @@ def staff(reading: Reading) -> Part:
     reading.tally.dropped("rows of people without a name or a team were dropped", int((~filled).sum()))
     moved = who[filled].duplicated()
     reading.tally.doubtful("people stand in several rows; the first team counts", int(moved.sum()))
-    return Part(reading.table.record, teams=dict(reversed(list(zip(who[filled], team[filled], strict=True)))))
+    part = Part(reading.table.record, teams=dict(reversed(list(zip(who[filled], team[filled], strict=True)))))
+    if columns.cost is not None:
+        cost = amounts(reading.text(frame, columns.cost), "costs of an hour", reading.tally)[filled & ~moved.reindex(who.index, fill_value=False)]
+        part.hourly = {name: float(money) for name, money in zip(who[cost.index], cost, strict=True) if money >= 0}
+    return part

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim import __version__
-from salessim.forecasts import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, TITLES, VALUE, WON
+from salessim.forecasts import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, VALUE, WON, titles
 from salessim.reporting import _folder_exists, charts, figures
 from salessim.reporting.fill import fill
 from salessim.reporting.fill import number as three_digits
@@ -66,10 +66,11 @@ def _sentences(found: Forecast) -> list[str]:
     last, opened = len(found.weeks) - 1, sum(found.at_start.values())
     open_ = found.band(OPEN)
     said = [f"{opened:.0f} cases are open at the start; after {len(found.weeks)} weeks {number(open_.middle[last])} ({number(open_.low[last])} to {number(open_.high[last])})."]
-    for name, unit in ((WON, ""), (LOST, ""), (VALUE, f" {found.scenario.currency}")):
+    heads = titles(found.scenario.currency)
+    for name in (WON, LOST, VALUE):
         whole = found.total(name)
         if math.isfinite(whole.middle) and whole.high > 0:
-            said.append(f"{TITLES[name]} in all weeks together: {number(whole.middle)}{unit} ({number(whole.low)} to {number(whole.high)}).")
+            said.append(f"{heads[name]} in all weeks together: {number(whole.middle)} ({number(whole.low)} to {number(whole.high)}).")
     crowded = [t for t in found.teams if (found.band(f"{LOAD} {t}").middle > CROWDED).any()]
     if crowded:
         said.append(f"More is asked in some week than there is time for: {', '.join(crowded)}.")
@@ -84,7 +85,8 @@ def _tables(found: Forecast, percent: str) -> list[dict[str, Any]]:
     def rows(names: list[str]) -> list[dict[str, Any]]:
         return [{"explain": "", "word": "", "icon": "", "cells": [str(week), *cells(names, w)]} for w, week in enumerate(found.weeks)]
 
-    tables = [{"title": "Week by week", "caption": f"Median and {percent} prediction interval.", "head": ["week from", *TITLES.values(), ""], "rows": rows(list(TITLES))}]
+    heads = titles(found.scenario.currency)
+    tables = [{"title": "Week by week", "caption": f"Median and {percent} prediction interval.", "head": ["week from", *heads.values(), ""], "rows": rows(list(heads))}]
     if found.teams:
         names = [f"{ASKED} {t}" for t in found.teams]
         shift = {t: found.band(f"{ON_SHIFT} {t}").middle for t in found.teams}
@@ -96,10 +98,11 @@ def _tables(found: Forecast, percent: str) -> list[dict[str, Any]]:
 
 
 def _sections(found: Forecast, percent: str) -> list[dict[str, Any]]:
-    titles = {s: found.scenario.stages[s].title or s for s in found.stages}
+    title_of = {s: found.scenario.stages[s].title or s for s in found.stages}
     stages = [s for s in found.stages if found.at_start[s] or found.series[f"{OPEN} @ {s}"].any()]
-    pipeline = _bands(found, {f"{OPEN} @ {s}": titles[s] for s in stages}, {titles[s]: found.at_start[s] for s in stages})
-    flow = _bands(found, {n: TITLES[n] if n != VALUE else f"{TITLES[n]} ({found.scenario.currency})" for n in (ARRIVED, WON, LOST, VALUE)})
+    pipeline = _bands(found, {f"{OPEN} @ {s}": title_of[s] for s in stages}, {title_of[s]: found.at_start[s] for s in stages})
+    heads = titles(found.scenario.currency)
+    flow = _bands(found, {n: heads[n] for n in (ARRIVED, WON, LOST, VALUE)})
     load = _bands(found, {f"{LOAD} {t}": t for t in found.teams})
     sections = [
         {"title": "Open cases by stage", "text": "Where the cases of today and those still to come will be. Each chart has a scale of its own.",

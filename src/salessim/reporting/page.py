@@ -9,6 +9,7 @@ import pandas as pd
 
 from salessim import __version__
 from salessim.experiment import cautions
+from salessim.ignorance import say_share_of
 from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.measures import OF_FIRST, OF_REPEAT
 from salessim.reporting import charts, figures
@@ -143,7 +144,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
             if spread is None or not math.isfinite(spread.low):
                 continue
             share = spread.ignorance
-            moving = ", ".join(f"{name} ({r:+.2f})" for name, r in found.drivers(n, *which)[:3])
+            moving = "; ".join(f"{d.value}: {say_share_of(d)}" for d in found.drivers(n, *which)[:3])
             show = signed if which else number
             told = share.low > 0  # else it cannot be told from chance
             rows.append(
@@ -155,7 +156,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
     return {
         "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
                 "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
-                "last column names what moves the figure (rank correlation), which is what to find out first.",
+                "last column names what to find out first, and how much of that variance it would take away; twice the data that a value comes from would take away half of it.",
         "tables": tables,
         "entries": [[row["where"], row["today"], row["law"], row["origin"]] for row in values.values()],
     }  # fmt: skip

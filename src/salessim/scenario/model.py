@@ -481,6 +481,8 @@ class Step(Documented):
     standardisation: Share | None = None
     """Level for this step."""
     milestone: Literal["response", "won", "delivered"] | None = None
+    activity: Annotated[str, StringConstraints(min_length=1, max_length=300)] | None = None
+    """What logs call it, if not by its name: several steps may be forms of one activity."""
     spawns: Annotated[tuple[Spawn, ...], Field(max_length=16)] = ()
     then: tuple[Route, ...] = Field(min_length=1, max_length=64)
 

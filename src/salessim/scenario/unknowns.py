@@ -72,6 +72,16 @@ def names(scenario: Scenario) -> list[str]:
     return sorted({name_of(path, i, e) for path, entries in scenario.uncertain.items() for i, e in enumerate(entries) if e.law.law != "constant"})
 
 
+def origin_of(scenario: Scenario, name: str) -> str | None:
+    """Where the law of a draw comes from: its source, or that it is assumed; None if the scenario has no such draw."""
+    for path, entries in scenario.uncertain.items():
+        for place, entry in enumerate(entries):
+            if name_of(path, place, entry) == name:
+                assumed = entry.assumption or entry.law.assumption
+                return entry.source or entry.law.source or (f"assumption: {assumed}" if isinstance(assumed, str) else "assumption")
+    return None
+
+
 def settle(scenario: Scenario, data: dict[str, Any], word: Words) -> None:
     """Put what is drawn into the plain data of a scenario: laws of values first, then the others as their lists have them.
 
