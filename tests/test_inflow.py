@@ -135,3 +135,17 @@ def test_a_log_that_begins_in_the_afternoon_shows_half_of_its_first_day() -> Non
     assert found.levels[0].per_week == pytest.approx(140, rel=0.01)
     assert "campaigns" not in found.paragraph(dt.date(2025, 1, 1), 100, past=False)
     assert "campaigns" not in inflow(arrived, START, days[-1] + pd.Timedelta(1, "D")).paragraph(START.date(), 210, past=True)
+
+
+@pytest.mark.parametrize("cv", [0.0, 0.3])
+def test_intervals_of_arrivals_hold_the_truth(cv: float) -> None:
+    """Half a year of 36 a week, days by chance alone or varying more: 300 logs, within three standard errors of 95 %."""
+    days = pd.date_range("2026-01-05", periods=182, freq="D", tz="UTC")
+    held = 0
+    for number in range(300):
+        rng = np.random.default_rng(number)
+        expected = np.where(days.day_of_week < 5, 36 / 5, 0.0) * (rng.gamma(1 / cv**2, cv**2, len(days)) if cv else 1.0)
+        arrived = pd.Series(np.repeat(days, rng.poisson(expected)) + pd.Timedelta(12, "h"))
+        found = inflow(arrived, days[0], days[-1] + pd.Timedelta(1, "D"))
+        held += abs(math.log(found.levels[-1].per_week / 36)) <= 1.959964 * found.error
+    assert abs(held / 300 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 300)
