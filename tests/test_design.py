@@ -15,8 +15,8 @@ from salessim.errors import InputError, ScenarioError
 from salessim.experiment import compare, replicate, replicate_until
 from salessim.network import build
 from salessim.optimisation import optimise
+from salessim.optimisation.evaluation import pareto
 from salessim.optimisation.limits import parse_limit, parse_limits
-from salessim.optimisation.search import pareto
 from salessim.scenario.levers import apply
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import loads

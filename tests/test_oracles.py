@@ -272,6 +272,9 @@ def test_o15_the_optimiser_finds_the_crew() -> None:
     assert best.changed
     assert best.settings == {"crew": 6}
     assert best.final.difference("lost_customers").change.high < 0
+    assert best.selection is not None
+    assert best.selection.confidence == 0.95
+    assert "with 95 % confidence none of them is better in lost customers by more than" in " ".join(best.sentences())
 
 
 def buildable(seed: int) -> tuple[Scenario, Any]:

@@ -10,6 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
@@ -52,6 +53,10 @@ _PER = re.compile(r"\s*(?:/|per\b|每)\s*", re.IGNORECASE)
 _EACH = re.compile(r"\s*每\s*(.+)", re.DOTALL)
 _NO_THOUSANDS = re.compile(r"\d[ _,](?!\d{3}(?!\d))")
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
+
+
+REMEMBERED = 1 << 16
+"""Texts whose values are kept: a model with uncertain values is read anew for every replication, and hardly differs."""
 
 
 def half_width(text: str) -> str:
@@ -137,6 +142,11 @@ def duration(text: str) -> int:
     """
     if not isinstance(text, str):
         raise ValueError(f"{text!r} has no unit; write for example '{text} days' or '{text} min'")
+    return _duration(text)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _duration(text: str) -> int:
     if re.fullmatch(rf"\s*{_NUMBER}\s*", text) and text.strip():
         raise ValueError(f"{text.strip()!r} has no unit; write for example '{text.strip()} days' or '{text.strip()} min'")
     total, at, half = Fraction(0), 0, half_width(text)
@@ -316,6 +326,11 @@ def share(value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is not a share; write for example '35 %'")
+    return _share(value)
+
+
+@lru_cache(maxsize=REMEMBERED, typed=True)
+def _share(value: float | str) -> float:
     percent = isinstance(value, str) and value.strip().endswith(("%", "％"))
     if isinstance(value, str) and re.search(r"[<>=]", value):
         raise ValueError(f"{value!r} is a condition where a share belongs; write it under 'when'")
@@ -429,6 +444,11 @@ def quantity(value: Any) -> Quantity:
         return Quantity(float(value.ticks), "time", say_duration(value.ticks))
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is not a quantity; write for example '25 min' or '800 EUR'")
+    return _quantity(value)
+
+
+@lru_cache(maxsize=REMEMBERED, typed=True)
+def _quantity(value: float | str) -> Quantity:
     if isinstance(value, str):
         if value.strip().endswith(("%", "％")):
             return quantity(number_of(value.strip().rstrip("%％"), value, "35 %") / 100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from salessim.cli.figures import difference_json
 from salessim.cli.group import EXIT_FINE, say
 from salessim.cli.options import folder_of, json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
+
+if TYPE_CHECKING:
+    from salessim.optimisation.selection import Selection
 
 
 @click.command()
@@ -19,7 +22,7 @@ from salessim.cli.show import Progress, json_text, print_json
 @click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
-@click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [cycle_time, lost_customers].")
+@click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @workers_option
@@ -38,7 +41,7 @@ def optimise(
     journal = folder / "trials.jsonl"
     with Progress("designs", quiet) as progress:
         best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or ("cycle_time", "lost_customers"), limits=limits,
+            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits,
             trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
         )  # fmt: skip
     best.scenario.save(folder / "best.yaml")
@@ -63,9 +66,16 @@ def _best_json(best: Any) -> dict[str, Any]:
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
+
+
+def _selection_json(found: Selection) -> dict[str, Any]:
+    """The promise about the choice; shares of today's figure."""
+    return {"finalists": len(found.runs), "replications": found.replications, "confidence": found.confidence, "indifference": found.indifference,
+            "behind_at_most": found.within, "decided": found.decided}  # fmt: skip
 
 
 COMMANDS = (optimise,)

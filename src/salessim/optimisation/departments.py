@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
 from salessim.experiment import Comparison, check_seed, replicate
-from salessim.optimisation.search import FRESH
+from salessim.optimisation.choice import FRESH
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.scenario.levers import in_words
 

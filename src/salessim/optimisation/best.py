@@ -1,0 +1,136 @@
+"""What the search recommends, every design it looked at, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from salessim.catalogue import catalogue
+from salessim.experiment import Comparison
+from salessim.optimisation.limits import Limit
+from salessim.optimisation.selection import Selection
+from salessim.optimisation.space import Settings
+from salessim.payback import Payback, payback
+from salessim.scenario.levers import assumed
+from salessim.scenario.overrides import warnings as overridden
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One design that the search looked at."""
+
+    number: int
+    settings: Settings
+    words: tuple[str, ...]
+    values: Mapping[str, float] | None
+    """Objectives and limited measures, means over the replications; None if it was refused."""
+    refused: str | None
+    feasible: bool
+
+
+@dataclass(frozen=True)
+class Best:
+    """What the search recommends, and why it can be believed."""
+
+    scenario: Scenario
+    """The recommended design; today's if nothing is clearly better."""
+    today: Scenario
+    settings: Settings
+    words: tuple[str, ...]
+    objectives: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    trials: tuple[Trial, ...]
+    front: tuple[int, ...]
+    """Numbers of the trials that no other trial beats in every objective."""
+    final: Comparison
+    """Today and the recommended design on fresh seeds."""
+    flattery: Mapping[str, float]
+    """Search estimate minus fresh estimate of the recommended design's objectives: the winner's curse."""
+    designs: int
+    """How many designs there are in all."""
+    changed: bool
+    rejected: str = ""
+    """Why the most promising design was not recommended, if none was."""
+    chosen: Trial | None = None
+    """What the search knew of the recommended design."""
+    selection: Selection | None = None
+    """How the recommended design was selected among the finalists, today's process among them; None if there was nothing to select from."""
+    proposed: bool = False
+    """Whether the scenario declared no levers, so that they were proposed here."""
+
+    def cautions(self) -> list[str]:
+        """What the recommendation rests on besides the model: assumed effects and prices."""
+        found = [*overridden(self.scenario), *(assumed(self.today, self.settings) if self.changed else [])]
+        if self.proposed:
+            found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
+        if not any(team.cost for team in self.today.teams.values()):
+            found.append("No team has a cost in this scenario: more staff is free here. Set 'cost' before deciding.")
+        return found
+
+    @property
+    def distinct(self) -> list[Trial]:
+        """The designs that were looked at, each once."""
+        return list({repr(sorted(t.settings.items())): t for t in reversed(self.trials)}.values())[::-1]
+
+    @property
+    def refused(self) -> int:
+        """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
+        return sum(t.refused is not None for t in self.distinct)
+
+    @cached_property
+    def payback(self) -> Payback | None:
+        """When the recommended design breaks even against today; None without one-off costs of its own."""
+        return payback(self.final)
+
+    def sentences(self) -> list[str]:
+        """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
+        looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
+        if not self.changed:
+            if not any(t.feasible for t in self.trials):
+                limits = " and ".join(limit.words for limit in self.limits)
+                first = f"No design that was tried keeps the limits ({limits}){'' if self.trials[0].feasible else ', and neither does the process as it is'}."
+            else:
+                within = " and keeps the limits" if self.limits else ""
+                first = f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
+            return [first, f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions."]
+        parts = [self._said(name) for name in self.objectives]
+        money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
+        said = "; ".join(money) or "cost and revenue stay as they are"
+        paid = self.payback
+        return [
+            f"Recommended: {'; '.join(self.words)}.",
+            f"On {len(self.final.base.numbers)} fresh pairs of runs: {'; '.join(parts)} (95 % intervals).",
+            f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
+            *([self._selected()] if self.selection is not None else []),
+            *([paid.sentence()] if paid is not None else []),
+        ]
+
+    def _selected(self) -> str:
+        """The promise about the choice."""
+        found = self.selection
+        assert found is not None
+        what = "the objectives' mean" if len(self.objectives) > 1 else catalogue(self.today).about(self.objectives[0]).phrase
+        return (
+            f"Selected among {len(found.runs)} finalists in {found.replications:,} fresh runs: with {100 * found.confidence:g} % confidence none of them is better in {what} by more than {100 * found.within:.2g} % of today's"
+            + ("." if found.decided else f"; to tell {100 * found.indifference:g} %, give more --final runs.")
+        )
+
+    def _said(self, name: str) -> str:
+        """What becomes of a measure; a change only where the interval shows one."""
+        found, about = self.final.difference(name), catalogue(self.today).about(name)
+        title, per = about.phrase, about.unit
+        if found.verdict == "the same":
+            return f"{title} exactly as it is"
+        low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in (found.change.low, found.change.high))
+        if found.verdict == "unclear":
+            return f"no clear change of {title} ({low} to {high}{f' {per}' if per else ''})"
+        value = f"{found.change.value:+,.0f}" if abs(found.change.value) >= 1000 else f"{found.change.value:+.3g}"
+        return f"{title} {value}{f' {per}' if per else ''} ({low} to {high})"
+
+
+__all__ = ["Best", "Trial"]
