@@ -53,18 +53,18 @@ def test_open_cases_cost_us_less_than_a_quarter_of_what_they_cost_others() -> No
 
 @pytest.mark.slow
 def test_thirty_processes_are_recovered() -> None:
+    """Some ten minutes. Another seed must pass as well: with 30 % open the ratio of stage times was .19, and 95.5 % of 1,485 intervals held the truth."""
     rows = study(30, 1)
     found = table(rows)
-    assert found.loc[("stage times", 0.3), "ratio"] <= 0.25
-    for part in ("customer's times", "outcome shares", "arrivals", "patience", "work times"):
-        assert found.loc[(part, 0.3), "ratio"] <= 0.4, part
-    # Figures of one log are not independent: a band of .90 to .99 for some thousand of them; the rate itself is asked of a thousand logs.
-    assert 0.90 <= rows["held"].dropna().astype(float).mean() <= 0.99
-    assert dates_agree(rows) >= 0.9
+    for part in ("stage times", "customer's times", "outcome shares", "arrivals", "patience", "work times"):
+        assert found.loc[(part, 0.3), "ratio"] <= 0.25, part
+    assert 0.93 <= rows["held"].dropna().astype(float).mean() <= 0.97
+    assert dates_agree(rows, 0.3) >= 0.95
+    assert dates_agree(rows, 0.5) >= 0.90
 
 
-def dates_agree(rows: pd.DataFrame) -> float:
-    """How often the interval of the export with half of the cases open holds what the export with a tenth open says."""
+def dates_agree(rows: pd.DataFrame, share: float) -> float:
+    """How often the interval of the export with so many cases open holds what the export with a tenth open says."""
     wide = rows[rows["held"].notna()].pivot_table(index=["scenario", "log", "what"], columns="open", values=["ours", "low", "high"]).dropna()
-    later, early = wide["ours"][0.1], wide.xs(0.5, axis=1, level="open")
+    later, early = wide["ours"][0.1], wide.xs(share, axis=1, level="open")
     return float(((early["low"] <= later) & (later <= early["high"])).mean())
