@@ -13,6 +13,7 @@ from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.experiment import replicate, simulate
 from salessim.log import EventLog
 from salessim.scenario.model import Scenario
+from salessim.statistics import incidence_error
 from tests.test_calibrate import replace_known
 
 
@@ -36,6 +37,22 @@ def test_the_error_of_a_share_by_hand() -> None:
     p = 30.5 / 101
     assert error_of_share(0.3, 30) == pytest.approx(math.sqrt((1 - p) / (100 * p)))
     assert 0 < error_of_share(1.0, 50) < 0.05
+
+
+@pytest.mark.parametrize("weeks", [26, 6])
+def test_the_error_of_a_share_of_competing_ways_covers(weeks: int) -> None:
+    """A win after some nine days against an expiry after some eighteen, among 428 cases, a few or many still open: 600 logs."""
+    rng = np.random.default_rng(weeks)
+    truth = float((rng.exponential(9, 10**6) > 20 * rng.weibull(2.5, 10**6)).mean())
+    held = 0
+    for _ in range(600):
+        won, expired, seen = rng.exponential(9, 428), 20 * rng.weibull(2.5, 428), rng.uniform(0, 7 * weeks, 428)
+        time = np.minimum(np.minimum(won, expired), seen)
+        ending = np.select([time == seen, time == won], [0, 1], 2)
+        (wins, _), (share, error) = (incidence_error(time, ending, i) for i in (1, 2))
+        share /= wins + share
+        held += abs(math.log(share / truth)) <= 1.959964 * error_of_share(share, int((ending == 2).sum()), error)
+    assert abs(held / 600 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 600)
 
 
 def test_an_interval_by_hand() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
-from salessim.calibration.arrivals import Inflow, inflow
+from salessim.calibration.arrivals import Inflow, Level, inflow
 
 START = pd.Timestamp("2024-01-01", tz="Europe/Berlin")
 WEEKDAYS = np.array([1.5, 1.2, 1.0, 1.0, 0.8, 0.3, 0.2])
@@ -101,6 +103,25 @@ def test_parts_of_days_at_both_ends_are_no_quiet_days() -> None:
     assert set(found.profile["weekdays"].values()) == {1.0}
 
 
+def test_a_channel_that_dried_up_can_be_simulated_again() -> None:
+    """Its last level is nothing, of which earlier levels are no factor: the past is told from the highest level."""
+    levels = (Level(dt.date(2026, 1, 5), dt.date(2026, 3, 2), 40.0), Level(dt.date(2026, 3, 2), dt.date(2026, 5, 4), 0.0))
+    inflow = Inflow(levels, {}, None, None, 320, 0, 1.0, 1.0)
+    past, ahead = (inflow.paragraph(dt.date(2026, 1, 5), 119, past=p) for p in (True, False))
+    assert ahead["rate"] == "0 per week"
+    assert past["rate"] == "40 per week"
+    assert [(c["start"], c["end"], c["factor"]) for c in past["campaigns"]] == [("2026-03-02", "2026-05-03", 0.0)]
+
+
+def test_weeks_that_vary_less_than_chance_are_known_better() -> None:
+    """52 weeks of always 35 cases, five a day: the interval is far narrower than that of 1820 Poisson cases."""
+    days = pd.date_range("2026-01-05", periods=364, freq="D", tz="UTC")
+    arrived = pd.Series(np.repeat(days, 5))
+    found = inflow(arrived, days[0], days[-1] + pd.Timedelta(1, "D"))
+    doubt = special.stdtrit(34, 0.975) / 1.959964
+    assert found.error == pytest.approx(doubt * math.sqrt(0.1 / 1820), rel=1e-5)
+
+
 def test_a_log_that_begins_in_the_afternoon_shows_half_of_its_first_day() -> None:
     """Arrivals from 9 to 17: a log from 13:00 on shows half a day, and its past is not simulated from the morning on."""
     days = days_of(30)
@@ -114,3 +135,17 @@ def test_a_log_that_begins_in_the_afternoon_shows_half_of_its_first_day() -> Non
     assert found.levels[0].per_week == pytest.approx(140, rel=0.01)
     assert "campaigns" not in found.paragraph(dt.date(2025, 1, 1), 100, past=False)
     assert "campaigns" not in inflow(arrived, START, days[-1] + pd.Timedelta(1, "D")).paragraph(START.date(), 210, past=True)
+
+
+@pytest.mark.parametrize("cv", [0.0, 0.3])
+def test_intervals_of_arrivals_hold_the_truth(cv: float) -> None:
+    """Half a year of 36 a week, days by chance alone or varying more: 300 logs, within three standard errors of 95 %."""
+    days = pd.date_range("2026-01-05", periods=182, freq="D", tz="UTC")
+    held = 0
+    for number in range(300):
+        rng = np.random.default_rng(number)
+        expected = np.where(days.day_of_week < 5, 36 / 5, 0.0) * (rng.gamma(1 / cv**2, cv**2, len(days)) if cv else 1.0)
+        arrived = pd.Series(np.repeat(days, rng.poisson(expected)) + pd.Timedelta(12, "h"))
+        found = inflow(arrived, days[0], days[-1] + pd.Timedelta(1, "D"))
+        held += abs(math.log(found.levels[-1].per_week / 36)) <= 1.959964 * found.error
+    assert abs(held / 300 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 300)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from salessim.scenario.calendars import DAYS, public_holidays
 
@@ -25,6 +26,8 @@ LEAST_WEEKS = 4
 """A level lasts at least so long."""
 SURE = 14.0
 """Likelihood ratio, in units of the dispersion, above which a change of level is believed: about one log in a hundred without any change shows more."""
+LEAST_DISPERSION = 0.1
+"""Weeks are never taken to vary less than by this share of what chance makes of them: even appointments are not a clock."""
 LEAST_CHANGE = 0.1
 """A change of level below this share is left to chance."""
 TRUSTED_HOLIDAYS = 5.0
@@ -60,26 +63,29 @@ class Inflow:
     seen: int
     """Public holidays in the log."""
     dispersion: float
-    """Variance of the number of a week over its mean, changes of level apart."""
+    """Variance of the number of a week over its mean, changes of level apart; below 1 where they vary less than chance would."""
     first_day: float
     """The share of an ordinary day's arrivals that the first day can have shown: the log may begin late in it."""
+    doubt: float = 1.0
+    """By how much an interval is wider because the dispersion is not known exactly."""
 
     @property
     def error(self) -> float:
-        """Relative standard error of the last level."""
+        """Relative standard error of the last level, larger as far as the dispersion is itself an estimate (Student's t)."""
         now = self.levels[-1]
         cases = now.per_week * (now.until - now.since).days / 7
-        return math.sqrt(self.dispersion / max(1.0, cases))
+        return self.doubt * math.sqrt(self.dispersion / max(1.0, cases))
 
     def paragraph(self, first: dt.date, days: int, *, past: bool) -> dict[str, Any]:
         """Arrivals from a day on, for so many days; the past has its own levels, the future the last one."""
         now = self.levels[-1]
+        base = self._base(past)
         weeks = (self.levels[-1].until - self.levels[0].since).days / 7
         source = f"data: {self.count:,} arrivals in {weeks:.1f} weeks"
         if len(self.levels) > 1 and not past:
             source += f"; the level since {now.since}, when it changed from {self.levels[-2].per_week:.4g} a week"
-        result = {"rate": f"{now.per_week:.6g} per week", **self.profile, "source": source}
-        campaigns = [*self._late_start(), *self._earlier()] if past else []
+        result = {"rate": f"{base:.6g} per week", **self.profile, "source": source}
+        campaigns = [*self._late_start(), *self._other_levels(base)] if past else []
         campaigns += self._holidays(first, days)
         return result | ({"campaigns": campaigns} if campaigns else {})
 
@@ -89,12 +95,16 @@ class Inflow:
         day = self.levels[0].since.isoformat()
         return [{"title": "the log begins", "start": day, "end": day, "factor": round(self.first_day, 4), "source": "data: the log begins during this day"}]
 
-    def _earlier(self) -> list[dict[str, Any]]:
-        now = max(self.levels[-1].per_week, 1e-9)
+    def _base(self, past: bool) -> float:
+        """The level that others are told as factors of: the last; the highest where the past ends with nothing, of which there are no factors."""
+        last = self.levels[-1].per_week
+        return max(level.per_week for level in self.levels) if past and last <= 0 else last
+
+    def _other_levels(self, base: float) -> list[dict[str, Any]]:
         return [
             {"title": f"{level.per_week:.4g} a week", "start": level.since.isoformat(), "end": (level.until - dt.timedelta(1)).isoformat(),
-             "factor": round(level.per_week / now, 4), "source": "data: the level changed afterwards"}
-            for level in self.levels[:-1]
+             "factor": round(level.per_week / base, 4), "source": "data: the level changed"}
+            for level in self.levels if level.per_week != base
         ]  # fmt: skip
 
     def _holidays(self, first: dt.date, days: int) -> list[dict[str, Any]]:
@@ -163,7 +173,14 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     if not np.allclose(season, 1.0):
         profile["months"] = {MONTHS[m]: round(float(season[m]), 4) for m in range(12)}
     levels = tuple(Level(days[a], days[b - 1] + dt.timedelta(1), float(level[a]) * per_week) for a, b in pairwise(cuts))
-    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day)
+    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day, _doubt(len(days) // 7))
+
+
+def _doubt(weeks: int) -> float:
+    """Student's quantile over the normal one: squared differences of n weeks say as much as 2 (n - 1) / 3 independent squares (von Neumann 1941)."""
+    if weeks < 2 * LEAST_WEEKS:
+        return 1.0  # taken to be chance alone
+    return float(special.stdtrit(2 * (weeks - 1) / 3, 0.975) / special.ndtri(0.975))
 
 
 def _share_until(at: pd.Timestamp, hours: NDArray[np.float64]) -> float:
@@ -200,8 +217,8 @@ def _cuts(counts: NDArray[np.float64], shape: NDArray[np.float64]) -> tuple[list
     rate = y / np.maximum(e, 1e-9)
     # From week to week, so that changes of level do not count as dispersion.
     steps = np.diff(rate) ** 2 / (1 / np.maximum(e[1:], 1e-9) + 1 / np.maximum(e[:-1], 1e-9))
-    dispersion = max(1.0, float(steps.mean()) / max(1e-9, float(y.sum() / max(1e-9, e.sum()))))
-    found = _split(y, e, dispersion)
+    dispersion = max(LEAST_DISPERSION, float(steps.mean()) / max(1e-9, float(y.sum() / max(1e-9, e.sum()))))
+    found = _split(y, e, max(1.0, dispersion))  # a change must be beyond chance
     return [0, *(int(weeks[k]) for k in found), len(counts)], dispersion
 
 

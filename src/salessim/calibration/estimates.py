@@ -84,11 +84,17 @@ def error_of_mean(times: Any, observed: Any, case: Any) -> float:
     return min(WIDEST, spread / times.sum())
 
 
-def error_of_share(share: float, count: int) -> float:
-    """The relative standard error of a share; half a case more on either side, so that 0 and 1 are not certain."""
+def error_of_share(share: float, count: int, censored: float = 0.0) -> float:
+    """The relative standard error of a share; half a case more on either side, so that 0 and 1 are not certain.
+
+    Args:
+        share: the estimate.
+        count: moves that it rests on.
+        censored: the relative standard error where cases that have not moved count as well, if it is known.
+    """
     n = max(1, count) / max(share, 1e-9)
     p = (share * n + 0.5) / (n + 1)
-    return min(WIDEST, math.sqrt((1 - p) / (p * n)))
+    return min(WIDEST, max(censored, math.sqrt((1 - p) / (p * n))))
 
 
 def uncertain(figures: Iterable[Figure], rest: Mapping[str, float]) -> dict[str, Any]:

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.calibration.estimates import error_of_share
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import incidence
+from salessim.statistics import incidence, incidence_error
 from salessim.units import NEVER, SECOND
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Move:
     moved: Any
     on_clock: bool
     """Whether `time` is working time of the goal's team."""
+    error: float = 0.0
+    """Of the share: its standard error relative to it."""
     limit: int | None = None
     """Closed once the case has left the state so often before."""
     takes_rest: bool = False
@@ -108,7 +111,10 @@ Clock = Callable[[Any], Any]
 class _Wait:
     """From leaving a state to the next move, or to now where there is none yet."""
 
+    reached: float
+    """When the competition of the ways on began: with a visit that is the customer's, which may end early on some of them, else with leaving it."""
     since: float
+    """NaN while the visit is under way."""
     until: float
     goal: State | str | None
     before: int
@@ -142,13 +148,15 @@ def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
     return result
 
 
-def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Moves:
+def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: Collection[str] = ()) -> Moves:
     """The moves of a log.
 
     Args:
         log: cut off where knowledge ends.
         clock_of: step -> clock of its team, for steps that are reached only in working time.
         patient: steps whose queues cases leave; how they go on from there is learnt apart.
+        own: steps whose time is the customer's or a system's. How long a visit takes may depend on where it leads, such
+            as to a rival, so visits under way are censored as well: of those that are over, the quick ways are too many.
     """
     cases = sequences(log, patient)
     memory = learn_memory(cases)
@@ -160,10 +168,12 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str]) -> Mo
         for i, state in enumerate(states):
             leaves = (state[0], GAVE_UP) if case.gave_up[i] else state
             key = (case.channel if state[0] == "" else "", leaves)
-            if np.isnan(case.left[i]):
-                continue  # the visit is under way: nothing is known of what follows
-            until, goal = _next(case, states, i, now)
-            waits.setdefault(key, []).append(_Wait(case.left[i], max(until, case.left[i]), goal, before[leaves]))
+            under_way = bool(np.isnan(case.left[i]))
+            if under_way and state[0] not in own:
+                continue  # nothing is known of what follows
+            until, goal = (now, None) if under_way else _next(case, states, i, now)
+            begun = case.reached[i] if state[0] in own else case.left[i]
+            waits.setdefault(key, []).append(_Wait(begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
@@ -195,22 +205,35 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move]
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    shares, curves, rests = _compete(used, kept, clock_of)
+    curves, rests = _curves(used, kept, clock_of)
+    shares = _shares(used, kept, rests)
     if late:
-        curves |= _compete(late, [rest], clock_of)[1]
-        shares[rest] = 0.0
+        curves |= _curves(late, [rest], clock_of)[0]
+        shares[rest] = 0.0, 0.0
     stay = rests.left if rests.stays else 0.0
-    total = sum(shares.values()) / (1 - stay)
-    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), False)] if stay and total > 0 else []
+    total = sum(share for share, _ in shares.values()) / (1 - stay)
+    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), False, error_of_share(stay, rests.waiting))] if stay and total > 0 else []
     for goal in kept:
-        if goal in curves and total > 0 and (shares[goal] > 0 or goal == rest):
+        if goal in curves and total > 0 and (shares[goal][0] > 0 or goal == rest):
             time, moved, timed = curves[goal]
-            moves.append(Move(goal, shares[goal] / total, counts[goal], time, moved, timed, limits.get(goal), goal == rest))
+            moves.append(Move(goal, shares[goal][0] / total, counts[goal], time, moved, timed, shares[goal][1], limits.get(goal), goal == rest))
     return moves, sum(n for g, n in counts.items() if g not in kept)
 
 
-def _compete(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) -> tuple[dict[Any, float], dict[Any, tuple[Any, Any, bool]], Remainder]:
-    """The share of each goal, the curve of the time to it, and what does not move."""
+def _shares(rows: list[_Wait], goals: list[Any], rests: Remainder) -> dict[Any, tuple[float, float]]:
+    """The share of each goal and its relative error, in competition; who has not moved is censored."""
+    code = {goal: i + 1 for i, goal in enumerate(goals)}
+    ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
+    elapsed = np.array([r.until - r.reached for r in rows])
+    if rests.stays:  # what few were watched for long enough to see is no part of the shares
+        late = np.array([r.until - r.since for r in rows]) - rests.end  # NaN while the visit is under way
+        ending, elapsed = np.where(late > 0, 0, ending), np.where(late > 0, elapsed - late, elapsed)
+    return {goal: incidence_error(elapsed, ending, i) for goal, i in code.items()}
+
+
+def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) -> tuple[dict[Any, tuple[Any, Any, bool]], Remainder]:
+    """The curve of the time from leaving a state to each goal, and what does not move."""
+    rows = [r for r in rows if not math.isnan(r.since)]
     code = {goal: i + 1 for i, goal in enumerate(goals)}
     since, until = np.array([r.since for r in rows]), np.array([r.until for r in rows])
     ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
@@ -219,7 +242,6 @@ def _compete(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock])
         ending = np.where(until - since > rests.end, 0, ending)
         until = np.minimum(until, since + rests.end)
     elapsed = until - since
-    shares = {goal: incidence(elapsed, ending, i).final for goal, i in code.items()}
     left = 0.0 if rests.stays else rests.left
     curves = {}
     for goal, i in code.items():
@@ -231,4 +253,4 @@ def _compete(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock])
             time = np.maximum.accumulate(np.concatenate([curve.time, pace * rests.late]))
             parts = np.arange(len(rests.late))[::-1] / max(1, len(rests.late))
             curves[goal] = (time, np.concatenate([curve.share / curve.final * (1 - left), 1 - left * parts]), clock is not None)
-    return shares, curves, rests
+    return curves, rests

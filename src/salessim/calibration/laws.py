@@ -18,6 +18,9 @@ POINTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55
 CLOSE_ENOUGH = 0.04
 """A family is used if it is nowhere further from the observed distribution than this; else its quantiles are."""
 
+NOT_TOLD_APART = 4.0
+"""Families whose AIC is so near to the best have considerable support as well (Burnham and Anderson 2002, 2.6)."""
+
 
 def in_words(s: float) -> str:
     """Seconds as a time in words with four significant digits: more would only pretend."""
@@ -40,21 +43,32 @@ def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
     """The law of some times, right-censored ones included, in the language of scenarios.
 
     Families are fitted by censored maximum likelihood and ranked by AIC; the best is used if its largest distance
-    from Kaplan-Meier is small, otherwise Kaplan-Meier's quantiles are.
+    from Kaplan-Meier is small, otherwise Kaplan-Meier's quantiles are. Where times are censored, the best is the one with
+    the smallest mean among those that the data do not tell apart: they differ in the tail that nobody has seen, and a
+    heavier one than the data ask for has no bound.
 
     Args:
         times: seconds, shape [n].
         observed: false where only a lower bound is known.
         what: for the provenance, such as "work times".
     """
+    return fitted(times, observed, what)[0]
+
+
+def fitted(times: Any, observed: Any, what: str) -> tuple[dict[str, Any] | str, float]:
+    """The law as from `fit`, and how much its mean depends on the family: the standard deviation of its logarithm.
+
+    Source:
+        Buckland, Burnham and Augustin (1997): the variance between models, weighted by exp(-AIC / 2).
+    """
     t, d = np.maximum(np.asarray(times, float), 0.0), np.asarray(observed, bool)
     n, censored = len(t), int((~d).sum())
     note = f"data: {n:,} {what}" + (f", {censored:,} of them censored" if censored else "")
     if d.sum() < 5:
         mean = float(t.sum() / max(1, d.sum())) if len(t) else 60.0
-        return {"law": "exponential", "mean": in_words(max(mean, 1.0)), "source": note, "assumption": "too few to tell the law"}
+        return {"law": "exponential", "mean": in_words(max(mean, 1.0)), "source": note, "assumption": "too few to tell the law"}, 0.0
     if np.ptp(t[d]) == 0:
-        return {"law": "constant", "value": in_words(float(t[d][0])), "source": f"{note}; all alike"}
+        return {"law": "constant", "value": in_words(float(t[d][0])), "source": f"{note}; all alike"}, 0.0
     positive = t > 0
     if positive[d].mean() > 0.98:
         ranked = sorted((f for f in (_lognormal(t, d), _gamma(t, d), _weibull(t, d), _exponential(t, d), _loglogistic(t, d)) if f), key=lambda f: f.aic)
@@ -62,15 +76,15 @@ def fit(times: Any, observed: Any, what: str) -> dict[str, Any] | str:
         # Compared where enough are still observed; beyond, Kaplan-Meier itself is noise.
         at_risk = n - np.searchsorted(np.sort(t), at)
         solid = at_risk >= max(20, 0.05 * n)
-        for family in ranked[:1]:
+        for family in _best(ranked, sure=bool(d.all())):
             distance = float(np.max(np.abs(family.cdf(at[solid]) - (1 - survival[solid])), initial=0.0))
             # Loads depend on the mean, which no family estimates as well as the times themselves do.
             law = family.law(t.mean() / family.mean if d.all() else 1.0)
             if distance <= CLOSE_ENOUGH + 0.45 / math.sqrt(d.sum()):
-                return {**law, "source": f"{note}; largest distance {distance:.3f}"}
+                return {**law, "source": f"{note}; largest distance {distance:.3f}"}, _doubt(ranked, family, sure=bool(d.all()))
             if survival[-1] > 0.1:  # quantiles would end where observation does, far too early
-                return {**law, "source": f"{note}; largest distance {distance:.3f}", "assumption": "the tail beyond what was observed"}
-    return quantiles(t, d, note)
+                return {**law, "source": f"{note}; largest distance {distance:.3f}", "assumption": "the tail beyond what was observed"}, _doubt(ranked, family, sure=bool(d.all()))
+    return quantiles(t, d, note), 0.0
 
 
 def quantiles(t: Any, d: Any, note: str) -> dict[str, Any] | str:
@@ -122,6 +136,19 @@ class _Family:
     def law(self, factor: float) -> dict[str, Any]:
         """In the language of scenarios, its times multiplied by a factor."""
         return {"law": self.name, self.scale[0]: in_words(factor * self.scale[1]), **{k: round(x, 4) for k, x in self.shape.items()}}
+
+
+def _best(ranked: list[_Family], *, sure: bool) -> list[_Family]:
+    """The family to use, if there is any."""
+    return ranked[:1] if sure else sorted((f for f in ranked if f.aic < ranked[0].aic + NOT_TOLD_APART), key=lambda f: f.mean)[:1]
+
+
+def _doubt(ranked: list[_Family], chosen: _Family, *, sure: bool) -> float:
+    if sure:  # the mean is that of the times, whatever the family
+        return 0.0
+    weights = np.exp((ranked[0].aic - np.array([f.aic for f in ranked])) / 2)
+    apart = np.log(np.array([f.mean for f in ranked]) / chosen.mean)
+    return math.sqrt(float(np.sum(weights * apart**2) / weights.sum()))
 
 
 def _exponential(t: Any, d: Any) -> _Family | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import estimates, laws, rhythm, today
+from salessim.calibration import estimates, laws, patience, rhythm, speed, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
 from salessim.calibration.clocks import Clock
@@ -22,6 +22,7 @@ from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
+from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.validate import Validation, validate
@@ -104,7 +105,7 @@ class Calibration:
 
 def calibrate(
     log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, workers: int | None = None,
+    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:  # fmt: skip
     """Learn a scenario from an event log.
@@ -123,6 +124,8 @@ def calibrate(
             each replication then builds its own model, which takes some three times as long.
         from_today: learn from the whole log up to its last midnight, and let the scenario begin there with the cases that
             are open, for a forecast; what was held out is then compared with a model of its own.
+        causal_share: how much of an observed fall of conversion with the wait for the first answer is an effect of waiting,
+            0 to 1; customers who wait long may differ in what the log does not show.
 
     Returns:
         Calibration: scenario, validation, what was learnt and what was assumed.
@@ -132,6 +135,8 @@ def calibrate(
     """
     if not 0 <= holdout < 0.9:
         raise LogError("holdout", f"{holdout} is out of range", "give a share from 0 to below 0.9")
+    if not 0 <= causal_share <= 1:
+        raise LogError("causal share", f"{causal_share} is out of range", "give a share from 0 to 1")
     # An engine writes visits in the order in which they end; here a case's visits stand together.
     log = EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about)
     start, end = pd.Timestamp(log.about.start), pd.Timestamp(log.about.end)
@@ -139,19 +144,19 @@ def calibrate(
     known = cut(log, split.to_pydatetime())
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
-    learner = learner_of(known, name, holidays)
+    learner = learner_of(known, name, holidays, causal_share=causal_share)
     scenario = None if from_today else learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
     if scenario is None:
-        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True)
+        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share)
         scenario = learner.today(uncertain)
     return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
 
 
-def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False) -> _Learner:
+def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE) -> _Learner:
     """What a log teaches; its cases' visits side by side.
 
     Args:
@@ -159,19 +164,22 @@ def learner_of(log: EventLog, name: str | None = None, holidays: str | None = No
         name: of the scenario.
         holidays: country; by default that of the log.
         from_today: for runs that begin with the open cases: those that are over bring no more, so whoever comes again counts as an arrival.
+        causal_share: see `calibrate`.
 
     Raises:
         LogError: too little to learn from.
     """
-    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today)
+    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share)
 
 
 class _Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
-    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool) -> None:
-        self.log, self.name = log, name
-        self.frame = log.frame
+    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float) -> None:
+        # Who was found gone has left the queue; that people tried counts where their time does.
+        self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
+        self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
+        self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
         self.assumptions: list[str] = []
         self.activity_of: dict[str, str] = {}
@@ -183,7 +191,7 @@ class _Learner:
         self.holidays = holidays
         self.inflows: dict[str, Inflow] = {}
         self.spent: dict[tuple[str, str], Spent] = {}
-        self.quits: dict[str, int] = {}
+        self.quits: dict[str, Patience | None] = {}
         self.move_of: dict[str, Move] = {}
         self.staff = staff_of(log, holidays)
         self.facts |= self.staff.facts
@@ -195,6 +203,7 @@ class _Learner:
         self.impatient: dict[str, Impatient] = {}
         self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
+        self._answer_in_time(causal_share)
         self._settle()
         self.figures, self.rest = self._figures()
 
@@ -202,7 +211,7 @@ class _Learner:
 
     def _build(self) -> dict[str, Any]:
         self._rhythms()
-        self.moves = learn_moves(self.log, self.clocks, self.patient)
+        self.moves = learn_moves(self.log, self.clocks, self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
@@ -275,6 +284,23 @@ class _Learner:
             "start": self.end.normalize().date().isoformat(), "time_zone": self.log.about.time_zone,
             "warm_up": f"{weeks} weeks", "horizon": f"{weeks + 26} weeks",
         }  # fmt: skip
+
+    def _answer_in_time(self, share: float) -> None:
+        """What waiting for the first answer costs, where the log surely shows it."""
+        found = speed.effect(self.log)
+        if found is None:
+            return
+        hour = 3600 * found.slope
+        said = f"{100 * math.expm1(hour):+.2g} % of the chance to win with each hour before {found.step!r} ({100 * math.expm1(hour - 7056 * found.error):+.2g} to {100 * math.expm1(hour + 7056 * found.error):+.2g} %)"
+        self.facts["Waiting for the first answer"] = f"{said}, with channel, segment, amount, weekday, hour and load held equal"
+        if not found.sure or not share:
+            return
+        names = [name for name, activity in self.activity_of.items() if activity == found.step]
+        done = [name for name in names if speed.put(self._stage_with(name)["steps"][name], found, share, laws.in_words)]
+        if done:
+            self.assumptions.append(f"{100 * share:g} % of how conversion falls with the wait for the first answer is an effect of waiting (--causal-share); what else sets these customers apart is not in the log.")
+        else:
+            self.assumptions.append(f"Conversion falls with the wait before {found.step!r}, but nobody is lost there: the model does not know of it.")
 
     # --- queues -----------------------------------------------------------------------------------------------
 
@@ -521,25 +547,35 @@ class _Learner:
             for team in sorted(set(teams)):
                 mine = teams == team
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
-        self.spent[step, what] = Spent(error_of_mean(times, ~open_, rows["case"].to_numpy()), len(times), float(times.sum()) / 3600)
-        return laws.fit(times, ~open_, what)
+        law, doubt = laws.fitted(times, ~open_, what)
+        self.spent[step, what] = Spent(math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt), len(times), float(times.sum()) / 3600)
+        return law
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
-        """Exponential patience by censored maximum likelihood: give-ups over all time spent queueing."""
+        """How long customers wait for people, where they go if that is too long, and who leaves without a word."""
         quits = gave_up(rows)
         known = rows[quits | rows["started"].notna() | rows["ended"].isna()]  # else the start is not known, nor the wait
         if not arrival_seen(self.log):
             known = known[known.index.isin(self.later)]  # the wait before a first visit is not known
-        until = known["started"].fillna(known["ended"]).fillna(self.end)
-        waited = float((until - known["enabled"]).dt.total_seconds().clip(lower=0).sum())
-        count = int(quits[known.index].sum())
-        mean = max(60.0, waited / max(1, count))
-        self.quits[activity] = count
-        law = {"law": "exponential", "mean": laws.in_words(mean), "source": f"data: {count:,} of {len(known):,} gave up, the others censored", "assumption": "exponential"}
-        return {
-            "patience": law if count >= LEAST_GIVE_UPS else "none",
-            "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))},
-        }  # fmt: skip
+        tried = self.gone[known.index]
+        until = known["started"].fillna(self.attempts["started"]).fillna(known["ended"]).fillna(self.end)
+        ended = np.select([tried, quits[known.index], known["started"].isna()], [patience.FOUND, patience.TOLD, patience.WAITS], patience.SERVED)
+        found = patience.fit(seconds(until) - seconds(known["enabled"]), ended, known["case"])
+        self.quits[activity] = found
+        result = {"patience": found.law if found and found.left >= LEAST_GIVE_UPS else "none", "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))}}
+        if result["patience"] == "none" or found is None or not found.silent:
+            return result
+        attempts = self.attempts[self.attempts["step"] == activity]
+        self._say_gone(activity, found, len(attempts))
+        return result | {"silent": say_share(round(found.silent, 4)), "attempt": self._time_law(activity, attempts, "attempts")}
+
+    def _say_gone(self, activity: str, found: Patience, tried: int) -> None:
+        text = (
+            f"{activity!r}: {tried:,} visits that people began count as attempts to reach somebody who had left without a word ({100 * found.silent:.0f} % of those who leave): "
+            "they are short, and come more often the longer the wait."
+        )
+        if text not in self.assumptions:
+            self.assumptions.append(text)
 
     def _impatient(self, activity: str, rows: pd.DataFrame) -> Impatient:
         if activity not in self.impatient:
@@ -644,8 +680,9 @@ class _Learner:
                 figure = Figure(f"steps.{name}.{field}", f"{what} of {name}", "h", law.mean / HOUR, spent.error, spent.count, spent.hours, together=f"{what} of {activity}")
                 found.append(figure)
         if activity in self.quits and step.patience is not None and not isinstance(step.patience, str):
-            count, mean = self.quits[activity], step.patience.mean / HOUR
-            found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", mean, 1 / math.sqrt(count), count, mean * count))
+            left = self.quits[activity]
+            if left is not None:
+                found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", step.patience.mean / HOUR, left.error, left.left, step.patience.mean / HOUR * left.left))
         if name in self.move_of and step.customer is not None and step.customer.mean > 0:
             move, mean = self.move_of[name], step.customer.mean / HOUR
             found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, mean * move.count))
@@ -659,7 +696,7 @@ class _Learner:
         steps = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
         for state, moves in self.moves.onward.items():
             name = self.names.name_of.get(state, "")
-            if name not in steps or len(steps[name]["then"]) != len(moves):
+            if name not in steps or len(steps[name]["then"]) != len(moves) or any("fades" in way for way in steps[name]["then"]):
                 continue
             given = [(m, i) for i, (m, way) in enumerate(zip(moves, steps[name]["then"], strict=True)) if "share" in way and m.limit is None]
             left = 1 - sum(m.share for m in moves if m.limit is None and any(m is g for g, _ in given)) - sum(m.share for m in moves if m.limit is not None)
@@ -672,7 +709,7 @@ class _Learner:
         for state, moves in self.moves.onward.items():
             name = self.names.name_of.get(state, "")
             for move in moves if name in steps and len(moves) > 1 else ():
-                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count), move.count, 100.0 * move.count, most=1.0)
+                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
                 found.append(figure)
         return found, rest
 

@@ -112,13 +112,14 @@ def log_writer(out: str) -> Callable[[EventLog], None]:
 @click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
 @click.option("--from-today", is_flag=True, help="Begin with the cases that are open when the log ends; they are written as a table beside the scenario.")
 @click.option("--backtests", type=click.IntRange(0, 50), default=0, show_default=True, help="Forecast from so many earlier dates, and compare week by week with what happened.")
+@click.option("--causal-share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of how conversion falls with the wait for the first answer, so much is an effect of waiting.")
 @click.option("--uncertain", is_flag=True, help="Let replications draw what is not known well, so that results tell ignorance from chance.")
 @seed_option
 @workers_option
 @json_option
 @quiet_option
 def calibrate(
-    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: float, from_today: bool, backtests: int, uncertain: bool, seed: int,
+    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: float, from_today: bool, backtests: int, causal_share: float, uncertain: bool, seed: int,
     workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
@@ -137,7 +138,7 @@ def calibrate(
             raise InputError("--report", "with --holdout 0 nothing is compared, so there is nothing to show", "hold something out")
     with Progress("calibration", quiet) as progress:
         events, quality = read_log(sources, mapping)
-        calibration = learn(events, holdout=holdout, uncertain=uncertain, from_today=from_today, seed=seed, workers=workers, progress=progress)
+        calibration = learn(events, holdout=holdout, uncertain=uncertain, from_today=from_today, causal_share=causal_share, seed=seed, workers=workers, progress=progress)
     tested = None
     if backtests:
         with Progress("back-tests", quiet) as progress:
