@@ -41,8 +41,9 @@ lint: $(VENV)/.lint ## style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.core ## speed as ratios to a peer in the same run
+bench: $(VENV)/.core ## speed as ratios to a peer in the same run, and of large histories in seconds
 	@$(BIN)/python experiments/bench.py
+	@$(BIN)/python experiments/bench_import.py
 
 clean: ## everything that was made here
 	rm -rf $(VENV) demo-output build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

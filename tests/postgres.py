@@ -46,6 +46,8 @@ def cluster() -> Iterator[Path]:
     data = str(folder / "data")
     try:
         run(str(bin_ / "initdb"), "-D", data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        rules = folder / "data" / "pg_hba.conf"
+        rules.write_text("local all reader scram-sha-256\n" + rules.read_text())  # who only reads needs a password, as on real servers
         run(str(bin_ / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -h '' -F", "start")
         try:
             yield folder

@@ -80,6 +80,11 @@ def test_what_a_scenario_says_and_hardly_anybody_means(change: dict[str, Any], p
     assert found[path].remedy
 
 
+def test_a_case_may_stay_where_it_is() -> None:
+    """A hundred years is no slip of the unit: it says that the end is never seen."""
+    assert list(doubts(Scenario.parse(changed(stages__s__steps__sign__customer="100 years")))) == []
+
+
 def test_what_a_lever_or_a_formula_speaks_of_is_in_use() -> None:
     lever = {"spare": {"field": f"{CALL.replace('stages__s__', '').replace('__', '.')}.by", "choice": [["desk"], ["spare"]]}}
     spare = changed(teams__spare={"size": 2, "calendar": "office"}, levers=lever)

@@ -59,6 +59,7 @@ def test_nothing_can_be_written(server: Path) -> None:
     ("where", "said"),
     [
         ("postgresql://reader:hidden-word@/nowhere?host={socket}", "cannot be read"),
+        ("postgresql://reader:hidden-word@/odoo?host={socket}", "password authentication failed"),
         ("postgresql://ghost:hidden-word@/odoo?host={socket}", "cannot be read"),
         ("oddity://reader:hidden-word@host/x", "is not known"),
         ("postgresql://reader:hidden-word@host:port/x", "cannot be understood"),
@@ -72,6 +73,56 @@ def test_addresses_that_do_not_work_get_one_line_without_the_password(server: Pa
     assert result.stderr.count("\n") == 1
     assert "hidden-word" not in result.output + result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def refused(where: str, folder: Path) -> str:
+    """What is said of a source that cannot be read: one line, no file."""
+    result = CliRunner().invoke(main, ["import", "inspect", where, "--out", str(folder / "m.yaml")])
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1
+    assert "secret" not in result.output + result.stderr
+    assert list(folder.iterdir()) == []
+    return result.stderr
+
+
+def test_empty_tables_and_tables_one_may_not_read_are_told(server: Path, tmp_path: Path) -> None:
+    import psycopg
+
+    postgres.fill(server, "empty", {"log": [{"case_id": "1", "activity": "call", "time": "2026-01-05"}]}, {})
+    with psycopg.connect(host=str(server), user="owner", dbname="empty", autocommit=True) as owner:
+        owner.execute("delete from log")
+        assert "table 'log': there are columns but no rows" in refused(address(server, "empty"), tmp_path)
+        owner.execute("revoke select on log from reader")
+        assert "permission denied" in refused(address(server, "empty"), tmp_path)
+
+
+def test_a_table_that_somebody_has_locked_is_not_waited_for_without_end(server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import psycopg
+
+    from salessim.importers.readers import database
+
+    monkeypatch.setattr(database, "LOCK_SECONDS", 1)
+    with psycopg.connect(host=str(server), user="owner", dbname="odoo") as owner:
+        owner.execute("lock table crm_lead, mail_tracking_value, mail_message in access exclusive mode")
+        assert "lock timeout" in refused(address(server, "odoo"), tmp_path)
+        owner.rollback()
+
+
+def test_a_connection_that_drops_in_the_middle_ends_in_one_line(server: Path) -> None:
+    import psycopg
+
+    table = open_source(address(server, "odoo")).table("mail_tracking_value")
+    with psycopg.connect(host=str(server), user="owner", dbname="odoo", autocommit=True) as owner:
+        owner.execute("insert into mail_tracking_value (id) select generate_series(1000000, 1200000)")
+        try:
+            chunks = table.chunks(None)
+            next(chunks)
+            owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'")
+            with pytest.raises(LogError, match="the database cannot be read") as wrong:
+                list(chunks)
+            assert "secret" not in str(wrong.value)
+        finally:
+            owner.execute("delete from mail_tracking_value where id >= 1000000")
 
 
 def hostile_database(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from functools import cache
 from pathlib import Path
@@ -190,8 +191,6 @@ def test_our_own_log_comes_back_in_every_format(form: str, tmp_path: Path) -> No
 
 
 def _text(log: EventLog) -> Any:
-    import io
-
     return io.StringIO(log.to_csv())
 
 
@@ -205,3 +204,18 @@ def _as_workbook(table: pd.DataFrame, path: Path) -> None:
     for row in table.to_dict("records"):
         book.active.append([pd.Timestamp(v).tz_convert("UTC").tz_localize(None).to_pydatetime() if k in dates and v else v or None for k, v in row.items()])
     book.save(path)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "America/New_York", "UTC"])
+def test_dates_in_files_are_those_of_the_standard_library(zone: str) -> None:
+    """Both sides of a change of clocks, a date before zones had whole minutes, and none; in more pieces than one."""
+    stamps = ["2026-03-29T00:59:59.000001Z", "2026-03-29T01:00:00Z", "2026-11-01T05:59:00Z", "2026-11-01T06:00:00Z", "1850-01-01T00:00:00Z"]
+    frame = pd.concat([history().iloc[[0]]] * 60_000, ignore_index=True)
+    dates = pd.Series(pd.to_datetime(stamps * 12_000, format="ISO8601", utc=True)).dt.tz_convert(zone).dt.as_unit("us")
+    frame = frame.assign(enabled=dates, started=dates.where(frame.index % 2 == 0), ended=dates)
+    text = EventLog(frame, LogAbout(dates.min(), dates.max(), zone, "EUR")).to_csv()
+    assert text is not None
+    read = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    wanted = [d.isoformat(timespec="microseconds") for d in dates]
+    assert read["enabled_time"].tolist() == read["end_time"].tolist() == wanted
+    assert read["start_time"].tolist() == [w if i % 2 == 0 else "" for i, w in enumerate(wanted)]

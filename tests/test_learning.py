@@ -371,20 +371,6 @@ def test_working_time_by_hand() -> None:
     assert spent("2026-01-10 10:00", "2026-01-10 16:00") == 360  # a Saturday
 
 
-def test_cases_that_are_stuck_stay_open() -> None:
-    """One in five never moves on: they are not finished at the pace of the others."""
-    from salessim.calibration.journey import _tail
-
-    rng = np.random.default_rng(6)
-    stuck = rng.random(4000) < 0.2
-    seen_for = rng.uniform(0, 100, 4000)
-    times = np.where(stuck, np.inf, rng.exponential(5.0, 4000))
-    left, beyond = _tail(np.minimum(times, seen_for), times < seen_for)
-    assert left == pytest.approx(0.2, abs=0.03)
-    assert np.median(beyond) > 300
-    assert _tail(rng.exponential(5.0, 4000), np.ones(4000, bool))[0] == 0.0
-
-
 def test_overtime_is_seen(b2b_learnt: Calibration) -> None:
     ends = {team: t.at_shift_end for team, t in b2b_learnt.scenario.teams.items()}
     assert ends.pop("solve team") == "overtime"

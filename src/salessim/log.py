@@ -25,6 +25,9 @@ OUTCOMES = ("next", "gave up", "joined", "completed", "open")
 """What a case did after the visit; beside these, "lost: REASON". "open": it was still open when the log ended;
 "joined" and "branch lost: REASON": a branch of the case came to its end."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
+_NUMBERS = ("visit", "value", "cost")
+_PIECE = 50_000
+"""Rows that are turned into text at once: some 10 MB."""
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,24 @@ class EventLog:
 
     def to_csv(self, path: str | Path | None = None) -> str | None:
         """Write the log as CSV, or return it as text; the same log gives the same bytes."""
-        frame = self.frame.rename(columns=FILE_NAMES)
-        for column in DATES:
-            frame[FILE_NAMES[column]] = _iso(self.frame[column])
-        for column in frame.columns:
-            if (column not in ("visit", "value", "cost") and column not in FILE_NAMES.values()) or column in ("case_id", "activity", "resource"):
-                frame[column] = [_defused(v) for v in frame[column]]
-        text = frame.to_csv(index=False, lineterminator="\n")
         if path is None:
-            return str(text)
+            return "".join(self._csv())
         from salessim.scenario.loader import write_whole
 
-        write_whole(path, text)
+        write_whole(path, self._csv())
         return None
+
+    def _csv(self) -> Iterator[str]:
+        """The text of the file in pieces: a large log need not stand in memory twice, as text and as rows."""
+        frame = self.frame.rename(columns=FILE_NAMES)
+        for column in frame.columns:
+            if column not in (*_NUMBERS, *(FILE_NAMES[d] for d in DATES)):
+                frame[column] = _all_defused(frame[column])
+        for first in range(0, max(len(frame), 1), _PIECE):
+            piece = frame.iloc[first : first + _PIECE].copy()
+            for column in DATES:
+                piece[FILE_NAMES[column]] = _iso(piece[FILE_NAMES[column]])
+            yield str(piece.to_csv(index=False, lineterminator="\n", header=not first))
 
     @classmethod
     def read_csv(cls, path: str | Path, about: LogAbout) -> EventLog:
@@ -195,9 +203,32 @@ def _lifecycle(row: dict[Any, Any]) -> list[tuple[str, str]]:
 
 def _iso(dates: pd.Series) -> list[str]:
     """ISO 8601 with offset and microseconds; nothing for a date that is not."""
+    import numpy as np
+
+    wall, utc = (d.to_numpy().astype("datetime64[us]") for d in (dates.dt.tz_localize(None), dates.dt.tz_convert(None)))
+    offsets, which = np.unique((wall - utc)[~np.isnat(utc)], return_inverse=True)
+    text = np.full(len(dates), "", dtype="U40")
+    text[~np.isnat(utc)] = np.char.add(np.datetime_as_string(wall[~np.isnat(utc)], unit="us"), np.array([_offset(int(o)) for o in offsets.astype("int64")] or [""])[which])
+    written: list[str] = text.tolist()
+    return written
+
+
+def _offset(us: int) -> str:
+    """+HH:MM, and seconds where a zone has some."""
+    sign, (minutes, seconds) = "-" if us < 0 else "+", divmod(abs(us) // 1_000_000, 60)
+    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}" + (f":{seconds:02d}" if seconds else "")
+
+
+def _all_defused(cells: pd.Series) -> pd.Series:
+    """A column of which no text is taken for a formula."""
     import pandas as pd
 
-    return ["" if pd.isna(d) else d.isoformat(timespec="microseconds") for d in dates]
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return cells
+    if not isinstance(cells.dtype, pd.StringDtype):
+        return pd.Series([_defused(v) for v in cells], index=cells.index)
+    odd = {word: safe for word in cells.dropna().unique() if (safe := _defused(word)) != word}
+    return cells.replace(odd) if odd else cells
 
 
 def _defused(value: Any) -> Any:

@@ -21,6 +21,8 @@ MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 WEEK = 7 * DAY
 YEAR = 365 * DAY + DAY // 4
 MONTH = YEAR // 12
+NEVER = 100 * YEAR
+"""A customer's time from which on no run of a process sees its end: how a scenario says that a case stays where it is."""
 LONGEST = 1 << 60
 """No duration is longer, so that sums of two fit in 64 bits."""
 

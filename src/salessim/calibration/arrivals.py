@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -118,7 +119,7 @@ class Inflow:
         ]  # fmt: skip
 
 
-def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays: str | None = None) -> Inflow:
+def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays: str | None = None, closed: Iterable[str] = ()) -> Inflow:
     """The arrivals of a channel, learnt from when its cases came in.
 
     Args:
@@ -126,6 +127,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
         start: of the log, local.
         end: of the log, local.
         holidays: country whose public holidays are days of their own.
+        closed: days (ISO) on which nobody could come in; they say nothing about the level.
 
     Source:
         Changes of level by binary segmentation (Scott and Knott 1974) with a quasi-Poisson likelihood ratio.
@@ -138,6 +140,8 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     exposure[0] -= _share_until(start, hours)
     if end < dates[-1] + pd.Timedelta(1, "D"):
         exposure[-1] -= 1 - _share_until(end, hours)
+    shut = set(closed)
+    exposure[[d.isoformat() in shut for d in days]] = 0.0
     first_day, exposure = float(exposure[0]), np.maximum(exposure, 1e-6)
     off = {d for year in sorted({d.year for d in days}) for d in public_holidays(holidays, year)} if holidays else set()
     ordinary = np.array([d not in off for d in days])

@@ -2,7 +2,8 @@
 
 After each visit a case moves on to another step or to an ending, or is still waiting when the log ends. The moves
 compete and waiting cases are censored, so shares and times come from Aalen-Johansen, not from ratios of finished
-moves. What a case remembers of its past is told by `memory`; a way that closes after so many visits gets a limit.
+moves. What a case remembers of its past is told by `memory`, whether those that have not moved ever will by `remainder`;
+a way that closes after so many visits gets a limit.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.calibration.estimates import error_of_share
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
+from salessim.calibration.remainder import Remainder, remainder
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import incidence, incidence_error, kaplan_meier
+from salessim.statistics import incidence, incidence_error
+from salessim.units import NEVER, SECOND
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -32,12 +36,8 @@ LEAST_MOVES = 3
 MOST_MOVES = 60
 """The language takes 64 routes from a step; rarer ones are left out (and counted)."""
 
-LEAST_LEFT, LEAST_FOR_TAIL = 0.01, 50
-"""A tail beyond observation is told if this share of cases had not moved, and so many had."""
-LONGEST_TAIL = 10.0
-"""Its mean at most, in lengths of the observation."""
-LEAST_AT_END = 20
-"""Observation ends for us where fewer cases than this are still watched."""
+STAYS = "stays open"
+"""The goal of those that do not move any more."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Move:
     """One way on from a state."""
 
     goal: State | str
-    """A state, or "completed" or "lost: REASON"."""
+    """A state, or "completed", "lost: REASON" or `STAYS`."""
     share: float
     count: int
     time: Any
@@ -89,7 +89,7 @@ class Moves:
 
 
 @dataclass(frozen=True)
-class _Sequence:
+class Sequence:
     """A case as states with the times of leaving one and reaching the next."""
 
     channel: str
@@ -121,7 +121,7 @@ class _Wait:
     """How often the case had left the state before."""
 
 
-def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
+def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
     """The cases of a log, in order of the log."""
     frame = log.frame
     quits = (gave_up(frame) & frame["step"].isin(patient)).tolist()
@@ -135,7 +135,7 @@ def sequences(log: EventLog, patient: set[str]) -> list[_Sequence]:
     for a, b in pairwise(bounds):
         real = [i for i in range(a, b) if steps[i] not in (WAITING, SYSTEM)]
         result.append(
-            _Sequence(
+            Sequence(
                 channels[a],
                 ["", *(steps[i] for i in real)],
                 np.array([born[a], *(reached[i] for i in real)]),
@@ -186,7 +186,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
     return Moves(onward, entry, memory, dropped)
 
 
-def _next(case: _Sequence, states: list[State], i: int, now: float) -> tuple[float, State | str | None]:
+def _next(case: Sequence, states: list[State], i: int, now: float) -> tuple[float, State | str | None]:
     """When a case that left its i-th state reached what, if it has."""
     if i + 1 < len(states):
         return case.reached[i + 1], states[i + 1]
@@ -205,13 +205,14 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move]
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    shares = _shares(used, kept)
-    curves = _curves(used, kept, clock_of)
+    curves, rests = _curves(used, kept, clock_of)
+    shares = _shares(used, kept, rests)
     if late:
-        curves |= _curves(late, [rest], clock_of)
+        curves |= _curves(late, [rest], clock_of)[0]
         shares[rest] = 0.0, 0.0
-    total = sum(share for share, _ in shares.values())
-    moves = []
+    stay = rests.left if rests.stays else 0.0
+    total = sum(share for share, _ in shares.values()) / (1 - stay)
+    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), False, error_of_share(stay, rests.waiting))] if stay and total > 0 else []
     for goal in kept:
         if goal in curves and total > 0 and (shares[goal][0] > 0 or goal == rest):
             time, moved, timed = curves[goal]
@@ -219,22 +220,29 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move]
     return moves, sum(n for g, n in counts.items() if g not in kept)
 
 
-def _shares(rows: list[_Wait], goals: list[Any]) -> dict[Any, tuple[float, float]]:
+def _shares(rows: list[_Wait], goals: list[Any], rests: Remainder) -> dict[Any, tuple[float, float]]:
     """The share of each goal and its relative error, in competition; who has not moved is censored."""
     code = {goal: i + 1 for i, goal in enumerate(goals)}
     ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
     elapsed = np.array([r.until - r.reached for r in rows])
+    if rests.stays:  # what few were watched for long enough to see is no part of the shares
+        late = np.array([r.until - r.since for r in rows]) - rests.end  # NaN while the visit is under way
+        ending, elapsed = np.where(late > 0, 0, ending), np.where(late > 0, elapsed - late, elapsed)
     return {goal: incidence_error(elapsed, ending, i) for goal, i in code.items()}
 
 
-def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) -> dict[Any, tuple[Any, Any, bool]]:
-    """The curve of the time from leaving a state to each goal."""
+def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) -> tuple[dict[Any, tuple[Any, Any, bool]], Remainder]:
+    """The curve of the time from leaving a state to each goal, and what does not move."""
     rows = [r for r in rows if not math.isnan(r.since)]
     code = {goal: i + 1 for i, goal in enumerate(goals)}
     since, until = np.array([r.since for r in rows]), np.array([r.until for r in rows])
     ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
+    rests = remainder(until - since, ending > 0)
+    if rests.stays:  # what few were watched for long enough to see is no part of the shares
+        ending = np.where(until - since > rests.end, 0, ending)
+        until = np.minimum(until, since + rests.end)
     elapsed = until - since
-    left, beyond = _tail(elapsed, ending > 0)
+    left = 0.0 if rests.stays else rests.left
     curves = {}
     for goal, i in code.items():
         clock = clock_of.get(goal[0]) if isinstance(goal, tuple) else None
@@ -242,22 +250,7 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) 
         curve = incidence(times, ending, i)
         if curve.final > 0:
             pace = float(times.sum()) / max(1e-9, float(elapsed.sum()))
-            time = np.maximum.accumulate(np.concatenate([curve.time, pace * beyond]))
-            moved = np.concatenate([curve.share / curve.final * (1 - left), 1 - left * np.arange(len(beyond))[::-1] / max(1, len(beyond))])
-            curves[goal] = (time, moved, clock is not None)
-    return curves
-
-
-def _tail(times: Any, moved: Any) -> tuple[float, Any]:
-    """The share that had not moved when observation ended, and when it will: at the pace of the second half.
-
-    Without it the slowest would be taken to move as the others did, and cases that are stuck would all be finished.
-    """
-    at, survival, _ = kaplan_meier(times, moved)
-    if moved.sum() < LEAST_FOR_TAIL or survival[-1] < LEAST_LEFT:
-        return 0.0, np.zeros(0)
-    end = float(np.sort(times)[-min(len(times), LEAST_AT_END)])  # later, too few are watched to say anything
-    exposure = float(np.sum(np.clip(times - end / 2, 0.0, end / 2)))
-    seen = int(np.sum(moved & (times > end / 2) & (times <= end)))
-    mean = min(exposure / (seen + 0.5), LONGEST_TAIL * end)
-    return float(survival[-1]), max(end, float(at[-1])) - mean * np.log1p(-np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
+            time = np.maximum.accumulate(np.concatenate([curve.time, pace * rests.late]))
+            parts = np.arange(len(rests.late))[::-1] / max(1, len(rests.late))
+            curves[goal] = (time, np.concatenate([curve.share / curve.final * (1 - left), 1 - left * parts]), clock is not None)
+    return curves, rests

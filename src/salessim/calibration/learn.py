@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import estimates, laws, patience, speed, today
+from salessim.calibration import estimates, laws, patience, rhythm, speed, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.channels import conversions
+from salessim.calibration.clocks import Clock
 from salessim.calibration.customers import customers_of
 from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
-from salessim.calibration.journey import GAVE_UP, Move
+from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
@@ -29,7 +30,7 @@ from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
 from salessim.statistics import kaplan_meier
-from salessim.units import say_share
+from salessim.units import NEVER, YEAR, say_share
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -185,7 +186,7 @@ class _Learner:
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
-        self.names, self.channel_names, self.segment_names = Names(), Names(), Names()
+        self.names, self.channel_names, self.segment_names, self.calendar_names = Names(), Names(), Names(), Names()
         self.waits: list[Wait] = []
         self.holidays = holidays
         self.inflows: dict[str, Inflow] = {}
@@ -209,7 +210,8 @@ class _Learner:
     # --- paragraphs -------------------------------------------------------------------------------------------
 
     def _build(self) -> dict[str, Any]:
-        self.moves = learn_moves(self.log, self._clocks(), self.patient, set(self.real["step"]) - set(self.staffed))
+        self._rhythms()
+        self.moves = learn_moves(self.log, self.clocks, self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
@@ -225,11 +227,36 @@ class _Learner:
         }  # fmt: skip
         self.stage = dict(zip(self.real["step"], self.real["stage"], strict=True))
         self._steps(data)
+        used = {step.get("calendar") for stage in data["stages"].values() for step in stage["steps"].values()}
+        for name in set(self.calendar_names.name_of.values()) - used:  # reached at once, or at a rare activity
+            del self.staff.calendars[name]
         self._channels(data)
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
         self._customers(data)
         return data
+
+    def _rhythms(self) -> None:
+        """The clock on which each activity is waited for: at the pace of the week, where it has one, else in its team's hours.
+
+        Where readiness is logged, a queue for people follows, and the wait before it is not in their hours.
+        """
+        self.clock_names: dict[str, str] = {}
+        self.clocks: dict[str, Any] = {}
+        own = rhythm.rhythms(self.log, sequences(self.log, self.patient))
+        for step in sorted({*own, *self.staffed}):
+            people = self.staff.teams[self.staff.does[step][0]]["calendar"] if step in self.staffed else None
+            if step in own:
+                dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
+                name = self.calendar_names(step, f"rhythm of {clean(step)[:60]}")
+                calendar = {"shifts": own[step].shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
+                period, beat = (self.start, self.end, self.log.about.time_zone), own[step].minute
+                self.clocks[step] = Clock(calendar, *period) if beat is None else rhythm.Beat(calendar, *period, beat)
+                self.staff.calendars[name], self.clock_names[step] = calendar, name
+            elif people is not None and not self.log.about.enabled_known and not self.staff.clock_of(step).always:
+                self.clocks[step], self.clock_names[step] = self.staff.clock_of(step), people
+        if own:
+            self.facts["Rhythm of the week"] = f"{len(own)} of {self.real['step'].nunique()} activities are reached at hours of their own, rare hours included; waits before them run on a clock of that pace"
 
     def _customers(self, data: dict[str, Any]) -> None:
         """What follows a sale."""
@@ -244,13 +271,6 @@ class _Learner:
         missing = [*(() if any("cost" in team for team in self.staff.teams.values()) else ("costs",)), *missing]
         left_out = f"Not in the log and left out: {', '.join(missing)}. " if missing else ""
         self.assumptions.append(left_out + "Work on other processes is not seen.")
-
-    def _clocks(self) -> dict[str, Any]:
-        """Clocks of the steps that are reached with the start of work: only in working time."""
-        if self.log.about.enabled_known:
-            return {}
-        clocks = {step: self.staff.clock_of(step) for step in self.staffed}
-        return {step: clock for step, clock in clocks.items() if not clock.always}
 
     def _planning_clock(self) -> dict[str, Any]:
         """A warm-up after which the empty start has surely passed: the 99th percentile of the time in process and two weeks."""
@@ -307,8 +327,13 @@ class _Learner:
         days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
         return Model(
             lambda: self._in_the_past(self.start.date(), days), self.staff.teams, self.waits, list(self.impatient.values()),
-            team_of, self.staff.clocks, self._waits_seen(), set(self.activity_of), arrival_seen(self.log),
+            team_of, {name: self._clock_before(self.activity_of[name]) for name in team_of}, self._waits_seen(), set(self.activity_of), arrival_seen(self.log),
         )  # fmt: skip
+
+    def _clock_before(self, activity: str) -> Any:
+        """The time in which the wait for people before an activity is told."""
+        apart = self.log.about.enabled_known
+        return self.staff.clock_of(activity) if apart else self.clocks.get(activity, self.staff.clock_of(activity))
 
     def _waits_seen(self) -> dict[str, float]:
         """Mean wait before each team's work, in its working time: in queues, or with the customer's own time where that is not told apart."""
@@ -464,11 +489,12 @@ class _Learner:
             goal = self._goal(move.goal)
             if not move.immediate:
                 goal = {"to": self._wait(stage, state, move, name, goal)}
+            of = f"{move.count:,} moves" if move.goal != STAYS else f"{move.count:,} cases that were open"
             if move is not rest:
                 # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
-                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {move.count:,} moves"}
+                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {of}"}
             else:
-                goal |= {"source": f"data: {move.count:,} moves ({100 * move.share:.1f} %)"}
+                goal |= {"source": f"data: {of} ({100 * move.share:.1f} %)"}
             if move.limit is not None:
                 goal |= {"limit": move.limit, "source": f"data: {move.count:,} moves, none to speak of after {move.limit} visits"}
             routes.append(goal)
@@ -477,22 +503,34 @@ class _Learner:
     def _goal(self, goal: State | str) -> dict[str, Any]:
         if isinstance(goal, tuple):
             return {"to": self._name(goal)}
+        if goal == STAYS:
+            return {"lost": STAYS}
         if goal.startswith("lost: "):
             return {"lost": clean(goal[6:])}
         return {"done": True}
 
     def _wait(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
+        if move.goal == STAYS:
+            return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
         wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
         step: dict[str, Any] = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
         if move.on_clock:
-            step["calendar"] = self.staff.teams[self.staff.does[move.goal[0]][0]]["calendar"]
+            step["calendar"] = self.clock_names[move.goal[0]]
         step["then"] = [goal]
         stage["steps"][wait] = step
         self.move_of[wait] = move
         if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
             self.waits.append(Wait(step, target, move))
         return wait
+
+    def _stay(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
+        """Where cases are that nobody touches any more: open, with the customer, until after every horizon."""
+        stay = self.names((state, move.goal), f"{name[:36].strip()} → {STAYS}")
+        text = f"{100 * move.share:.1f} % of those that leave {name!r} stay open and nobody touches them any more: none to speak of moved while they were watched"
+        stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": text}, "then": [goal]}
+        self.assumptions.append(f"{text}. They are neither won nor lost, however long a run is.")
+        return stay
 
     def _time_law(self, step: str, rows: pd.DataFrame, what: str) -> Any:
         """The law of the time of an activity; that of people is working time on their team's calendar."""
@@ -565,15 +603,28 @@ class _Learner:
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
             name = self.channel_names(channel, clean(channel))
-            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays)
+            closed = self._nobody_took_in(cases.index[cases == channel])
+            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays, closed)
             data["channels"][name] = {
                 "enters": enters,
                 "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
-                "arrivals": {},
+                "arrivals": {"calendar": self._open_but_on(closed)} if closed else {},
             }
         self._say_levels()
         self._simplify_entries(data)
         self._say_conversions()
+
+    def _nobody_took_in(self, cases: pd.Index) -> tuple[str, ...]:
+        """Where a case comes in with its first visit: the days on which those who do these visits did nothing."""
+        first = self.real.drop_duplicates("case").set_index("case")["step"].reindex(cases).dropna()
+        if arrival_seen(self.log) or first.empty or (step := first.mode().iloc[0]) not in self.staffed:
+            return ()
+        return tuple(self.staff.calendars.get(self.staff.teams[self.staff.does[step][0]]["calendar"], {}).get("closed", ()))
+
+    def _open_but_on(self, closed: tuple[str, ...]) -> str:
+        name = self.calendar_names(closed, "days on which cases come in")
+        self.staff.calendars[name] = {"shifts": [{"days": "Mon-Sun", "hours": "00:00-24:00"}], "closed": list(closed), "source": "data: without work of those who take them in"}
+        return name
 
     def _say_levels(self) -> None:
         for name, found in self.inflows.items():
@@ -707,7 +758,7 @@ class _Learner:
     ) -> Scenario:  # fmt: skip
         from salessim.scenario.model import Scenario
 
-        channels = {name: {**channel, "arrivals": arrivals(self.inflows[name])} for name, channel in self.data["channels"].items()}
+        channels = {name: {**channel, "arrivals": arrivals(self.inflows[name]) | channel["arrivals"]} for name, channel in self.data["channels"].items()}
         more = {"uncertain": unsure, "in_process": in_process}
         return Scenario.parse({**self.data, "clock": clock, "channels": channels} | {k: v for k, v in more.items() if v})
 

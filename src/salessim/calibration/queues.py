@@ -112,8 +112,8 @@ class Model:
         waits: steps of the customer that hold queues as well; empty where readiness is logged.
         impatient: activities that cases give up, where the wait is not known well.
         team_of: staffed step -> team that mostly does it.
-        clocks: team -> working time.
-        seen: team -> mean wait of the log before it, in working seconds: its queues cannot be much longer.
+        clocks: staffed step -> the time in which waits before it are told.
+        seen: team -> mean wait of the log before it, on these clocks: its queues cannot be much longer.
         activities: steps that stand for activities of the log.
         arrival_seen: whether the log shows since when a case waited for its first visit.
     """
@@ -174,7 +174,7 @@ class _Queues:
         if not self.model.arrival_seen:
             real = real[real.duplicated(["replication", "case"])]
         begun = real[real["step"].isin(self.model.team_of) & real["started"].notna()]
-        clock = {name: self.model.clocks[team] for name, team in self.model.team_of.items()}
+        clock = self.model.clocks
         return {str(n): clock[str(n)](seconds(r["started"])) - clock[str(n)](seconds(r["enabled"])) for n, r in begun.groupby("step")}
 
     def given_up(self, impatient: Impatient) -> float:

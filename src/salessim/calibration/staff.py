@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim.calibration.clocks import Clock
+from salessim.calibration.duty import duty, usual_days
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
+from salessim.calibration.overlap import counted_twice
 from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 
@@ -21,6 +23,8 @@ NOBODY = "staff"
 """The one team of a log that names nobody."""
 NAMED_ENOUGH = 0.2
 """A step is done by people if this share of its visits names somebody."""
+TWICE = 0.01
+"""Overlaps below this share of the hours are stamps that are a little off."""
 ENOUGH_STARTS = 600
 """With fewer starts a calendar is learnt from ends as well: both are only seen while people are there."""
 
@@ -77,6 +81,12 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     _calendars(staff, seen, work, log, holidays)
     _costs(staff, log)
     _shift_ends(staff, seen)
+    _rare_duty(staff, seen)
+    twice = counted_twice(seconds(work["started"]), seconds(work["ended"]), work["person"].str.split(" + ", regex=False).str[0])
+    if twice >= TWICE:
+        staff.facts["Several things at once"] = (
+            f"{100 * twice:.0f} % of the hours of work count twice, because visits of one person overlap; work times are as logged, so people are less busy than the model has them"
+        )
     if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
         staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends, and work counts as part of the wait before it.")
@@ -141,6 +151,9 @@ def _calendars(staff: Staff, seen: pd.DataFrame, work: pd.DataFrame, log: EventL
     for team, paragraph in staff.teams.items():
         stamps, what = _stamps(own[team] if team in own else work.iloc[:0])
         learnt = calendar(stamps, holidays, what) if holds(stamps) else None
+        if learnt is not None:
+            at = own[team]["started"].fillna(own[team]["ended"])
+            learnt["shifts"] = usual_days(learnt["shifts"], at.dropna(), own[team]["person"][at.notna()])
         name = "always" if office is None else OFFICE
         if learnt is not None and office is not None and learnt["shifts"] != office["shifts"]:
             same = [n for n, c in staff.calendars.items() if c["shifts"] == learnt["shifts"]]
@@ -170,6 +183,34 @@ def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:
     if len(starts) >= ENOUGH_STARTS:
         return starts, "starts of work"
     return pd.concat([starts, ended]), "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
+
+
+def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
+    """Beside each team, those of its people who are there when the others are not."""
+    said = []
+    for team, rows in sorted(dict(tuple(seen.groupby("crew"))).items()):
+        calendar = staff.calendars.get(staff.teams[team]["calendar"])
+        if calendar is None:
+            continue
+        # Ends show less than starts: they may be overtime.
+        at = rows["started"] if rows["started"].notna().mean() > 0.5 else rows["ended"]
+        found = duty(at.dropna(), rows["person"][at.notna()], calendar["shifts"])
+        if found is None:
+            continue
+        name = f"{team} at other hours"
+        dates = {k: v for k, v in calendar.items() if k == "holidays"}
+        source = f"data: {100 * found.share:.2g} % of the stamps of {team} lie outside its usual hours"
+        staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
+        # They finish what they have begun: the next such hours may be days away.
+        staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
+        if "cost" in staff.teams[team]:  # they are the same people
+            staff.teams[name]["cost"] = staff.teams[team]["cost"]
+        for teams in staff.does.values():
+            if team in teams:
+                teams.insert(teams.index(team) + 1, name)
+        said.append(f"{team} {100 * found.share:.2g} %")
+    if said:
+        staff.facts["Work at other hours"] = f"outside the usual hours of a team, by few of its people, who are a team of their own there: {'; '.join(said)}"
 
 
 def _shift_ends(staff: Staff, seen: pd.DataFrame) -> None:

@@ -365,7 +365,7 @@ def _open_days(t: Teller, _: str, c: Any) -> Told:
 
 
 CALENDAR_LINES = (
-    Line("open_hours", ("shifts",), lambda t, _, c: [f"{t.days(s.days)} {t.own(s.hours)}" for s in c.shifts]),
+    Line("open_hours", ("shifts",), lambda t, _, c: [f"{t.days(s.days)} {t.own(s.hours)}" + (f" ({t.percent(s.share)})" if s.share < 1 else "") for s in c.shifts]),
     Line("", ("holidays",), lambda t, _, c: t("holidays", country=t.own(_country(c.holidays))) if c.holidays else None),
     Line("", ("closed",), lambda t, _, c: t("closed", dates=t.listed(t.own(re.sub(r"\s+(?:to|至)\s+", t("date_range"), d)) for d in c.closed)) if c.closed else None),
     Line("", ("open",), _open_days),
@@ -611,7 +611,7 @@ DESCRIBED: dict[str, frozenset[str]] = {
     "UnderLoad": frozenset({"waiting", "pace"}),
     "ReplayFile": frozenset({"file"}),
     "Calendar": _fields(CALENDAR_LINES),
-    "Shift": frozenset({"days", "hours"}),
+    "Shift": frozenset({"days", "hours", "share"}),
     "Holidays": frozenset({"country", "subdivision"}),
     "OpenDay": frozenset({"date", "hours"}),
     "Stage": _fields(STAGE_LINES, "steps"),

@@ -20,7 +20,7 @@ from salessim.importers.names import step_names as step_names
 from salessim.importers.parts import part_of
 from salessim.importers.quality import Quality, Tally
 from salessim.importers.readers import Source, Where, open_source
-from salessim.importers.tidy import amounts
+from salessim.importers.tidy import amounts, give_back
 from salessim.log import DATES, EventLog, LogAbout
 from salessim.records import COLUMNS
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 def read_log(source: Where, mapping: Mapping | str | Path | dict[str, Any]) -> tuple[EventLog, Quality]:
@@ -59,6 +61,7 @@ def of_source(source: Source, mapping: Mapping) -> tuple[EventLog, Quality]:
         tally.repaired(what, count)
     parts = {label: part_of(label, table, source, mapping, tally) for label, table in mapping.parts().items()}
     told = history(parts, tally)
+    give_back()
     log = _log(told, mapping, source.name, tally)
     quality = Quality(
         source.name, sum(tally.rows.values()), int(log.frame["case"].nunique()), len(log.frame), int(log.frame.loc[log.frame["outcome"] == "open", "case"].nunique()),
@@ -102,8 +105,8 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
 
 
 def _by_case(known: pd.Series, frame: pd.DataFrame) -> pd.Series:
-    """What is known of the case of each visit."""
-    return known.reindex(frame["case"]).set_axis(frame.index)
+    """What is known of the case of each visit; looked up once for a case, not for each visit."""
+    return known.reindex(frame["case"].cat.categories).take(frame["case"].cat.codes.to_numpy()).set_axis(frame.index)
 
 
 def _endings(rows: pd.DataFrame, works: pd.Series, mapping: Mapping) -> pd.DataFrame:
@@ -128,7 +131,6 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
     order = frame["enabled"] if told.enabled_known else frame["started"].fillna(frame["ended"])
     frame["_by"] = order.fillna(frame["started"]).fillna(frame["ended"]).fillna(frame["enabled"])
     frame = frame.sort_values(["case", "_by", "ended"], kind="stable").reset_index(drop=True)
-    frame["case"] = frame["case"].astype("str")
     born = told.born.dt.tz_convert(mapping.office_in)
     _enabled(frame, born, told.enabled_known, tally)
     frame["step"] = frame["activity"].astype("str").map(steps)
@@ -141,8 +143,10 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
     if told.teams:
         frame["team"] = frame["team"].mask(frame["person"].isin(list(told.teams)), frame["person"].map(told.teams))
     frame["team"] = frame["team"].mask(frame["person"].isin(mapping.system_resources), "system")
+    give_back()
     frame["outcome"] = _outcomes(frame, endings, mapping, tally)
     frame = _with_endings(frame, endings, born, tally)
+    give_back()
     return _with_attributes(frame, told.about, tally)
 
 
@@ -208,29 +212,39 @@ def _with_endings(frame: pd.DataFrame, endings: pd.DataFrame, born: pd.Series, t
 
     zone = frame["ended"].dt.tz
     over = endings.assign(when=endings["when"].dt.tz_convert(zone), outcome=endings["how"].replace({"won": "completed"}))
-    last = frame[~frame.duplicated("case", keep="last")].set_index("case")
-    both = last[["ended", "stage"]].join(over, how="inner")
-    late = both[both["when"] > both["ended"]]
+    last = frame[~frame.duplicated("case", keep="last")]
+    when = _by_case(over["when"], last)
+    is_late = when > last["ended"]
+    late = last[is_late].assign(when=when[is_late], outcome=_by_case(over["outcome"], last)[is_late]).astype({"case": "str"}).set_index("case")
     tally.doubtful("visits ended after their case had", int((frame["ended"] > _by_case(over["when"], frame)).sum()))
-    frame.loc[frame["case"].isin(late.index) & ~frame.duplicated("case", keep="last"), "outcome"] = "next"
+    frame.loc[last.index[is_late], "outcome"] = "next"
     waits = pd.DataFrame({"step": WAITING, "stage": late["stage"], "enabled": late["ended"], "ended": late["when"], "outcome": late["outcome"]})
-    alone = over[~over.index.isin(last.index)]
+    worked = frame["case"].cat.remove_unused_categories().cat.categories
+    alone = over[~_among(over.index, worked)]
     decided = pd.DataFrame({"step": SYSTEM, "stage": "lead", "enabled": born.reindex(alone.index).fillna(alone["when"]), "ended": alone["when"], "outcome": alone["outcome"]})
-    silent = born[~born.index.isin(last.index) & ~born.index.isin(over.index)]
+    silent = born[~_among(born.index, worked)]
+    silent = silent[~_among(silent.index, over.index)]
     untouched = pd.DataFrame({"step": SYSTEM, "stage": "lead", "enabled": silent, "ended": pd.Series(pd.NaT, index=silent.index, dtype=frame["ended"].dtype), "outcome": "open"})
     rows = pd.concat([part for part in (waits, decided, untouched) if len(part)] or [waits])
     if rows.empty:
         return frame
     rows = rows.assign(started=rows["enabled"], visit=0, team="system", person="", suspended=0).rename_axis("case").reset_index()
-    both_ = pd.concat([frame, rows], ignore_index=True)
-    return both_.sort_values("case", kind="stable").reset_index(drop=True)
+    both = pd.concat([frame.astype({"case": "str"}), rows], ignore_index=True)
+    return both.astype({"case": "category"}).sort_values("case", kind="stable").reset_index(drop=True)
+
+
+def _among(keys: pd.Index, others: pd.Index) -> NDArray[np.bool_]:
+    """Which keys are among others; none or the same, as in most logs, is seen at once, and a million texts need not be hashed."""
+    import numpy as np
+
+    return np.ones(len(keys), dtype=bool) if keys.empty or keys.equals(others) else np.asarray(keys.isin(others))
 
 
 def _with_attributes(frame: pd.DataFrame, about: pd.DataFrame, tally: Tally) -> pd.DataFrame:
     """Add what is known of the cases: what every log has, and the further columns of the mapping."""
     import pandas as pd
 
-    instead = {"customer": frame["case"], "segment": "all", "channel": "log"}
+    instead = {"customer": frame["case"].astype("str"), "segment": "all", "channel": "log"}
     for role, default in instead.items():
         frame[role] = _by_case(about[role], frame).fillna("") if role in about else default
         frame[role] = frame[role].astype("str")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salessim.errors import LogError
-from salessim.importers.stamps import EPOCH, EXCEL, ISO, MOST_WRONG, cells, fits, units_of_epochs
+from salessim.importers.stamps import EPOCH, EXCEL, ISO, MOST_WRONG, cells, fits, units_of_epochs, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def guess_formats(column: pd.Series, name: str, at: Callable[[int], str], warnin
     """
     filled = cells(column).dropna()
     if filled.empty:
-        raise LogError(at(0).rpartition(":")[0] or at(0), f"the column {name!r} has no dates", "choose another column in a mapping")
+        raise LogError(whole(at), f"the column {name!r} has no dates", "choose another column in a mapping")
     written = _numeric(filled, name, warnings) or _textual(filled, warnings) or _mixed(filled, name, at, warnings)
     if written is None:
         raise _no_date(filled, name, at)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
+from salessim.importers.dated import Records, fits_a_scenario, mapping_of, records
 from salessim.importers.formats import Written, guess_formats
 from salessim.importers.mapping import Mapping, parse_mapping
-from salessim.importers.meanings import meanings
+from salessim.importers.meanings import finals, meanings, say_endings
 from salessim.importers.presets import Match, event_columns, fill_in, load, named, recognise
 from salessim.importers.readers import Source, Table, Where, open_source
 from salessim.importers.readers.ocel import EVENTS, OBJECTS, RELATIONS
-from salessim.importers.roles import choose_stamps, doubt, guess_columns, tight, words_of
+from salessim.importers.roles import ABOUT, choose_stamps, doubt, guess_columns, tight, words_of
 from salessim.scenario.yaml import dump_yaml
 
 if TYPE_CHECKING:
@@ -119,18 +119,26 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
     filled = {role: column for role, column in (given.get("columns") or {}).items() if column}
     label, table = _main(source, filled)
     frame = table.frame()
+    if frame.empty:
+        raise LogError(table.place, "there are columns but no rows", "check the period of the export, or whether the user may see the rows")
     columns, confidence = guess_columns(frame, {**(event_columns(match, table) if match else {}), **filled})
     choose_stamps(frame, columns, confidence, filled, warnings)
     stamps = columns.get("end") or columns.get("time")
     blanks = tuple(r for r in ("case", "activity") if r not in columns) + (() if stamps else ("time",))
     sample = frame.head(_ROWS_SHOWN).to_dict("records")
     if blanks:
+        found = [] if filled or given.get("tables") else records(source)
+        if fits_a_scenario(found):
+            return _of_records(source, found, warnings, given)
         return _with_blanks(source, table, columns, confidence, blanks, [*warnings, *_more_tables(source, label)], sample)
-    mapping: dict[str, Any] = {"columns": columns, **_time(frame[stamps], table.at, str(stamps), warnings)}
+    written = guess_formats(frame[stamps], str(stamps), table.at, warnings)
+    mapping: dict[str, Any] = {"columns": columns, **_time(written, warnings)}
     doubt(frame, columns, warnings)
     if "lifecycle" in columns:
         mapping["lifecycle"] = words_of(frame[columns["lifecycle"]])
     mapping["activities"], systems, complete = meanings(frame, columns, mapping.get("lifecycle", {}), warnings)
+    if not complete and "outcome" not in columns:
+        finals(frame, columns, written.parsed, mapping["activities"], warnings)
     if systems:
         mapping["system_resources"] = systems
     if complete and "outcome" not in columns:
@@ -144,6 +152,31 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
     if len(source.tables) > 1:
         mapping = _with_tables(source, label, frame, mapping, warnings)
     return Proposal(mapping, {role: confidence[role] for role in columns}, warnings, sample, source.name)
+
+
+def _of_records(source: Source, found: list[Records], warnings: list[str], given: dict[str, Any]) -> Proposal:
+    """Tables of which a row is a record; people who stand in a table of their own join them."""
+    mapping, sure = mapping_of(found, warnings)
+    resource = next((t["columns"]["resource"] for t in mapping["tables"].values() if "resource" in t["columns"]), None)
+    for name, table in source.tables.items():
+        if name not in mapping["tables"] and resource and (people := _people(table, resource)):
+            mapping["tables"][name] = people
+    say_endings(mapping["activities"], warnings)
+    left_out = [n for n in source.tables if n not in mapping["tables"]]
+    if left_out:
+        warnings.append(f"These tables are not read: {', '.join(left_out)}.")
+    warnings.append("The office's time zone is taken to be UTC: set office_in if it is another, such as Europe/Amsterdam.")
+    mapping = {"tables": mapping["tables"], "stamps_in": "UTC", "office_in": "UTC", "activities": mapping["activities"]}
+    mapping.update({k: v for k, v in given.items() if v and k not in ("columns", "tables", "activities")})
+    return Proposal(mapping, sure, warnings, found[0].frame.head(_ROWS_SHOWN).to_dict("records"), source.name)
+
+
+def _people(table: Table, resource: str) -> dict[str, Any] | None:
+    """A table that says which team each person belongs to, if it is one."""
+    who = next((c for c in table.columns if tight(c) == tight(resource)), None)
+    team = next((c for c in table.columns if tight(c) in ("team", "group", "department", "role", "manager")), None)
+    cost = next((c for c in table.columns if tight(c) in HOURLY), None)
+    return {"shape": "people", "columns": {"resource": who, "team": team, **({"cost": cost} if cost else {})}} if who and team else None
 
 
 def _with_blanks(
@@ -177,7 +210,7 @@ def _of_objects(source: Source, warnings: list[str]) -> Proposal:
     choose_stamps(events, columns, confidence, {}, warnings)
     table = {"shape": "objects", "from": EVENTS, "objects": objects, "columns": columns}
     stamps = str(columns.get("end") or columns.get("time"))
-    mapping: dict[str, Any] = {"tables": {"events": table}, **_time(events[stamps], source.table(EVENTS).at, stamps, warnings)}
+    mapping: dict[str, Any] = {"tables": {"events": table}, **_time(guess_formats(events[stamps], stamps, source.table(EVENTS).at, warnings), warnings)}
     if "lifecycle" in columns:
         mapping["lifecycle"] = words_of(events[columns["lifecycle"]])
     mapping["activities"], _, complete = meanings(events.assign(**{"\0case": events["ocel_id"]}), {**columns, "case": "\0case"}, mapping.get("lifecycle", {}), warnings)
@@ -218,26 +251,23 @@ def _with_tables(source: Source, label: str, main: pd.DataFrame, mapping: dict[s
         if name == label:
             continue
         key = next((c for c in table.columns if tight(c) == tight(columns["case"])), None)
-        who = next((c for c in table.columns if "resource" in columns and tight(c) == tight(columns["resource"])), None)
-        team = next((c for c in table.columns if tight(c) in ("team", "group", "department", "role", "manager")), None)
+        people = _people(table, columns["resource"]) if "resource" in columns else None
         if key is not None:
             frame = table.frame([key])
             share = frame[key].str.strip().isin(known).mean()
             roles, _ = guess_columns(table.frame(), {})
-            about = {r: c for r, c in roles.items() if r in ("value", "segment", "channel", "customer") and c != key}
+            about = {r: c for r, c in roles.items() if r in ABOUT and c != key}
             tables[name] = {"shape": "cases", "columns": {"case": key, **about}}
             warnings.append(f"The table {name!r} is joined by {key!r}, which {100 * share:.0f} % of its rows share with {label!r}.")
-        elif who is not None and team is not None:
-            cost = next((c for c in table.columns if tight(c) in HOURLY), None)
-            tables[name] = {"shape": "people", "columns": {"resource": who, "team": team, **({"cost": cost} if cost else {})}}
+        elif people is not None:
+            tables[name] = people
         else:
             warnings.append(f"The table {name!r} shares no key with {label!r} and is left out.")
     return {"tables": tables, **mapping}
 
 
-def _time(stamps: pd.Series, at: Callable[[int], str], column: str, warnings: list[str]) -> dict[str, Any]:
+def _time(written: Written, warnings: list[str]) -> dict[str, Any]:
     """The format that fits the whole column, and the time zones."""
-    written = guess_formats(stamps, column, at, warnings)
     format_ = written.for_mapping()
     _doubt_zone(written, warnings)
     return {**({"time_format": format_} if format_ else {}), "stamps_in": "UTC", "office_in": "UTC"}

@@ -77,6 +77,30 @@ def meanings(table: pd.DataFrame, columns: dict[str, str], lifecycle: dict[str, 
     return result, _machines(table, columns, started, warnings), not any("ends" in e for e in result.values())
 
 
+def finals(table: pd.DataFrame, columns: dict[str, str], stamps: pd.Series, activities: dict[str, Any], warnings: list[str]) -> None:
+    """Where only losses are called so, take the activities that cases end with for the other ending.
+
+    Of cases that have been silent for longer than all but one in a hundred of the pauses within cases, nothing more is to
+    come. An activity that was the last of more than half of those that had it is rather an end than a step on the way.
+    """
+    import pandas as pd
+
+    ends = [a["ends"] for a in activities.values() if "ends" in a]
+    if not ends or not all(e.startswith("lost: ") for e in ends):
+        return
+    rows = pd.DataFrame({"case": table[columns["case"]].str.strip(), "name": table[columns["activity"]].str.strip(), "at": stamps.reindex(table.index)})
+    rows = rows[rows["at"].notna() & (rows["case"] != "") & (rows["name"] != "")].sort_values(["case", "at"], kind="stable")
+    pauses = rows.groupby("case")["at"].diff().dropna()
+    last = rows.drop_duplicates("case", keep="last").set_index("case")
+    silent = last.index[last["at"] < rows["at"].max() - pauses.quantile(0.99)] if len(pauses) else last.index[:0]
+    had = rows[rows["case"].isin(silent)].drop_duplicates(["case", "name"])["name"].value_counts()
+    stopped = last.loc[silent, "name"].value_counts()
+    for name in sorted(had.index):
+        if "ends" not in activities[name] and stopped.get(name, 0) > had[name] / 2:
+            activities[name]["ends"] = "completed"
+            warnings.append(f"{100 * stopped[name] / had[name]:.0f} % of the cases with {name!r} ended with it: taken for an ending.")
+
+
 def merge(activities: dict[str, Any], warnings: list[str]) -> None:
     """Give names that are written alike one step."""
     for name, first in alike(activities).items():

@@ -9,6 +9,7 @@ from salessim.importers.readers import Source
 from salessim.importers.reading import Part, Reading, window_of
 from salessim.importers.registers import cases, documents, staff
 from salessim.importers.shapes import events, states
+from salessim.importers.tidy import give_back
 
 SHAPES = {"events": events, "states": states, "cases": cases, "documents": documents, "objects": objects, "people": staff}
 
@@ -20,6 +21,7 @@ def part_of(label: str, table: Table, source: Source, mapping: Mapping, tally: T
         LogError: it lacks a column, has none of its dates, or an activity that the mapping does not name.
     """
     part = SHAPES[table.shape](Reading(label, table, source, mapping, tally))
+    give_back()
     if part.window is None and part.visits is not None:
         part.window = window_of(part.visits)
     return part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from salessim.errors import LogError, nearest
 from salessim.importers.mapping import CASE_ROLES, Columns, Mapping, Names, Step, Table, columns_of
@@ -12,12 +12,13 @@ from salessim.importers.quality import Tally
 from salessim.importers.readers.source import FINGERPRINT, Source
 from salessim.importers.readers.source import Table as Rows
 from salessim.importers.stamps import Convention, dates
-from salessim.importers.tidy import fulfils, names, people, whole_keys
+from salessim.importers.tidy import fulfils, give_back, names, people, whole_keys
 from salessim.importers.widen import widened
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Found = TypeVar("Found", "pd.Series", "pd.DataFrame")
 STAMPS = ("enabled", "start", "end")
 VISIT = ("id", "activity", *STAMPS, "resource", "team", "outcome", "stage", "suspended")
 """Columns of visits; `suspended` in microseconds."""
@@ -86,6 +87,7 @@ class Reading:
             doubles = frame.duplicated(FINGERPRINT)
             self.tally.dropped("exact duplicates were dropped", int(doubles.sum()), self._first(doubles))
             frame = frame[~doubles].drop(columns=FINGERPRINT)
+        give_back()
         return frame
 
     def _first(self, rows: pd.Series) -> str:
@@ -175,7 +177,8 @@ class Reading:
         wanted = {role: column for role in CASE_ROLES if (column := getattr(self.columns, role))} | self.table.attributes
         cells_ = {role: self.labelled(frame, column) for role, column in wanted.items()}
         texts = pd.DataFrame({r: c.where(c != "") for r, c in cells_.items()}, index=frame.index)
-        return texts.groupby(ids.astype("str"), sort=False).first()
+        ids = ids.astype("category")
+        return _by_key(texts.groupby(ids.cat.codes.to_numpy()).first(), ids)
 
     def links(self, frame: pd.DataFrame, ids: pd.Series) -> dict[str, pd.Series]:
         """The keys of other records, by record; where there are several, all of them."""
@@ -235,7 +238,13 @@ def window_of(rows: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 def born_of(ids: pd.Series, by: pd.Series) -> pd.Series:
     """Id -> its first date."""
-    return by.groupby(ids.astype("str"), sort=False).min()
+    ids = ids.astype("category")
+    return _by_key(by.groupby(ids.cat.codes.to_numpy()).min(), ids)
+
+
+def _by_key(found: Found, ids: pd.Series) -> Found:
+    """What was found by the codes of keys, by the keys themselves."""
+    return found.set_axis(ids.cat.categories[found.index])
 
 
 def shaped(visits: pd.DataFrame) -> pd.DataFrame:

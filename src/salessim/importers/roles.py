@@ -25,7 +25,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "enabled": ("enabled_time", "enable_time", "enabled"),
     "resource": ("resource", "org:resource", "user", "owner", "person", "agent", "employee", "created_by_id", "资源", "负责人",
                  "user_name", "user_id", "_userid_value", "changed_by", "edited_by", "last_modified_by", "author_id", "owner_id", "updated_by_user_id",
-                 "ernam"),
+                 "ernam", "sales_rep", "salesperson", "rep", "representative", "sr_id", "sdr_id", "assigned_to"),
     "team": ("org:role", "team", "org:group"),
     "sorting": ("_sorting", "sorting"),
     "lifecycle": ("lifecycle", "lifecycle:transition", "transition", "event_type"),
@@ -36,6 +36,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "customer": ("customer", "customer_id", "account", "account_id", "客户", "partner_id", "kunnr"),
 }
 """role -> what systems call it: first the names of logs, then those of Salesforce, HubSpot, Dynamics, Odoo, SAP and Celonis."""
+ABOUT = ("value", "segment", "channel", "customer")
+"""Roles of what is known of a case."""
 _NEAR = 0.7
 """How sure a name is that only contains a word we know; the word itself makes 0.7 to 1."""
 _OUTCOMES = ("completed", "won", "next", "open")

@@ -48,6 +48,11 @@ def cells(text: pd.Series) -> pd.Series:
     return stripped.where((stripped != "") & ~stripped.str.fullmatch(_ZEROS))
 
 
+def whole(at: Callable[[int], str]) -> str:
+    """What holds the rows: the place of one without its line (the address of a database has colons of its own)."""
+    return re.sub(r":\d+$", "", at(0))
+
+
 def dates(text: pd.Series, how: Convention, column: str, tally: Tally) -> pd.Series:
     """Dates of a whole column, in UTC; NaT where there is none.
 
@@ -58,9 +63,11 @@ def dates(text: pd.Series, how: Convention, column: str, tally: Tally) -> pd.Ser
 
     filled = cells(text)
     if filled.isna().all():
-        raise LogError(how.at(0).rpartition(":")[0] or how.at(0), f"the column {column!r} has no date", "map another column or take it out of the mapping")
+        raise LogError(whole(how.at), f"the column {column!r} has no date", "map another column or take it out of the mapping")
     tally.dropped("dates of zeros count as missing", int((filled.isna() & (text.str.strip() != "")).sum()))
     parsed, carried = _first_fit(filled, how, tally, column)
+    if how.formats == (EPOCH,):
+        _count_units(filled, column, tally)
     wrong = filled.notna() & parsed.isna()
     if wrong.any():
         _few(wrong, filled, how, f"in column {column!r} is not a date of format {' or '.join(how.formats)}", "set time_format in the mapping, such as '%d.%m.%Y %H:%M'")
@@ -136,12 +143,19 @@ def _numbers(filled: pd.Series, kind: str) -> pd.Series:
     return stamps
 
 
-def units_of_epochs(filled: pd.Series) -> list[str]:
-    """Which parts of a second a column of numbers since 1970 counts in."""
+def units_of_epochs(filled: pd.Series) -> dict[str, int]:
+    """Which parts of a second a column of numbers since 1970 counts in, and how many cells each."""
     import pandas as pd
 
     number = pd.to_numeric(filled, errors="coerce")
-    return [name for name, low, high, _ in _UNITS if number.between(low, high, inclusive="left").any()]
+    return {name: count for name, low, high, _ in _UNITS if (count := int(number.between(low, high, inclusive="left").sum()))}
+
+
+def _count_units(filled: pd.Series, column: str, tally: Tally) -> None:
+    """Tell of numbers that count in another part of a second than most."""
+    units = units_of_epochs(filled)
+    for unit in sorted(units, key=lambda u: -units[u])[1:]:
+        tally.repaired(f"dates in column {column!r} count {unit} since 1970, by their size, and most do not", units[unit])
 
 
 def _few(wrong: pd.Series, filled: pd.Series, how: Convention, problem: str, remedy: str) -> None:

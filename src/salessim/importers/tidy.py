@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,13 @@ def amounts(text: pd.Series, what: str, tally: Tally) -> pd.Series:
     if unreadable.any():
         tally.dropped(f"{what} are no finite numbers and count as missing", int(unreadable.sum()), repr(text[unreadable.idxmax()])[:60])
     return number.where(~bad)
+
+
+def give_back() -> None:
+    """Let Arrow, which holds texts where it is installed, return to the system what it keeps for later."""
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
 
 
 def fulfils(chunk: pd.DataFrame, where: dict[str, tuple[str, ...]]) -> pd.Series:

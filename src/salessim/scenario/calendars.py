@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from salessim.durations import Law
 from salessim.hours import Intervals, merged
 from salessim.memo import Content, content
-from salessim.units import SECOND, half_width
+from salessim.units import SECOND, Share, half_width
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_WORDS = {d.lower(): i for i, d in enumerate(DAYS)}
@@ -138,17 +138,37 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+SLOT = 15
+"""Minutes: of each such slot a shift with a share is open for its share, so within an hour as over the whole shift."""
+
+
 class Shift(_Part):
-    """The spans worked on some weekdays."""
+    """The spans worked on some weekdays, or of which a share counts: of every quarter of an hour the first part."""
 
     days: str
     hours: str
+    share: Share = 1.0
+    """How much of the time is open: at 20 %, whoever or whatever keeps this calendar gets on at a fifth of the usual pace."""
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
         weekdays(self.days)
         spans(self.hours)
+        if self.share < 0.001:
+            raise ValueError(f"a share of {100 * self.share:g} % leaves no time; give at least 0.1 %, or leave the shift out")
         return self
+
+    @property
+    def pieces(self) -> tuple[tuple[float, float], ...]:
+        """Open spans of a day in minutes from midnight.
+
+        Example:
+            >>> Shift(days="Sat", hours="10:00-10:30", share=0.2).pieces
+            ((600, 603.0), (615, 618.0))
+        """
+        if self.share == 1:
+            return spans(self.hours)
+        return tuple((at, at + self.share * min(SLOT, end - at)) for begin, end in spans(self.hours) for at in range(begin, end, SLOT))
 
 
 class Holidays(_Part):
@@ -238,13 +258,13 @@ class Calendar(_Part):
             first, last = start - dt.timedelta(days=2), start + dt.timedelta(days=days)
             for year in range(first.year, last.year + 1):
                 closed |= public_holidays(self.holidays, year)
-        extra: dict[dt.date, list[tuple[int, int]]] = {}
+        extra: dict[dt.date, list[tuple[float, float]]] = {}
         for day in self.open:
             extra.setdefault(day.date, []).extend(spans(day.hours))
-        weekly: list[list[tuple[int, int]]] = [[] for _ in DAYS]
+        weekly: list[list[tuple[float, float]]] = [[] for _ in DAYS]
         for shift in self.shifts:
             for weekday in weekdays(shift.days):
-                weekly[weekday].extend(spans(shift.hours))
+                weekly[weekday].extend(shift.pieces)
         found: Intervals = []
         for n in range(-2, days):
             date = start + dt.timedelta(days=n)
@@ -277,7 +297,7 @@ def midnight(date: dt.date, time_zone: str) -> dt.datetime:
     return dt.datetime(date.year, date.month, date.day, tzinfo=zone(time_zone)).astimezone(_UTC)
 
 
-def _ticks(origin: dt.datetime, date: dt.date, minute: int, here: ZoneInfo) -> int:
+def _ticks(origin: dt.datetime, date: dt.date, minute: float, here: ZoneInfo) -> int:
     wall = dt.datetime(date.year, date.month, date.day) + dt.timedelta(minutes=minute)
     return round((wall.replace(tzinfo=here).astimezone(_UTC) - origin).total_seconds()) * SECOND
 

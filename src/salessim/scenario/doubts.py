@@ -17,7 +17,7 @@ from salessim.scenario.formulas import Formula
 from salessim.scenario.inflow import arrival_rates
 from salessim.scenario.parts import BETWEEN
 from salessim.staff import team_hours
-from salessim.units import DAY, HOUR, MINUTE, SECOND, WEEK
+from salessim.units import DAY, HOUR, MINUTE, NEVER, SECOND, WEEK
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -138,7 +138,7 @@ def _times(scenario: Scenario) -> Iterator[Problem]:
             for where, law in ((("work",), step.time), *((("time_by_segment", g), x) for g, x in step.time_by_segment.items())):
                 if law.mean > LONG_WORK or 0 < law.mean < SHORT_WORK:
                     yield Problem((*path, *where), f"one visit takes {_said(law.mean)} of work on average", "look at the unit")
-        elif step.kind != "parallel" and step.time.mean > horizon:
+        elif step.kind != "parallel" and horizon < step.time.mean < NEVER:
             yield Problem((*path, step.kind), f"it takes {_days(step.time.mean)} on average, longer than the whole run: hardly any case comes through", "give a longer horizon, or look at the unit")
         for i, spawn in enumerate(step.spawns):
             if spawn.after.mean > horizon:

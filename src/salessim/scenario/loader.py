@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -290,21 +290,26 @@ def save(scenario: Scenario, path: str | Path) -> None:
     write_whole(path, to_yaml(scenario))
 
 
-def write_whole(path: str | Path, text: str | bytes) -> None:
+def write_whole(path: str | Path, text: str | bytes | Iterable[str]) -> None:
     """Write a file by way of a temporary one beside it, so that a crash leaves the old one.
+
+    Args:
+        path: of the file.
+        text: all of it, or its pieces in order.
 
     Raises:
         ScenarioError: the folder does not exist or cannot be written.
     """
     target = Path(path)
-    data = text.encode() if isinstance(text, str) else text
+    pieces = [text] if isinstance(text, str | bytes) else text
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent or Path("."), prefix=f".{target.name}.")
     except OSError as wrong:
         raise ScenarioError(str(path), f"it cannot be written ({wrong.strerror})", "give a folder that exists and is writable") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            for piece in pieces:
+                file.write(piece if isinstance(piece, bytes) else piece.encode())
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

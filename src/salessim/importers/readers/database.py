@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 MOST_TABLES = 5_000
-CONNECT_SECONDS = 10
+CONNECT_SECONDS, LOCK_SECONDS, STATEMENT_SECONDS = 10, 10, 600
+"""So long a server may take to answer, to give a table that somebody else has locked, and to give the next rows."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 """What people write, and the driver the extra `databases` brings."""
 _SYSTEM_SCHEMAS = ("information_schema", "pg_catalog", "sys", "mysql", "performance_schema")
@@ -111,7 +112,8 @@ def _engine(url: URL) -> Engine:
 
     extra: dict[str, Any] = {}
     if url.get_backend_name() == "postgresql":
-        extra = {"connect_args": {"connect_timeout": CONNECT_SECONDS}}
+        bounds = {"options": f"-c lock_timeout={LOCK_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s"}
+        extra = {"connect_args": {"connect_timeout": CONNECT_SECONDS, **(bounds if "options" not in url.query else {})}}
     return sa.create_engine(url, poolclass=sa.pool.NullPool, hide_parameters=True, **extra)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
-from salessim.importers.readers.packed import MOST_BYTES, MOST_RATIO, Content
+from salessim.importers.readers.packed import MOST_BYTES, MOST_RATIO, PACKED_WRONG, Content
 from salessim.importers.readers.source import MOST_COLUMNS, Columns, Source, Table, checked_header, of_rows
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def read_excel(content: Content) -> Source:
     return Source(content.place, tables)
 
 
-_DAMAGED = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError, SyntaxError, OverflowError)
-"""What openpyxl raises on parts that are missing or wrong; `ParseError` of the XML is a SyntaxError."""
+_DAMAGED = (*PACKED_WRONG, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError, OverflowError, RuntimeError)
+"""What openpyxl raises on parts that are missing or wrong; `ParseError` of the XML is a SyntaxError, a part with a password a RuntimeError."""
 
 
 def _damaged(content: Content) -> LogError:
@@ -62,7 +62,7 @@ def _guard(content: Content) -> None:
                         head = part.read(1 << 14)
                     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
                         raise LogError(content.place, f"its part {info.filename[:60]!r} declares a DOCTYPE or an entity", "check where it comes from")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):  # not implemented: packed in a way that `zipfile` does not know
+    except (*PACKED_WRONG, OSError, RuntimeError):
         raise _damaged(content) from None
 
 

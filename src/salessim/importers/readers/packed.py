@@ -25,7 +25,7 @@ MOST_MEMBERS = 200
 CHUNK = 1 << 20
 _FREE = 64 * CHUNK
 """So much may unpack from anything, however small it was."""
-_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+PACKED_WRONG = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 """What the standard library raises for packed files that it cannot read; the last for ways of packing that `zipfile` does not know."""
 _PACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
@@ -63,10 +63,12 @@ class Content:
                 yield io.BufferedReader(_Bounded(*self._unpacked(raw), self.place), CHUNK)
                 if _state(raw) != before:
                     raise LogError(self.place, "the file changed while it was read", "wait until the export has ended")
-        except _DAMAGED:
+        except PACKED_WRONG:
             raise LogError(self.place, "the packed file is cut short or damaged", "copy or export it again") from None
         except PermissionError:
             raise LogError(self.place, "the file cannot be read (permission denied)", "check its permissions") from None
+        except OSError as wrong:  # such as a place before the start of the file, where a damaged directory of a zip file points
+            raise LogError(self.place, f"the file cannot be read ({wrong.strerror or wrong})", "copy or export it again") from None
         except RuntimeError as wrong:
             if "encrypted" not in str(wrong):
                 raise
@@ -140,7 +142,7 @@ def _members(whole: Content) -> list[Content]:
     try:
         with zipfile.ZipFile(whole.path) as archive:
             infos = archive.infolist()
-    except _DAMAGED:
+    except PACKED_WRONG:
         raise LogError(whole.place, "the zip file is cut short or damaged", "copy or export it again") from None
     names = {i.filename for i in infos}
     if "[Content_Types].xml" in names:
