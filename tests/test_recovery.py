@@ -53,7 +53,7 @@ def test_open_cases_cost_us_less_than_a_quarter_of_what_they_cost_others() -> No
 
 @pytest.mark.slow
 def test_thirty_processes_are_recovered() -> None:
-    """Some ten minutes. Another seed must pass as well: with 30 % open the ratio of stage times was .19, and 95.5 % of 1,485 intervals held the truth."""
+    """Some ten minutes. With 30 % open the ratio of stage times was .19, and 95.5 % of 1,485 intervals held the truth."""
     rows = study(30, 1)
     found = table(rows)
     for part in ("stage times", "customer's times", "outcome shares", "arrivals", "patience", "work times"):
