@@ -81,6 +81,16 @@ def test_shares_cover_over_many_logs() -> None:
     assert np.mean([s.value for s in shares]) == pytest.approx(0.5, abs=0.02)
 
 
+def test_a_base_of_old_customers_brings_arrivals() -> None:
+    """Thirty customers who all file tickets again and again, and hardly anybody new: chains of a few new ones could not make next year's cases."""
+    rng = np.random.default_rng(2)
+    log = without_the_last_step(simulate(shop(weeks=40, spawns=[]), seed=2))
+    who = pd.Series({case: f"customer {rng.integers(30)}" for case in log.frame["case"].unique()})
+    old = EventLog(log.frame.assign(customer=log.frame["case"].map(who)), log.about)
+    assert returns(old) is None
+    assert calibrate(old, holdout=0).table().set_index("what").loc["arrivals of web", "value"] == pytest.approx(40, rel=0.08)
+
+
 def test_customers_who_never_come_again_teach_nothing() -> None:
     assert returns(without_the_last_step(simulate(shop(weeks=30, spawns=[]), seed=1))) is None
 

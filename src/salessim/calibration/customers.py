@@ -31,6 +31,9 @@ LEAST_RETURNS = 20
 """Fewer customers who came again teach nothing."""
 LEAST_WATCHED = 20
 """How many come again is told up to the time after which fewer customers are still watched."""
+MOST_KNOWN = 0.5
+"""Where more than this share of the latest quarter of cases is of customers who had been there before, it is an old base of customers that
+brings cases: they count as arrivals, since the few who are new could not bring all cases of a planned year."""
 LEAST_ANSWERS = 50
 """Fewer answers teach nothing."""
 SCORES = ("satisfaction", "csat", "nps", "rating", "review")
@@ -79,7 +82,8 @@ def returns(log: EventLog) -> Returns | None:
     )  # fmt: skip
     # A case brings the first that follows; of those that follow at once the others came by themselves.
     brought = brought[brought["cause"].notna() & (brought["cause"] != brought["case"])].drop_duplicates("cause")
-    if len(brought) < LEAST_RETURNS:
+    known_before = later["customer"].duplicated().iloc[-(len(later) // 4) :]
+    if len(brought) < LEAST_RETURNS or known_before.mean() > MOST_KNOWN:
         return None
     child = brought.set_index("cause")["born"].reindex(won["case"])
     came = child.notna().to_numpy()

@@ -83,7 +83,9 @@ def effect(log: EventLog) -> Effect | None:
     wait = seconds(answered["started"]) - born
     weight = _weights(seconds(over["ended"].fillna(pd.Timestamp(log.about.end))) - born, closed)
     x = _causes(answered, log.about.time_zone, wait)
-    if min(int(won.sum()), int((closed & ~won).sum())) < LEAST_PER_CAUSE * x.shape[1] or not np.ptp(wait):
+    if min(int(won.sum()), int((closed & ~won).sum())) < LEAST_PER_CAUSE * x.shape[1]:
+        return None
+    if np.sum(wait != np.median(wait)) < LEAST_PER_CAUSE * x.shape[1]:  # hardly anybody waits longer than the others
         return None
     scale = float(wait.std())
     slope, error = _relative_risk(x, won.astype(float), weight)
@@ -132,7 +134,7 @@ def _relative_risk(x: Any, y: Any, weight: Any) -> tuple[float, float]:
     mean = np.exp(np.minimum(x @ beta, 5.0))
     bread = np.linalg.inv(x.T @ (x * (weight * mean)[:, None]) + ridge)
     score = x * (weight * (y - mean))[:, None]
-    return float(beta[0]), math.sqrt(float((bread @ (score.T @ score) @ bread)[0, 0]))
+    return float(beta[0]), math.sqrt(max(0.0, float((bread @ (score.T @ score) @ bread)[0, 0])))
 
 
 def put(step: dict[str, Any], found: Effect, share: float, say: Any) -> bool:
