@@ -1,11 +1,10 @@
-"""Put together what was learnt as a scenario, with a provenance beside every number, and check it on held-out time."""
+"""Put together what was learnt as a scenario, with a provenance beside every number."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +12,12 @@ import pandas as pd
 
 from salessim.calibration import estimates, laws, patience, rhythm, speed, today
 from salessim.calibration.arrivals import Inflow, inflow
+from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
 from salessim.calibration.clocks import Clock
 from salessim.calibration.customers import customers_of
-from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
-from salessim.calibration.history import arrival_seen, born, cut, ends, gave_up, seconds
+from salessim.calibration.estimates import Figure, error_of_mean
+from salessim.calibration.history import arrival_seen, born, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
@@ -25,18 +25,13 @@ from salessim.calibration.names import Names
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
-from salessim.calibration.validate import Validation, validate
-from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.log import EventLog
 from salessim.statistics import kaplan_meier
 from salessim.units import NEVER, YEAR, say_share
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario, Step
-
-HOUR = 3600e6
-"""Ticks."""
+    from salessim.scenario.model import Scenario
 
 STAGE_TITLES = {
     "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
@@ -48,8 +43,6 @@ LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
 MOST_CHANNELS = 8
 """Channels whose share of wins is told."""
-LEAST_REST = 0.02
-"""A share is uncertain where the way that takes the rest has at least this."""
 LONGEST_WARM_UP = 52
 """Weeks."""
 WEEKS_AHEAD = 26
@@ -59,104 +52,7 @@ LONGEST_RUN = 1100
 
 
 
-@dataclass(frozen=True)
-class Spent:
-    """The times of an activity: how well their mean is known, how many they are, and their sum."""
-
-    error: float
-    count: int
-    hours: float
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A scenario learnt from a log, and how far it can be trusted."""
-
-    scenario: Scenario
-    """For planning: begins where the log ends."""
-    validation: Validation | None
-    facts: dict[str, str]
-    """What was learnt from what."""
-    assumptions: list[str]
-    """What the log could not tell."""
-    activity_of: dict[str, str]
-    """step of the scenario -> activity of the log; waits between activities are not in it."""
-    figures: tuple[Figure, ...]
-    """Every estimate with its interval."""
-
-    def table(self) -> pd.DataFrame:
-        """Every estimate: what, unit, value, low and high (95 %), count, path of its field."""
-        return pd.DataFrame([figure.to_json() for figure in self.figures])
-
-    def lines(self) -> list[str]:
-        """For people."""
-        result = [f"  {what}: {said}" for what, said in self.facts.items()]
-        result += [f"  assumed: {text}" for text in self.assumptions]
-        return result + (self.validation.lines() if self.validation else [])
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "scenario": self.scenario.name, "hash": self.scenario.hash, "facts": self.facts, "assumptions": self.assumptions,
-            "estimates": [figure.to_json() for figure in self.figures],
-            "validation": self.validation.to_json() if self.validation else None,
-        }  # fmt: skip
-
-
-def calibrate(
-    log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Calibration:  # fmt: skip
-    """Learn a scenario from an event log.
-
-    The last part of the period is held out: what is learnt from the part before is simulated over the whole period
-    and compared with what really happened. The scenario returned is learnt from the same, earlier part.
-
-    Args:
-        log: from `read_log` or a simulation.
-        holdout: share of the period held out, 0 to below 0.9.
-        seed: of the simulations that are compared with the held-out part.
-        replications: of these simulations.
-        name: of the scenario.
-        holidays: country whose public holidays are days off; by default that of the log's mapping.
-        uncertain: let replications draw the estimates that are not known well, so that results tell ignorance from chance;
-            each replication then builds its own model, which takes some three times as long.
-        from_today: learn from the whole log up to its last midnight, and let the scenario begin there with the cases that
-            are open, for a forecast; what was held out is then compared with a model of its own.
-        causal_share: how much of an observed fall of conversion with the wait for the first answer is an effect of waiting,
-            0 to 1; customers who wait long may differ in what the log does not show.
-
-    Returns:
-        Calibration: scenario, validation, what was learnt and what was assumed.
-
-    Raises:
-        LogError: too little to learn from.
-    """
-    if not 0 <= holdout < 0.9:
-        raise LogError("holdout", f"{holdout} is out of range", "give a share from 0 to below 0.9")
-    if not 0 <= causal_share <= 1:
-        raise LogError("causal share", f"{causal_share} is out of range", "give a share from 0 to 1")
-    # An engine writes visits in the order in which they end; here a case's visits stand together.
-    log = EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about)
-    start, end = pd.Timestamp(log.about.start), pd.Timestamp(log.about.end)
-    split = (start + (end - start) * (1 - holdout)).floor("D") if holdout else end
-    known = cut(log, split.to_pydatetime())
-    if known.frame["case"].nunique() < 30:
-        raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
-    learner = learner_of(known, name, holidays, causal_share=causal_share)
-    scenario = None if from_today else learner.scenario(uncertain)
-    checked = None
-    if holdout:
-        past = learner.over(start.date(), end)
-        checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
-    if scenario is None:
-        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share)
-        scenario = learner.today(uncertain)
-    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
-
-
-def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE) -> _Learner:
+def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE) -> Learner:
     """What a log teaches; its cases' visits side by side.
 
     Args:
@@ -169,10 +65,10 @@ def learner_of(log: EventLog, name: str | None = None, holidays: str | None = No
     Raises:
         LogError: too little to learn from.
     """
-    return _Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share)
+    return Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share)
 
 
-class _Learner:
+class Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
     def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float) -> None:
@@ -657,61 +553,13 @@ class _Learner:
                         break
         data["stages"] = {k: v for k, v in data["stages"].items() if v["steps"]}
 
-    # --- how well it is known ---------------------------------------------------------------------------------
-
     def _figures(self) -> tuple[list[Figure], dict[str, float]]:
         """Every estimate, and what the way that takes the rest has at each share."""
-        figures = [
-            Figure(f"channels.{name}.arrivals.rate", f"arrivals of {name}", "per week", i.levels[-1].per_week, i.error, i.count, 1e12)
-            for name, i in self.inflows.items()
-        ]  # fmt: skip
-        for name, step in self.scenario().steps.items():
-            figures += self._times_of(name, step)
-        shares, rest = self._shares()
+        basis = Basis(self.inflows, self.activity_of, self.spent, self.quits, self.move_of, self.moves.onward, self.names.name_of, self._goal_name)
+        written = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
+        shares, rest = basis.shares(written)
         of_customers, more = self.customers.figures(self.closing)
-        return figures + shares + of_customers, rest | more
-
-    def _times_of(self, name: str, step: Step) -> list[Figure]:
-        found = []
-        activity = self.activity_of.get(name)
-        for law, field, what in ((step.work, "work", "work times"), (step.automatic, "automatic", "times of the system"), (step.customer, "customer", "times")):
-            spent = self.spent.get((activity or "", what))
-            if law is not None and spent is not None and law.mean > 0:
-                figure = Figure(f"steps.{name}.{field}", f"{what} of {name}", "h", law.mean / HOUR, spent.error, spent.count, spent.hours, together=f"{what} of {activity}")
-                found.append(figure)
-        if activity in self.quits and step.patience is not None and not isinstance(step.patience, str):
-            left = self.quits[activity]
-            if left is not None:
-                found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", step.patience.mean / HOUR, left.error, left.left, step.patience.mean / HOUR * left.left))
-        if name in self.move_of and step.customer is not None and step.customer.mean > 0:
-            move, mean = self.move_of[name], step.customer.mean / HOUR
-            found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, mean * move.count))
-        return found
-
-    def _shares(self) -> tuple[list[Figure], dict[str, float]]:
-        """Every share; of those of a state that are written down, the largest has a path, so that it can be drawn."""
-        found: list[Figure] = []
-        rest: dict[str, float] = {}
-        drawn: dict[tuple[str, State | str], str] = {}
-        steps = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
-        for state, moves in self.moves.onward.items():
-            name = self.names.name_of.get(state, "")
-            if name not in steps or len(steps[name]["then"]) != len(moves) or any("fades" in way for way in steps[name]["then"]):
-                continue
-            given = [(m, i) for i, (m, way) in enumerate(zip(moves, steps[name]["then"], strict=True)) if "share" in way and m.limit is None]
-            left = 1 - sum(m.share for m in moves if m.limit is None and any(m is g for g, _ in given)) - sum(m.share for m in moves if m.limit is not None)
-            if not given or left < LEAST_REST:
-                continue
-            move, i = max(given, key=lambda g: (g[0].share, -g[1]))
-            path = f"steps.{name}.then.{i}.share"
-            rest[path] = left
-            drawn[name, move.goal] = path
-        for state, moves in self.moves.onward.items():
-            name = self.names.name_of.get(state, "")
-            for move in moves if name in steps and len(moves) > 1 else ():
-                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self._goal_name(move)}", "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
-                found.append(figure)
-        return found, rest
+        return [*basis.times(self.scenario().steps), *shares, *of_customers], rest | more
 
     def _goal_name(self, move: Move) -> str:
         return self._name(move.goal) if isinstance(move.goal, tuple) else move.goal
@@ -771,4 +619,4 @@ def _whole(shares: dict[str, float]) -> dict[str, float]:
     return rounded
 
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Learner", "learner_of"]
