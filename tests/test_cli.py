@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -248,19 +250,32 @@ def test_bad_mappings_get_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "s.yaml").exists()
 
 
+@contextmanager
+def started(*args: str) -> Iterator[subprocess.Popen[str]]:
+    """Python in a session of its own, which hears Ctrl-C whatever ran the tests, and leaves nobody behind."""
+
+    def hears() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell ignores for its background, the children ignore
+
+    with subprocess.Popen([sys.executable, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_interrupting_leaves_soon_and_keeps_finished_trials(tmp_path: Path, b2b: Path) -> None:
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "salessim", "optimise", str(b2b), "--out", str(out), "--trials", "500", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
     journal = out / "trials.jsonl"
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and not (journal.exists() and len(journal.read_text().splitlines()) >= 2):
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
-    assert process.wait(timeout=30) == 130
-    assert time.monotonic() - begun < 5
+    with started("-m", "salessim", "optimise", str(b2b), "--out", str(out), "--trials", "500", "--quiet") as process:
+        deadline = time.monotonic() + 200
+        while time.monotonic() < deadline and not (journal.exists() and len(journal.read_text().splitlines()) >= 2):
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        assert process.wait(timeout=30) == 130
+        assert time.monotonic() - begun < 5
     lines = journal.read_text().splitlines()
     assert len(lines) >= 2
     assert json.loads(lines[0])["trial"] == 0
@@ -279,24 +294,38 @@ def test_an_interruption_that_a_library_swallows_is_said_again() -> None:
         "cli.main(['stubborn'])\n"
     )
     begun = time.monotonic()
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert result.returncode == 130
+    with started("-c", code) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
     assert time.monotonic() - begun < 6
-    assert "interrupted" in result.stderr
+    assert "interrupted" in err
+
+
+def test_what_fails_because_of_an_interruption_is_an_interruption() -> None:
+    code = (
+        "import os, signal, click, salessim.cli as cli\n"
+        "@cli.main.command()\n"
+        "def half_done():\n"
+        "    try:\n        os.kill(os.getpid(), signal.SIGINT)\n        print('never')\n    except KeyboardInterrupt:\n        raise RuntimeError('half-done') from None\n"
+        "cli.main(['half-done'])\n"
+    )
+    with started("-c", code) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_interrupting_a_run_shows_what_was_finished(engine: str, small: Path) -> None:
     run("run", small, "-n", "2", "--engine", engine)  # compiled once
-    process = subprocess.Popen(
-        [sys.executable, "-m", "salessim", "run", str(small), "-n", "900000", "--engine", engine, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(12)
-    process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - begun < 5
-    assert process.returncode == 130
+    with started("-m", "salessim", "run", str(small), "-n", "900000", "--engine", engine, "--workers", "2") as process:
+        time.sleep(12)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        out, err = process.communicate(timeout=30)
+        assert time.monotonic() - begun < 5
+        assert process.returncode == 130
     assert "replications that were finished" in err
     assert "Cycle time to win" in out
     assert "Traceback" not in err

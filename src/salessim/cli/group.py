@@ -58,7 +58,12 @@ class _Group(click.Group):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal without "–" shows "?", not a traceback
         try:
-            result = super().main(*args, **{**kwargs, "standalone_mode": False})
+            try:
+                result = super().main(*args, **{**kwargs, "standalone_mode": False})
+            except Exception:
+                if ctrl_c.watch is not None:  # what an interruption leaves half-done may fail in any way
+                    raise KeyboardInterrupt from None
+                raise
         except SalesSimError as wrong:
             say(f"salessim: {wrong}")
             leave(EXIT_INPUT)
