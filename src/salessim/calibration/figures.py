@@ -209,10 +209,7 @@ def on_duty(log: Sample, activity: int, times: Any) -> Any:
     stamps = np.concatenate([log.begun[mine], log.done[mine]])
     local = view.clock(stamps[~np.isnan(stamps)])
     hours, weekdays = np.bincount((local % DAY // 3600).astype(int), minlength=24), np.bincount(((local // DAY).astype(int) + 3) % 7, minlength=7)
-    first = np.floor(view.start / DAY) - 1
-    everywhere, _ = log.stamps()
-    days = (view.clock(everywhere) // DAY - first).astype(int)
-    worked = np.bincount(np.maximum(days, 0), minlength=int((view.end - view.start) / DAY) + 4) > 0
+    first, worked = log.days_worked
     k = np.arange(24 * len(worked))
     open_ = (hours[k % 24] >= 0.005 * len(local)) & (weekdays[(k // 24 + int(first) + 3) % 7] >= 0.01 * len(local)) & worked[k // 24]
     passed = np.concatenate([[0.0], np.cumsum(open_)])
@@ -229,8 +226,9 @@ def _work(book: Book, log: Sample, window: Window, common: list[int]) -> None:
     for i in common:
         mine = inside & (log.activity == i)
         if view.starts:
-            took = on_duty(log, i, log.done) - on_duty(log, i, log.begun) if view.staffed[i] else (log.done - log.begun) / 3600
-            _times(book, "work", "work times", f"visits to {names[i]!r}", took[mine & ~np.isnan(took)])
+            begun, done = log.begun[mine], log.done[mine]
+            took = on_duty(log, i, done) - on_duty(log, i, begun) if view.staffed[i] else (done - begun) / 3600
+            _times(book, "work", "work times", f"visits to {names[i]!r}", took[~np.isnan(took)])
         named = mine & (log.person != NOBODY)
         if named.sum() >= LEAST and view.staffed[i]:
             people, counts = np.unique(log.person[named].astype(str), return_counts=True)

@@ -6,7 +6,7 @@ cases that did not end in its window) is taken out of the simulated log as well,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -142,6 +142,13 @@ class Sample:
         known = ~np.isnan(times)
         return times[known], case[known]
 
+    @cached_property
+    def days_worked(self) -> tuple[float, Any]:
+        """The local day, counted from 1970, before the first of the log, and whether each day from there on has a stamp."""
+        first = np.floor(self.view.start / 86_400) - 1
+        days = (self.view.clock(self.stamps()[0]) // 86_400 - first).astype(int)
+        return first, np.bincount(np.maximum(days, 0), minlength=int((self.view.end - self.view.start) / 86_400) + 4) > 0
+
     def last(self) -> Any:
         """The last stamp of each case: of its visits, or its end."""
         times, case = self.stamps()
@@ -177,9 +184,8 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
     outcome = frame["outcome"].to_numpy(object)[last]
     over = np.where(outcome == "open", np.nan, done[last])
     place = {name: i for i, name in enumerate(view.activities)}
-    step = frame["step"] if activity_of is None else frame["step"].map(activity_of)
-    activity = step.map(place).fillna(-1).to_numpy().astype(int)
-    person = frame["person"].str.split(" + ", n=1, regex=False).str[0].to_numpy(object)
+    activity = _each(frame["step"], lambda step: place.get(step if activity_of is None else activity_of.get(step, ""), -1)).astype(int)
+    person = _each(frame["person"], lambda people: people.split(" + ", 1)[0])
     visits = activity >= 0
     if not view.starts:
         begun = np.full(len(begun), np.nan)
@@ -192,12 +198,17 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
     order = order[np.lexsort((np.where(np.isnan(done), np.inf, done)[order], by[order], codes[order]))]
     sample = Sample(
         view, codes[order], activity[order], ready[order], begun[order], done[order], person[order], born, over, outcome.astype(str),
-        np.array([clean(str(c)) for c in frame["channel"].to_numpy(object)[first]], object),
-        np.array([clean(str(s)) for s in frame["segment"].to_numpy(object)[first]], object),
+        _each(frame["channel"].iloc[first], clean), _each(frame["segment"].iloc[first], clean),
     )  # fmt: skip
     if not view.ready or not view.arrivals:
         sample = _worked_out(sample, by[order])
     return sample.ended() if view.whole else sample
+
+
+def _each(texts: pd.Series, of: Callable[[str], Any]) -> Any:
+    """A function of each text, worked out once for those that are alike."""
+    codes, unique = pd.factorize(texts)
+    return np.array([of(str(text)) for text in unique], object)[codes]
 
 
 def _worked_out(sample: Sample, by: Any) -> Sample:
