@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import venv
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,6 @@ def run(*command: str, patience: float, **settings: str) -> subprocess.Completed
 @pytest.fixture(scope="session")
 def tryton(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the programs of an environment in which Tryton is installed."""
-    if sys.version_info >= (3, 13):
-        pytest.skip(f"Tryton {SERIES} needs the module crypt, which Python 3.13 no longer has")
     home = tmp_path_factory.mktemp("tryton")
     venv.create(home, with_pip=True)
     try:
