@@ -195,7 +195,7 @@ def sap(frame: pd.DataFrame) -> Tables:
 
 def tryton(frame: pd.DataFrame) -> Tables:
     history, records = [], []
-    word = {WON: "converted", LOST: "lost", "answer": "lead", "qualify": "opportunity"}
+    word = {WON: "won", LOST: "lost", "answer": "lead", "qualify": "opportunity"}
     for case, visits in cases(frame):
         for i, (when, state, who) in enumerate(states(visits)):
             history.append({"__id": len(history), "id": int(case), "state": word[state], "create_date": space(visits[0]["enabled"]), "create_uid": "",

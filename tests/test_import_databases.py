@@ -160,3 +160,14 @@ def test_sqlite_is_opened_read_only_and_damage_is_told(tmp_path: Path) -> None:
     path.write_bytes(before[:4096] + b"\xff" * (len(before) - 4096))
     with pytest.raises(LogError, match="cannot be read"):
         read_log(path, {"columns": {"case": "case_id", "activity": 'activity";drop table log;--', "time": "time"}, "activities": {"call": {}}})
+
+
+def test_decimals_that_sqlite_keeps_as_blobs_are_numbers(tmp_path: Path) -> None:
+    """So do programs whose driver writes a Decimal as its text; elsewhere a blob stays what it is."""
+    with sqlite3.connect(tmp_path / "x.db") as db:
+        db.execute("create table deal (id integer, amount numeric, photo blob)")
+        db.executemany("insert into deal values (?, ?, ?)", [(1, b"1000.50", b"10"), (2, 7, None), (3, None, None)])
+    db.close()
+    frame = open_source(f"sqlite:///{tmp_path / 'x.db'}").table("deal").frame()
+    assert frame["amount"].tolist() == ["1000.50", "7", ""]
+    assert frame["photo"].tolist() == [b"10".hex(), "", ""]

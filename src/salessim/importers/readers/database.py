@@ -99,7 +99,8 @@ def _read(url: URL, place: str, views: bool) -> Source:
                 label = name if schema in (None, default) else f"{schema}.{name}"
                 names = tuple(c["name"] for c in columns)
                 selectable = sa.table(name, *(sa.column(c) for c in names), schema=schema if schema != default else None)
-                tables[label] = Table(names, _chunks(engine, selectable, place, url), f"{place} table {label[:80]!r}", None, True)
+                decimals = {c["name"] for c in columns if url.get_backend_name() == "sqlite" and isinstance(c["type"], sa.Numeric)}
+                tables[label] = Table(names, _chunks(engine, selectable, place, url, decimals), f"{place} table {label[:80]!r}", None, True)
                 if len(tables) > MOST_TABLES:
                     raise LogError(place, f"there are more than {MOST_TABLES:,} tables", "connect as a user who sees only those needed")
     if not tables:
@@ -134,14 +135,22 @@ def _reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _chunks(engine: Engine, table: Any, place: str, url: URL) -> Any:
+def _chunks(engine: Engine, table: Any, place: str, url: URL, decimals: set[str]) -> Any:
+    """The rows of a table. SQLite has no decimals: Python programs (Tryton) keep theirs as the text of the number in a blob."""
+
+    def cell(name: str) -> Any:
+        import sqlalchemy as sa
+
+        column = table.c[name]
+        return sa.case((sa.func.typeof(column) == "blob", sa.cast(column, sa.Text)), else_=column).label(name) if name in decimals else column
+
     def chunks(columns: Columns) -> Iterator[pd.DataFrame]:
         import sqlalchemy as sa
 
-        wanted = [table.c[c] for c in columns] if columns is not None else list(table.c)
+        wanted = [c.name for c in table.c] if columns is None else list(columns)
         with _plain_errors(url, place), _reading(engine) as connection:
-            result = connection.execution_options(stream_results=True, yield_per=CHUNK_ROWS // 10).execute(sa.select(*wanted))
-            yield from of_rows([c.name for c in wanted], result)
+            result = connection.execution_options(stream_results=True, yield_per=CHUNK_ROWS // 10).execute(sa.select(*map(cell, wanted)))
+            yield from of_rows(wanted, result)
 
     return chunks
 
