@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special
 
 import salessim as ss
+from salessim.calibration import calibrate
 from salessim.calibration.history import cut, ends
 from salessim.calibration.learn import learner_of
 from salessim.calibration.remainder import LONGEST, remainder
+from salessim.importers import read_log
 
 DORMANT = 0.3
 
@@ -140,3 +144,29 @@ def test_a_forecast_leaves_them_where_they_are() -> None:
     assert len(old) > 300
     later = ends(ss.simulate(scenario, seed=1))["outcome"]
     assert later[later.index.isin(old)].eq("open").mean() > 0.99
+
+
+def test_leads_of_a_table_of_dates_that_nobody_won_are_there_and_are_not_won(tmp_path: Path) -> None:
+    """Two tables with a date each, as CRM systems without histories have them: 900 leads by three channels, of which 27 were won within a month; one channel has no win at all."""
+    rng = np.random.default_rng(3)
+    came = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 300, 900)), "D")
+    channel = np.where(np.arange(900) % 9 == 0, "fair", np.where(np.arange(900) % 2 == 0, "web", "phone"))
+    won = rng.choice(np.flatnonzero((channel != "fair") & (np.arange(900) < 800)), 27, replace=False)
+    ids = [f"lead{i:04d}" for i in range(900)]
+    pd.DataFrame({"lead_id": ids, "first_contact_date": came.strftime("%Y-%m-%d"), "origin": channel}).to_csv(tmp_path / "leads.csv", index=False)
+    at = came[won] + pd.to_timedelta(rng.integers(2, 30, 27) * 24 + 10, "h")
+    pd.DataFrame({"lead_id": [ids[i] for i in won], "won_date": at.strftime("%Y-%m-%d %H:%M:%S")}).to_csv(tmp_path / "won.csv", index=False)
+    tables = {
+        "leads": {"shape": "cases", "columns": {"case": "lead_id", "channel": "origin"}, "steps": {"first contact": {"enabled": "first_contact_date"}}},
+        "won": {"shape": "cases", "columns": {"case": "lead_id"}, "steps": {"won": {"time": "won_date"}}},
+    }
+    activities = {"first contact": {"kind": "work", "stage": "lead"}, "won": {"kind": "event", "ends": "won", "milestone": "won"}}
+    log, _ = read_log(tmp_path, {"tables": tables, "activities": activities})
+    known = cut(log, (pd.Timestamp("2025-07-01", tz="UTC")).to_pydatetime())
+    assert known.frame["case"].nunique() == (came < "2025-07-01").sum()  # those won later are known to have come
+    assert list(known.problems()) == []
+    learnt = calibrate(log, holdout=0)
+    per_week = {name: figure.value for figure in learnt.figures if (name := figure.what).startswith("arrivals of ")}
+    assert sum(per_week.values()) == pytest.approx(900 / 300 * 7, rel=0.1)
+    clock = {"start": "2026-01-05", "horizon": "60 weeks", "warm_up": "8 weeks"}
+    assert ss.replicate(learnt.scenario.change({"clock": clock}), 20, seed=1).estimate("win_rate").value == pytest.approx(3, abs=0.8)

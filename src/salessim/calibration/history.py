@@ -23,12 +23,19 @@ def cut(log: EventLog, at: dt.datetime) -> EventLog:
     keep = (begun < at) & ~((frame["ended"] >= at) & (frame["step"] == WAITING))
     # A customer's wait that began before the cut is known to be under way; a visit to people only once it has begun.
     keep |= unstaffed & (frame["enabled"] < at) & (frame["step"] != WAITING)
+    first = ~frame.duplicated("case")
     if log.about.enabled_known:
         keep |= frame["enabled"] < at
+    elif arrival_seen(log):  # who has come in is known to be there
+        keep |= first & (frame["enabled"] < at)
     kept = frame[keep].copy()
     late = ~(kept["ended"] < at)
     kept.loc[~(kept["started"] < at), "started"] = pd.NaT
     kept.loc[late, "ended"] = pd.NaT
+    if not log.about.enabled_known:  # a visit that nobody has begun is none yet: the case is on its way to it
+        unbegun = kept["started"].isna() & kept["ended"].isna()
+        kept.loc[unbegun, ["step", "team", "person"]] = [WAITING, "system", ""]
+        kept.loc[unbegun, "started"] = kept.loc[unbegun, "enabled"]
     last = ~kept.duplicated("case", keep="last")
     over = ~kept["outcome"].isin(["next", "gave up"])
     kept.loc[last & (late | ~over), "outcome"] = "open"
@@ -55,7 +62,7 @@ def arrival_seen(log: EventLog) -> bool:
         return True
     first = log.frame.drop_duplicates("case")
     begun = first["started"].where(first["step"] != WAITING).fillna(first["ended"])
-    return bool((first["enabled"] < begun).mean() > 0.05)
+    return bool(((first["enabled"] < begun) | begun.isna()).mean() > 0.05)
 
 
 def without_arrival(frame: pd.DataFrame) -> pd.DataFrame:
