@@ -178,7 +178,7 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
             sections.append(
                 {"title": "The designs that were tried", "text": f"{len(best.distinct)} looked at of {best.designs:,} possible; {best.refused} refused before simulation because a team could not keep up or levers exclude each other. "
                  f"Limits: {limits}. What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count.",
-                 "figures": [figure(charts.front(figures.front(best, table), *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one is the best of the front without the changes that hardly help.")]}
+                 "figures": [figure(charts.front(figures.front(best, table), *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one was selected among the best of them on fresh runs, without changes that hardly help.")]}
             )  # fmt: skip
     funnel = stacked("funnel")
     sections.append({"title": "How far cases get", "text": "Cases that arrive through a channel, followed from their arrival; those of the last quarter are left out because they had no time to get on.",
