@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -588,8 +589,13 @@ class Learner:
         )
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
-        unsure = estimates.uncertain(self.figures, self.rest) if uncertain else None
-        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * WEEKS_AHEAD, past=False), unsure, rows)
+        unsure = estimates.uncertain(self._figures_today(), self.rest) if uncertain else None
+        return self._parsed(clock, lambda inflow: inflow.ahead(first, 7 * WEEKS_AHEAD), unsure, rows)
+
+    def _figures_today(self) -> list[Figure]:
+        """The estimates, arrivals being those of today."""
+        rates = {f"channels.{name}.arrivals.rate": inflow.today() for name, inflow in self.inflows.items()}
+        return [replace(f, value=rates[f.path][0], error=rates[f.path][1]) if f.path in rates else f for f in self.figures]
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""
