@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-LEAST_WEEKS = 8
+LEAST_WEEKS = 4
 """Fewer say nothing of how a level moves."""
 USUAL = 0.1
 """The mean of the prior of the weekly volatility, which is exponential: levels that move by a third in a week are rare."""

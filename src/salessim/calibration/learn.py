@@ -589,10 +589,10 @@ class Learner:
         )
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
-        unsure = estimates.uncertain(self._figures_today(), self.rest) if uncertain else None
+        unsure = estimates.uncertain(self.figures_today(), self.rest) if uncertain else None
         return self._parsed(clock, lambda inflow: inflow.ahead(first, 7 * WEEKS_AHEAD), unsure, rows)
 
-    def _figures_today(self) -> list[Figure]:
+    def figures_today(self) -> list[Figure]:
         """The estimates, arrivals being those of today."""
         rates = {f"channels.{name}.arrivals.rate": inflow.today() for name, inflow in self.inflows.items()}
         return [replace(f, value=rates[f.path][0], error=rates[f.path][1]) if f.path in rates else f for f in self.figures]
