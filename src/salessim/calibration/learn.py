@@ -21,7 +21,7 @@ from salessim.calibration.estimates import Figure, error_of_mean
 from salessim.calibration.history import arrival_seen, born, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
-from salessim.calibration.memory import State
+from salessim.calibration.memory import Question, State
 from salessim.calibration.names import Names
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
@@ -112,7 +112,7 @@ class Learner:
         memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"visits told apart by their past at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
+            f"visits told apart by their past{self._known()} at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
         )
         if not arrival_seen(self.log):
             self.assumptions.append(
@@ -128,10 +128,16 @@ class Learner:
         for name in set(self.calendar_names.name_of.values()) - used:  # reached at once, or at a rare activity
             del self.staff.calendars[name]
         self._channels(data)
+        self._doors(data)
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
         self._customers(data)
         return data
+
+    def _known(self) -> str:
+        """What of a case tells visits apart, in words."""
+        asked = [about for about in ("channel", "segment", "value") if self.moves.memory.asks(about)]
+        return f" and by {' and '.join(asked)}" if asked else ""
 
     def _rhythms(self) -> None:
         """The clock on which each activity is waited for: at the pace of the week, where it has one, else in its team's hours.
@@ -326,6 +332,7 @@ class Learner:
         states = self._reachable()
         for state in states:  # names first, so that waits never take the name of an activity
             self._name(state)
+            self._door(self.moves.memory.door(state))
         for state in states:
             name, stage = self._name(state), self._stage(data, state)
             step: dict[str, Any] = {"automatic": "0 min"} if state[0] == "" or state[1] == GAVE_UP else dict(done[state[0]])
@@ -340,6 +347,38 @@ class Learner:
                 step["milestone"] = milestone
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
+
+    def _door(self, door: State) -> str:
+        """The step where cases come to an activity: a question about the case stands before its forms, where any does."""
+        forms = self.moves.memory.behind(door)
+        if len(forms) == 1:
+            return self._name(door)
+        asked = dict.fromkeys(question.about for _, given in forms for question, _ in given)
+        return self.names(("door", door), f"{clean(door[0])[:48]} by {' and '.join(asked)}")
+
+    def _doors(self, data: dict[str, Any]) -> None:
+        """The questions about cases that stand before an activity."""
+        memory = self.moves.memory
+        for door in {memory.door(state): None for state in self._reachable()}:
+            forms = memory.behind(door)
+            if len(forms) == 1:
+                continue
+            ways = []
+            for state, given in forms:
+                asked = [(q, yes) for q, yes in given if q.about != "channel" or self.channel_names(q.name, clean(q.name)) in data["channels"]]
+                if any(yes for q, yes in given if (q, yes) not in asked):
+                    continue  # of cases that come again only
+                when = " and ".join(f"{'' if yes else 'not '}({self._condition(q)})" for q, yes in asked)
+                ways.append({"to": self._name(state), **({} if state == door else {"when": when})})
+            source = "data: what follows differs, by held-out likelihood"
+            self._stage(data, door)["steps"][self._door(door)] = {"automatic": "0 min", "then": [{**way, "source": source} for way in ways]}
+
+    def _condition(self, question: Question) -> str:
+        """A question about the case as a formula."""
+        if question.about == "value":
+            return f"value > {question.least:.6g} {self.log.about.currency}"
+        name = self._segment(question.name) if question.about == "segment" else self.channel_names(question.name, clean(question.name))
+        return f"{question.about} == '{name}'"
 
     def _stage(self, data: dict[str, Any], state: State) -> dict[str, Any]:
         key = self.stage.get(state[0], "lead")
@@ -369,10 +408,11 @@ class Learner:
             if state in found:
                 continue
             found.append(state)
-            todo += [m.goal for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple)]
+            todo += [form for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple) for form, _ in self.moves.memory.behind(m.goal)]
             if state[0] in self.patient and state[1] != GAVE_UP:
                 direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
-                todo += [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)] if direct else [(state[0], GAVE_UP)]
+                goals = [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)]
+                todo += [form for goal in goals for form, _ in self.moves.memory.behind(goal)] if direct else [(state[0], GAVE_UP)]
         return found
 
     def _routes(self, data: dict[str, Any], stage: dict[str, Any], state: State, name: str) -> list[dict[str, Any]]:
@@ -399,7 +439,7 @@ class Learner:
 
     def _goal(self, goal: State | str) -> dict[str, Any]:
         if isinstance(goal, tuple):
-            return {"to": self._name(goal)}
+            return {"to": self._door(goal)}
         if goal == STAYS:
             return {"lost": STAYS}
         if goal.startswith("lost: "):
@@ -418,7 +458,7 @@ class Learner:
         stage["steps"][wait] = step
         self.move_of[wait] = move
         if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
-            self.waits.append(Wait(step, target, move))
+            self.waits.append(Wait(step, tuple(self._name(form) for form, _ in self.moves.memory.behind(move.goal)), move))
         return wait
 
     def _stay(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
@@ -535,7 +575,7 @@ class Learner:
         said = [f"{clean(c.channel)} {100 * c.share.value:.1f} % ({100 * c.share.low:.1f} to {100 * c.share.high:.1f} %) of {c.cases:,} cases" for c in found]
         self.facts["Won, by channel"] = "; ".join(said)
         low, high = min(found, key=lambda c: c.share.high), max(found, key=lambda c: c.share.low)
-        if low.share.high < high.share.low:
+        if low.share.high < high.share.low and not self.moves.memory.asks("channel"):
             self.assumptions.append(
                 f"Ways are learnt over all channels together: the model does not know that {clean(high.channel)} wins more than {clean(low.channel)}. "
                 "Where that matters, calibrate one channel at a time, or give the shares by segment."
@@ -563,7 +603,7 @@ class Learner:
         return [*basis.times(self.scenario().steps), *shares, *of_customers], rest | more
 
     def _goal_name(self, move: Move) -> str:
-        return self._name(move.goal) if isinstance(move.goal, tuple) else move.goal
+        return self._door(move.goal) if isinstance(move.goal, tuple) else move.goal
 
     # --- the results ------------------------------------------------------------------------------------------
 
