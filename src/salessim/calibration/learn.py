@@ -16,6 +16,7 @@ from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
 from salessim.calibration.clocks import Clock
+from salessim.calibration.covariates import Effects, effects
 from salessim.calibration.customers import customers_of
 from salessim.calibration.estimates import Figure, error_of_mean
 from salessim.calibration.history import arrival_seen, born, ends, gave_up, seconds
@@ -42,6 +43,8 @@ LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
+PEOPLE_DIFFER = 0.1
+"""From here on it is told how much people differ."""
 MOST_CHANNELS = 8
 """Channels whose share of wins is told."""
 LONGEST_WARM_UP = 52
@@ -98,6 +101,7 @@ class Learner:
         quits = self.real.loc[gave_up(self.real), "step"].value_counts()
         self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
         self.impatient: dict[str, Impatient] = {}
+        self.effects: dict[str, Effects] = {}
         self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
         self._answer_in_time(causal_share)
@@ -393,6 +397,8 @@ class Learner:
         if step not in self.staffed:
             return {"customer": self._time_law(step, rows, "times")}
         result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
+        if step in self.effects:
+            result["factor"] = self.effects[step].formula(self._segment, self.log.about.currency)
         if step in self.staff.together:
             result["together_with"] = [self.staff.together[step]]
         if by_system.mean() >= 0.01:
@@ -484,9 +490,24 @@ class Learner:
             for team in sorted(set(teams)):
                 mine = teams == team
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
+            times = times / self._effects(step, rows, np.where(open_, 0.0, times))
         law, doubt = laws.fitted(times, ~open_, what)
         self.spent[step, what] = Spent(math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt), len(times), float(times.sum()) / 3600)
         return law
+
+    def _effects(self, step: str, rows: pd.DataFrame, times: Any) -> Any:
+        """What multiplies each of some times of work; those under way are 0."""
+        told = self._segment_of[rows["case"]].to_numpy()
+        found = effects(times, told, rows["value"].to_numpy(), rows["person"].to_numpy(), rows["case"].to_numpy())
+        if found is None:
+            return 1.0
+        if found.people >= PEOPLE_DIFFER:
+            self.facts[f"People at {step!r}"] = f"they differ by {100 * found.people:.0f} % (standard deviation) in how long they take for the same; the law of the times holds that, whoever works"
+        if not found.any:
+            return 1.0
+        self.effects[step] = found
+        self.facts[f"Work at {step!r}"] = f"{found.words()}, with people held equal; chosen by held-out likelihood of {int((times > 0).sum()):,} times"
+        return found.of(told, rows["value"].to_numpy())
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
         """How long customers wait for people, where they go if that is too long, and who leaves without a word."""
