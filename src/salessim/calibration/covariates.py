@@ -96,7 +96,7 @@ def effects(times: Any, segment: Any, value: Any, person: Any, case: Any) -> Eff
         >>> times = rng.lognormal(0, 0.5, 400) * np.where(large, 2, 1)
         >>> found = effects(times, np.where(large, "large", "small"), np.zeros(400), np.full(400, "ann"), np.arange(400))
         >>> found.words()
-        '2.08 times as long for large'
+        '2.09 times as long for large'
 
     Source:
         A log-linear model with random effects of people (Robinson 1991: best linear unbiased prediction): Henderson's mixed model equations.
