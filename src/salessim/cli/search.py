@@ -12,10 +12,13 @@ from salessim.cli.options import folder_of, json_option, load, quiet_option, see
 from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
+    from salessim.experiment import Comparison
     from salessim.optimisation import Best
     from salessim.optimisation.front import Shown
     from salessim.optimisation.kept import Check
+    from salessim.optimisation.prices import Price
     from salessim.optimisation.selection import Selection
+    from salessim.optimisation.sensitivity import Interaction
 
 
 @click.command()
@@ -58,6 +61,8 @@ def optimise(
     else:
         for sentence in best.sentences():
             click.echo(sentence)
+        for heading, lines in best.further().items():
+            click.echo("\n".join([f"{heading}:", *(f"  {line}" for line in lines)]))
         click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
         for text in best.cautions():
             say(f"note: {text}")
@@ -66,9 +71,13 @@ def optimise(
 
 def _best_json(best: Best) -> dict[str, Any]:
     return {
-        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
-        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
+        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "further": best.further(), "cautions": best.cautions(),
+        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs, "simulated": best.simulated,
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "settled": best.settled, "checks": [_check_json(c) for c in best.checks],
+        "prices": [_price_json(best, p) for p in best.prices],
+        "core": [{"step": c.step, "why_not": c.why or None, "differences": _changes_json(best, c.against)} for c in best.core],
+        "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
+        "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
         "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
@@ -86,6 +95,21 @@ def _shown_json(best: Best, shown: Shown) -> dict[str, Any]:
     """A design beside the recommended one, against today."""
     return {"design": list(shown.words), "settings": shown.settings, "label": shown.label, "checks": [_check_json(c) for c in shown.checks],
             "differences": {n: difference_json(shown.against, n) for n in dict.fromkeys([*best.objectives, *(limit.measure for limit in best.limits), "cost"])}}  # fmt: skip
+
+
+def _changes_json(best: Best, against: Comparison | None) -> dict[str, Any] | None:
+    """The objectives and cost of two designs; nothing where there is no second."""
+    return None if against is None else {n: difference_json(against, n) for n in dict.fromkeys([*best.objectives, "cost"])}
+
+
+def _price_json(best: Best, price: Price) -> dict[str, Any]:
+    """What a looser limit would bring against the recommended design."""
+    return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against)}
+
+
+def _interaction_json(found: Interaction) -> dict[str, Any]:
+    """What two changes bring beyond the sum of both."""
+    return {"levers": list(found.levers), "beyond": {n: {"value": e.value, "low": e.low, "high": e.high} for n, e in found.beyond.items()}}
 
 
 def _selection_json(found: Selection) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,10 @@ from salessim.optimisation.front import Shown
 from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import Obstacle
-from salessim.optimisation.said import said
+from salessim.optimisation.prices import CoreStep, Price
+from salessim.optimisation.said import plain, said, size
 from salessim.optimisation.selection import Selection
+from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
 from salessim.scenario.levers import assumed
@@ -74,6 +77,12 @@ class Best:
     """Which limit is in the way, if none of the designs keeps them."""
     shown: tuple[Shown, ...] = ()
     """With several objectives: the recommended design, today's and some of the front, labelled on fresh runs."""
+    prices: tuple[Price, ...] = ()
+    """What each limit costs, seen from the recommended design."""
+    core: tuple[CoreStep, ...] = ()
+    """What each core step costs."""
+    matters: Sensitivity | None = None
+    """What each change of the recommended design brings, and pairs of them."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
 
@@ -97,6 +106,11 @@ class Best:
         return sum(t.refused is not None for t in self.distinct)
 
     @property
+    def simulated(self) -> int:
+        """Designs that the search simulated."""
+        return sum(t.values is not None for t in self.distinct)
+
+    @property
     def settled(self) -> bool:
         """Whether what is recommended, be it to change nothing, is shown to keep the limits."""
         return self.changed or kept.verdict(self.checks) == kept.KEPT
@@ -108,9 +122,9 @@ class Best:
 
     def sentences(self) -> list[str]:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
-        looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
+        looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation, {self.simulated} simulated"
         if not self.changed:
-            return [self._first(), f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions.", *self._beside()]
+            return [self._first(), f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions.", *self._labels()]
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
@@ -121,9 +135,24 @@ class Best:
             f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
             *([self._selected()] if self.selection is not None else []),
             *([f"The limits are shown to hold, with {100 * CONFIDENCE:g} % confidence together: {'; '.join(c.words for c in self.checks)}."] if self.checks else []),
-            *self._beside(),
+            *self._labels(),
             *([paid.sentence()] if paid is not None else []),
         ]
+
+    def further(self) -> dict[str, list[str]]:
+        """What else a planner asks, by heading: other designs of the front, what limits and core steps cost, what each change brings."""
+        told = {
+            "Instead": [self._instead(s) for s in self.beside],
+            "What limits and core steps cost": [*(p.sentence(self.objectives) for p in self.prices), *(c.sentence(self.objectives) for c in self.core)],
+            "What each change brings": [e.sentence(self.objectives) for e in self.matters.effects] if self.matters is not None else [],
+            "What changes bring together": [i.sentence(self.final.catalogue) for i in self.matters.interactions] if self.matters is not None else [],
+        }
+        return {heading: [plain(line) for line in lines] for heading, lines in told.items() if lines}
+
+    @property
+    def beside(self) -> list[Shown]:
+        """Designs of the front that may be taken instead of the recommended one."""
+        return [s for s in self.shown if s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
 
     def _first(self) -> str:
         """Why nothing is recommended."""
@@ -134,15 +163,19 @@ class Best:
         within = " and keeps the limits" if self.limits else ""
         return f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
 
-    def _beside(self) -> list[str]:
-        """The designs beside the recommended one, each against today."""
-        others = [s for s in self.shown if s.words and s.settings != self.settings]
-        if not self.shown or (not others and not self.changed):
-            return []
+    def _labels(self) -> list[str]:
+        """What the labels of the designs on the front say."""
         mine = next((s for s in self.shown if self.changed and s.settings == self.settings), None)
-        own = f"; the recommended one: {mine.label}" if mine is not None else ""
-        head = f"Of {len(self.shown)} designs side by side, today's among them, a label says whether one is surely on their front (in), surely beaten (out), or undecided: all labels are right together with {100 * CONFIDENCE:g} % confidence{own}."
-        return [head, *(f"Instead ({s.label}{_limits_of(s)}): {'; '.join(s.words)}: {'; '.join(said(s.against, n) for n in dict.fromkeys([*self.objectives, 'cost']))}." for s in others)]
+        if mine is None and not self.beside:
+            return []
+        how = Counter(s.label for s in self.shown)
+        said = f"; the recommended one: {mine.label}" if mine is not None else ""
+        return [f"Side by side on fresh runs, {how['in']} of {len(self.shown)} designs, today's among them, are surely on their front (in), {how['out']} surely beaten or over a limit (out), {how['undecided']} undecided: all labels are right together with {100 * CONFIDENCE:g} % confidence{said}."]
+
+    def _instead(self, shown: Shown) -> str:
+        """A design beside the recommended one, against today."""
+        undecided = "" if kept.verdict(shown.checks) == kept.KEPT else ", limits undecided"
+        return f"{'; '.join(shown.words)} ({shown.label}{undecided}): {'; '.join(said(shown.against, n) for n in dict.fromkeys([*self.objectives, 'cost']))}."
 
     def _selected(self) -> str:
         """The promise about the choice."""
@@ -152,17 +185,17 @@ class Best:
         return (
             f"Selected among {len(found.runs)} finalists in {found.replications:,} fresh runs: with {100 * found.confidence:g} % confidence none of them is better in {what} by more than {100 * found.within:.2g} % of today's"
             + ("." if found.decided else f"; to tell {100 * found.indifference:g} %, give more --final runs.")
+            + f" What the search's few runs said less what the fresh ones say (the winner's bias): {self._bias()}."
         )
+
+    def _bias(self) -> str:
+        """How much the search flattered the recommended design, in words."""
+        known = self.final.catalogue
+        return "; ".join(f"{known.about(n).phrase} {size(v)} {known.about(n).unit}".rstrip() for n, v in self.flattery.items())
 
     def _said(self, name: str) -> str:
         """What becomes of a measure."""
         return said(self.final, name)
-
-
-def _limits_of(shown: Shown) -> str:
-    """What is to be said of the limits of a design beside its label."""
-    verdict = kept.verdict(shown.checks)
-    return "" if verdict == kept.KEPT else f", limits {verdict}"
 
 
 __all__ = ["CONFIDENCE", "Best", "Trial"]

@@ -21,7 +21,9 @@ from salessim.optimisation.front import MOST_SHOWN, Shown, show, spread_over
 from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import obstacle
+from salessim.optimisation.prices import prices_of_core, prices_of_limits
 from salessim.optimisation.selection import Selection, select
+from salessim.optimisation.sensitivity import sensitivity
 from salessim.optimisation.space import Settings
 
 FINALISTS = 10
@@ -42,6 +44,7 @@ def choose(
     space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
     base_results = fresh.of(space.today, COMPARING, final)
     found = _recommend(asked)
+    more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
     common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), "front": asked.front, "designs": space.possible,
                               "rejected": found.rejected, "shown": shown}  # fmt: skip
@@ -49,14 +52,15 @@ def choose(
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
         none = kept.verdict(mine) != kept.KEPT
         return Best(scenario=today, settings=space.today, words=(), final=Comparison((base_results, base_results)), flattery=dict.fromkeys(objectives, 0.0), changed=False,
-                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, **common)  # fmt: skip
+                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, core=prices_of_core(fresh, today, more), **common)  # fmt: skip
     trial, values = found.trial, found.trial.values
     assert values is not None
     results = replace(fresh.of(trial.settings, COMPARING, final), scenario=space.design(trial.settings, name=f"{today.name}, improved"))
     comparison = echo_all(Comparison((base_results, results)), engine="compiled", workers=workers)
     flattery = {n: values[n] - results.estimate(n).value for n in objectives}
     return Best(scenario=results.scenario, settings=trial.settings, words=trial.words, final=comparison, flattery=flattery, changed=True,
-                chosen=trial, selection=found.selection, checks=found.checks, **common)  # fmt: skip
+                chosen=trial, selection=found.selection, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
+                core=prices_of_core(fresh, results.scenario, more), matters=sensitivity(evaluate, fresh, trial, objectives, asked.gain, more), **common)  # fmt: skip
 
 
 _ERROR = (1 - CONFIDENCE) / ATTEMPTS

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from salessim.optimisation.limits import Limit
     from salessim.optimisation.space import Settings
 
-MOST_SHOWN = 5
+MOST_SHOWN = 4
 """Designs of the front that are run again beside today's and the recommended: a planner reads no more."""
 
 

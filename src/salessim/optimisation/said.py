@@ -31,4 +31,9 @@ def said(comparison: Comparison, name: str, other: int = 1) -> str:
     return f"{title} {size(found.change.value)}{unit} ({ends})"
 
 
-__all__ = ["said", "size"]
+def plain(words: str) -> str:
+    """Changes without the mark of those that rest on an assumption, where they have been named before."""
+    return words.replace(" [assumed]", "")
+
+
+__all__ = ["plain", "said", "size"]
