@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
 @click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure, or 'P(cycle_time <= 30 d) >= 90 %'; may be given several times.")
+@click.option("--future", "futures", multiple=True, help="Such as 'boom, 30 %: channels.web.arrivals.rate = 90 per week': designs are judged over all futures; may be given several times.")
+@click.option("--robust", default="mean", show_default=True, help="Judge by the mean over all runs, or by that of the worst: 'cvar:20%'.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @workers_option
 @json_option
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], futures: tuple[str, ...], robust: str, levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Search staffing, automation and simplification for a better design."""
     from salessim.optimisation import optimise as search
@@ -47,7 +49,7 @@ def optimise(
     journal = folder / "trials.jsonl"
     with Progress("designs", quiet) as progress:
         best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits,
+            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, futures=futures, robust=robust,
             trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
         )  # fmt: skip
     best.scenario.save(folder / "best.yaml")
@@ -71,7 +73,7 @@ def optimise(
 
 def _best_json(best: Best) -> dict[str, Any]:
     return {
-        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "further": best.further(), "cautions": best.cautions(),
+        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "further": best.further(), "futures": {f.name: f.weight for f in best.outlook.futures}, "worst": best.outlook.tail, "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs, "simulated": best.simulated,
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "settled": best.settled, "checks": [_check_json(c) for c in best.checks],
         "prices": [_price_json(best, p) for p in best.prices],

@@ -16,7 +16,8 @@ from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import Obstacle
 from salessim.optimisation.prices import CoreStep, Price
-from salessim.optimisation.said import plain, said, size
+from salessim.optimisation.robust import AS_PLANNED, Outlook
+from salessim.optimisation.said import only, plain, said, size
 from salessim.optimisation.selection import Selection
 from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
@@ -83,6 +84,10 @@ class Best:
     """What each core step costs."""
     matters: Sensitivity | None = None
     """What each change of the recommended design brings, and pairs of them."""
+    outlook: Outlook = AS_PLANNED
+    """The futures that runs met, and which runs counted."""
+    judged: Comparison | None = None
+    """Today and the recommended design by what designs are judged by: as `final`, unless the worst runs are what counts."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
 
@@ -118,7 +123,7 @@ class Best:
     @cached_property
     def payback(self) -> Payback | None:
         """When the recommended design breaks even against today; None without one-off costs of its own."""
-        return payback(self.final)
+        return None if self.outlook.futures else payback(self.final)  # the curves are run in the scenario as it is
 
     def sentences(self) -> list[str]:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
@@ -135,6 +140,7 @@ class Best:
             f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
             *([self._selected()] if self.selection is not None else []),
             *([f"The limits are shown to hold, with {100 * CONFIDENCE:g} % confidence together: {'; '.join(c.words for c in self.checks)}."] if self.checks else []),
+            *self._futures(),
             *self._labels(),
             *([paid.sentence()] if paid is not None else []),
         ]
@@ -162,6 +168,17 @@ class Best:
             return f"No design is shown to keep the limits ({' and '.join(limit.words for limit in self.limits)}); of the process as it is: {'; '.join(c.words for c in self.checks)}."
         within = " and keeps the limits" if self.limits else ""
         return f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
+
+    def _futures(self) -> list[str]:
+        """In which futures and runs the recommended design holds."""
+        told = [self.outlook.words] if self.outlook.words else []
+        if self.outlook.tail is not None and self.judged is not None:
+            told.append(f"In the worst {100 * self.outlook.tail:.4g} % of runs: {'; '.join(said(self.judged, n) for n in self.objectives)}.")
+        for k, future in enumerate(self.outlook.futures):
+            there = [i for i, n in enumerate(self.final.base.numbers) if self.outlook.met(self.final.base.seed, n) == k]
+            if len(there) > 1:
+                told.append(f"In the future {future.name!r} ({len(there)} runs): {'; '.join(said(only(self.final, there), n) for n in self.objectives)}.")
+        return told
 
     def _labels(self) -> list[str]:
         """What the labels of the designs on the front say."""

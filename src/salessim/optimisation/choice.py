@@ -47,7 +47,7 @@ def choose(
     more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
     common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), "front": asked.front, "designs": space.possible,
-                              "rejected": found.rejected, "shown": shown}  # fmt: skip
+                              "rejected": found.rejected, "shown": shown, "outlook": space.outlook}  # fmt: skip
     if found.trial is None:
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
         none = kept.verdict(mine) != kept.KEPT
@@ -56,10 +56,13 @@ def choose(
     trial, values = found.trial, found.trial.values
     assert values is not None
     results = replace(fresh.of(trial.settings, COMPARING, final), scenario=space.design(trial.settings, name=f"{today.name}, improved"))
-    comparison = echo_all(Comparison((base_results, results)), engine="compiled", workers=workers)
-    flattery = {n: values[n] - results.estimate(n).value for n in objectives}
+    comparison = Comparison((base_results, results))
+    if not space.outlook.futures:  # an echo shares the uncertain values of a run, not the future that it met
+        comparison = echo_all(comparison, engine="compiled", workers=workers)
+    judged = Comparison((fresh.judged(space.today, COMPARING, final, objectives), fresh.judged(trial.settings, COMPARING, final, objectives)))
+    flattery = {n: values[n] - judged.results[1].estimate(n).value for n in objectives}
     return Best(scenario=results.scenario, settings=trial.settings, words=trial.words, final=comparison, flattery=flattery, changed=True,
-                chosen=trial, selection=found.selection, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
+                chosen=trial, selection=found.selection, judged=judged, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
                 core=prices_of_core(fresh, results.scenario, more), matters=sensitivity(evaluate, fresh, trial, objectives, asked.gain, more), **common)  # fmt: skip
 
 
@@ -122,7 +125,7 @@ class _Asked:
 
     def scores(self, trial: Trial, numbers: range) -> Any:
         """A finalist's score in each fresh run, the mean relative improvement, less being better; infinite where a figure is missing."""
-        results = self.fresh.of(trial.settings, SELECTING, numbers.stop)
+        results = self.fresh.judged(trial.settings, SELECTING, numbers.stop, self.objectives)
         signs = [1 if self.known.about(n).direction == "lower is better" else -1 for n in self.objectives]
         values = np.array([sign * results.values(n)[numbers.start :] for n, sign in zip(self.objectives, signs, strict=True)])
         score = np.mean(values / self.scale[:, None], axis=0)
@@ -154,7 +157,7 @@ def _recommend(asked: _Asked) -> _Found:
     pruned = [_pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
     ranked = list({key(t.settings): t for t in (*pruned, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
     finalists = [t for t in (*((done[0],) if done[0].feasible else ()), *ranked) if asked.may_win(t)]
-    base, rejected, selection = fresh.of(asked.evaluate.space.today, COMPARING, final), "", None
+    base, rejected, selection = fresh.judged(asked.evaluate.space.today, COMPARING, final, asked.objectives), "", None
     for attempt in range(ATTEMPTS):
         if not any(t.words for t in finalists):
             break
@@ -164,7 +167,7 @@ def _recommend(asked: _Asked) -> _Found:
         if not trial.words:
             return _Found(rejected=rejected or f"Of {len(finalists)} finalists on {found.replications:,} fresh runs none is better than today by enough to matter.")
         checks = kept.checks(asked.bounds, fresh.runs(trial.settings, COMPARING), final, _ERROR)
-        why = _not_kept(checks) or _not_better(Comparison((base, fresh.of(trial.settings, COMPARING, final))), asked.objectives, indifference)
+        why = _not_kept(checks) or _not_better(Comparison((base, fresh.judged(trial.settings, COMPARING, final, asked.objectives))), asked.objectives, indifference)
         if why is None:
             return _Found(trial, selection, checks)
         rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."

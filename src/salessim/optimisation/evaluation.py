@@ -11,7 +11,7 @@ import numpy as np
 
 from salessim.catalogue import Catalogue
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
+from salessim.experiment import Results
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.space import Settings, Space, refused, relief_of
@@ -54,14 +54,15 @@ class Evaluator:
         results = self.run(design)
         if settings == self.space.today:
             self.relief = relief_of(results)
-        values = {n: results.estimate(n).value for n in dict.fromkeys([*self.objectives, "cost"])} | {limit.key: limit.figure(results) for limit in self.bounds}
+        outlook, about = self.space.outlook, results.catalogue.about
+        values = {"cost": results.estimate("cost").value} | {n: outlook.figure(results, about(n)) for n in self.objectives} | {limit.key: limit.figure(results) for limit in self.bounds}
         feasible = all(limit.holds(values[limit.key]) for limit in self.bounds)
         self.seen[key] = trial = Trial(number, settings, words, values, None, feasible)
         return trial
 
     def run(self, design: Scenario) -> Results:
         """The same replications for every design, so that designs meet the same customers."""
-        return replicate(design, range(self.replications), seed=self.seed, engine="compiled", workers=self.workers)
+        return self.space.outlook.replicate(design, range(self.replications), seed=self.seed, workers=self.workers)
 
 
 def excess(trial: Trial, bounds: tuple[Limit, ...]) -> float:

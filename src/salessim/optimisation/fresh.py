@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from salessim.experiment import Results, merge, replicate
+from salessim.experiment import Results, merge
 
 if TYPE_CHECKING:
     from salessim.optimisation.space import Settings, Space
@@ -22,6 +22,9 @@ SELECTING = 2_000_000
 """Those from here on are for the selection: who won it would flatter itself in the same runs."""
 ASKING = 3_000_000
 """Those from here on answer what else would happen: who passed its limits in a comparison flatters itself there."""
+
+PILOT, PILOTS = 4_000_000, 50
+"""From here on, and how many: runs that say from where on a run is one of the worst, where these are what counts."""
 
 
 @dataclass
@@ -38,6 +41,15 @@ class Fresh:
         key = (begin, *self.space.key(settings))
         return self._more(key, lambda: self.space.scenario if settings == self.space.today else self.space.design(settings), begin, count)
 
+    def judged(self, settings: Settings, begin: int, count: int, objectives: tuple[str, ...]) -> Results:
+        """As `of`, with the figures that a design is judged by: its objectives in the worst runs, if these are what counts."""
+        results, outlook = self.of(settings, begin, count), self.space.outlook
+        if outlook.tail is None:
+            return results
+        about = {n: results.catalogue.about(n) for n in objectives}
+        pilot = self.of(settings, PILOT, PILOTS)
+        return outlook.judged(results, {n: outlook.threshold(pilot, about[n]) for n in objectives}, about)
+
     def runs(self, settings: Settings, begin: int) -> Callable[[int], Results]:
         """`of` as a function of the number of runs alone."""
         return partial(self.of, settings, begin)
@@ -51,7 +63,7 @@ class Fresh:
         there = len(have.numbers) if have is not None else 0
         if count > there:
             scenario = have.scenario if have is not None else make()
-            more = replicate(scenario, range(begin + there, begin + count), seed=self.seed, engine="compiled", workers=self.workers)
+            more = self.space.outlook.replicate(scenario, range(begin + there, begin + count), seed=self.seed, workers=self.workers)
             self.done[key] = have = more if have is None else merge(have, more)
         assert have is not None
         return have if count >= there else head(have, count)

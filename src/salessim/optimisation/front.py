@@ -91,7 +91,7 @@ def _changes(fresh: Fresh, designs: Sequence[Settings], objectives: tuple[str, .
 
     def change(i: int, j: int, m: int, level: float) -> tuple[float, float]:
         about = known.about(objectives[m])
-        before, after = (fresh.of(designs[k], COMPARING, n).pairs[about.name] for k in (j, i))
+        before, after = (fresh.judged(designs[k], COMPARING, n, objectives).pairs[about.name] for k in (j, i))
         e = difference(about, before, after, level).change
         return (e.low, e.high) if about.direction == "lower is better" else (-e.high, -e.low)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,9 +32,17 @@ def said(comparison: Comparison, name: str, other: int = 1) -> str:
     return f"{title} {size(found.change.value)}{unit} ({ends})"
 
 
+def only(comparison: Comparison, there: list[int]) -> Comparison:
+    """Some of the runs of a comparison."""
+    return replace(
+        comparison,
+        results=tuple(replace(r, numbers=tuple(r.numbers[i] for i in there), pairs={n: p[there] for n, p in r.pairs.items()}, echoes=None) for r in comparison.results),
+    )
+
+
 def plain(words: str) -> str:
     """Changes without the mark of those that rest on an assumption, where they have been named before."""
     return words.replace(" [assumed]", "")
 
 
-__all__ = ["plain", "said", "size"]
+__all__ = ["only", "plain", "said", "size"]
