@@ -40,6 +40,7 @@ def choose(
     final: int, indifference: float, seed: int, workers: int | None,
 ) -> Best:  # fmt: skip
     """Select among the best of the search, today and the cheapest; recommend what is shown to keep the limits and to be better than today."""
+    final = evaluate.space.outlook.least(final)
     asked = _Asked(evaluate, done, objectives, bounds, final, indifference, Fresh(evaluate.space, seed, workers))
     space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
     base_results = fresh.of(space.today, COMPARING, final)

@@ -47,7 +47,7 @@ class Fresh:
         if outlook.tail is None:
             return results
         about = {n: results.catalogue.about(n) for n in objectives}
-        pilot = self.of(settings, PILOT, PILOTS)
+        pilot = self.of(settings, PILOT, outlook.least(PILOTS))
         return outlook.judged(results, {n: outlook.threshold(pilot, about[n]) for n in objectives}, about)
 
     def runs(self, settings: Settings, begin: int) -> Callable[[int], Results]:

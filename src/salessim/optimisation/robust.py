@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from salessim.measures import Measure
     from salessim.scenario.model import Scenario
 
+WORST = 20
+"""Runs among the worst from which on the paired interval of their mean holds what it says (`tests/test_robust.py`)."""
 AS_IT_IS = "as it is"
 _FUTURE = re.compile(r"(?P<name>[^,:]+?)\s*,\s*(?P<weight>[^,:]+?)\s*:\s*(?P<changes>.+)", re.DOTALL)
 _CHANGE = re.compile(r"(?P<path>[^=]+?)\s*=\s*(?P<value>.+)", re.DOTALL)
@@ -87,6 +89,10 @@ class Outlook:
         """From where on a run is one of the worst, as pilot runs see it."""
         assert self.tail is not None
         return _bad(about) * float(np.quantile(_bad(about) * results.values(about.name), 1 - self.tail))
+
+    def least(self, runs: int) -> int:
+        """So many runs, or more where too few of them would be among the worst."""
+        return runs if self.tail is None else max(runs, math.ceil(WORST / self.tail))
 
     def judged(self, results: Results, thresholds: Mapping[str, float], about: Mapping[str, Measure]) -> Results:
         """The results with figures whose means are what a design is judged by, so that all that holds for means holds for them.
