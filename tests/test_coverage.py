@@ -17,6 +17,7 @@ from scipy import special
 from salessim.statistics import (
     Difference,
     Estimate,
+    contrast,
     enough,
     explained,
     mean_interval,
@@ -303,3 +304,20 @@ def test_batch_means_under_cover_as_printed(customers: int, printed: dict[int, f
         means = delay.reshape(runs, batches, -1).mean(axis=2)
         found = np.mean([(e := mean_interval(row, 0.9)).low <= 4.0 <= e.high for row in means])
         assert found == pytest.approx(rate, abs=3.29 * math.sqrt(0.25 * (1 / runs + 1 / 8000)))
+
+
+def test_contrasts_of_four_scenarios() -> None:
+    """Plain figures: the t interval is exact. Ratios: the numerators follow the denominators, and the error of each is taken along."""
+    low, high = band(0.95)
+
+    def plain(g: np.random.Generator) -> Any:
+        shared = g.normal(0, 3, 12)
+        return [np.column_stack([mean + shared + g.normal(0, 1, 12), np.ones(12)]) for mean in (5.0, 3.0, 4.0, 1.0)]
+
+    assert low <= covered(plain, lambda p: contrast(p, (1, -1, -1, 1)), -1.0) <= high
+
+    def ratios(g: np.random.Generator) -> Any:
+        sold = g.poisson(50, 40).astype(float)
+        return [np.column_stack([price * sold + g.normal(0, 20, 40), sold]) for price in (5.0, 3.0, 4.0, 1.0)]
+
+    assert low <= covered(ratios, lambda p: contrast(p, (1, -1, -1, 1)), -1.0) <= high

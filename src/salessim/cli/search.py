@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from salessim.cli.figures import difference_json
-from salessim.cli.group import EXIT_FINE, say
+from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, say
 from salessim.cli.options import folder_of, json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
+    from salessim.experiment import Comparison
+    from salessim.optimisation import Best
+    from salessim.optimisation.front import Shown
+    from salessim.optimisation.kept import Check
+    from salessim.optimisation.prices import Price
     from salessim.optimisation.selection import Selection
+    from salessim.optimisation.sensitivity import Interaction
 
 
 @click.command()
@@ -23,14 +29,16 @@ if TYPE_CHECKING:
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
 @click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
-@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
+@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure, or 'P(cycle_time <= 30 d) >= 90 %'; may be given several times.")
+@click.option("--future", "futures", multiple=True, help="Such as 'boom, 30 %: channels.web.arrivals.rate = 90 per week': designs are judged over all futures; may be given several times.")
+@click.option("--robust", default="mean", show_default=True, help="Judge by the mean over all runs, or by that of the worst: 'cvar:20%'.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @workers_option
 @json_option
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], futures: tuple[str, ...], robust: str, levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Search staffing, automation and simplification for a better design."""
     from salessim.optimisation import optimise as search
@@ -41,7 +49,7 @@ def optimise(
     journal = folder / "trials.jsonl"
     with Progress("designs", quiet) as progress:
         best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits,
+            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, futures=futures, robust=robust,
             trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
         )  # fmt: skip
     best.scenario.save(folder / "best.yaml")
@@ -55,21 +63,55 @@ def optimise(
     else:
         for sentence in best.sentences():
             click.echo(sentence)
+        for heading, lines in best.further().items():
+            click.echo("\n".join([f"{heading}:", *(f"  {line}" for line in lines)]))
         click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
         for text in best.cautions():
             say(f"note: {text}")
-    return EXIT_FINE
+    return EXIT_FINE if best.settled else EXIT_INCONCLUSIVE
 
 
-def _best_json(best: Any) -> dict[str, Any]:
+def _best_json(best: Best) -> dict[str, Any]:
     return {
-        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
-        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
-        "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "further": best.further(), "futures": {f.name: f.weight for f in best.outlook.futures}, "worst": best.outlook.tail, "cautions": best.cautions(),
+        "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs, "simulated": best.simulated,
+        "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "settled": best.settled, "checks": [_check_json(c) for c in best.checks],
+        "prices": [_price_json(best, p) for p in best.prices],
+        "core": [{"step": c.step, "why_not": c.why or None, "differences": _changes_json(best, c.against)} for c in best.core],
+        "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
+        "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
+        "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
+
+
+def _check_json(found: Check) -> dict[str, Any]:
+    """A limit on fresh runs: the figure is a mean in its unit, or the share of runs that keep the bound."""
+    e, limit = found.estimate, found.limit
+    return {"limit": limit.words, "measure": limit.measure, "bound": limit.bound, "chance": limit.chance, "verdict": found.verdict, "value": e.value, "low": e.low, "high": e.high, "replications": e.n}
+
+
+def _shown_json(best: Best, shown: Shown) -> dict[str, Any]:
+    """A design beside the recommended one, against today."""
+    return {"design": list(shown.words), "settings": shown.settings, "label": shown.label, "checks": [_check_json(c) for c in shown.checks],
+            "differences": {n: difference_json(shown.against, n) for n in dict.fromkeys([*best.objectives, *(limit.measure for limit in best.limits), "cost"])}}  # fmt: skip
+
+
+def _changes_json(best: Best, against: Comparison | None) -> dict[str, Any] | None:
+    """The objectives and cost of two designs; nothing where there is no second."""
+    return None if against is None else {n: difference_json(against, n) for n in dict.fromkeys([*best.objectives, "cost"])}
+
+
+def _price_json(best: Best, price: Price) -> dict[str, Any]:
+    """What a looser limit would bring against the recommended design."""
+    return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against)}
+
+
+def _interaction_json(found: Interaction) -> dict[str, Any]:
+    """What two changes bring beyond the sum of both."""
+    return {"levers": list(found.levers), "beyond": {n: {"value": e.value, "low": e.low, "high": e.high} for n, e in found.beyond.items()}}
 
 
 def _selection_json(found: Selection) -> dict[str, Any]:

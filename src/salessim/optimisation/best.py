@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,16 @@ from typing import TYPE_CHECKING
 
 from salessim.catalogue import catalogue
 from salessim.experiment import Comparison
+from salessim.optimisation import kept
+from salessim.optimisation.front import Shown
+from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
+from salessim.optimisation.obstacles import Obstacle
+from salessim.optimisation.prices import CoreStep, Price
+from salessim.optimisation.robust import AS_PLANNED, Outlook
+from salessim.optimisation.said import only, plain, said, size
 from salessim.optimisation.selection import Selection
+from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
 from salessim.scenario.levers import assumed
@@ -18,6 +27,9 @@ from salessim.scenario.overrides import warnings as overridden
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
+
+CONFIDENCE = 0.95
+"""Of every promise about a recommendation."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Trial:
     settings: Settings
     words: tuple[str, ...]
     values: Mapping[str, float] | None
-    """Objectives and limited measures, means over the replications; None if it was refused."""
+    """Objectives, cost and the figure of each limit (by its key), over the replications; None if it was refused."""
     refused: str | None
     feasible: bool
 
@@ -60,6 +72,22 @@ class Best:
     """What the search knew of the recommended design."""
     selection: Selection | None = None
     """How the recommended design was selected among the finalists, today's process among them; None if there was nothing to select from."""
+    checks: tuple[Check, ...] = ()
+    """The limits on fresh runs of the recommended design, or of today's if nothing is recommended."""
+    obstacle: Obstacle | None = None
+    """Which limit is in the way, if none of the designs keeps them."""
+    shown: tuple[Shown, ...] = ()
+    """With several objectives: the recommended design, today's and some of the front, labelled on fresh runs."""
+    prices: tuple[Price, ...] = ()
+    """What each limit costs, seen from the recommended design."""
+    core: tuple[CoreStep, ...] = ()
+    """What each core step costs."""
+    matters: Sensitivity | None = None
+    """What each change of the recommended design brings, and pairs of them."""
+    outlook: Outlook = AS_PLANNED
+    """The futures that runs met, and which runs counted."""
+    judged: Comparison | None = None
+    """Today and the recommended design by what designs are judged by: as `final`, unless the worst runs are what counts."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
 
@@ -82,22 +110,26 @@ class Best:
         """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
         return sum(t.refused is not None for t in self.distinct)
 
+    @property
+    def simulated(self) -> int:
+        """Designs that the search simulated."""
+        return sum(t.values is not None for t in self.distinct)
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is recommended, be it to change nothing, is shown to keep the limits."""
+        return self.changed or kept.verdict(self.checks) == kept.KEPT
+
     @cached_property
     def payback(self) -> Payback | None:
         """When the recommended design breaks even against today; None without one-off costs of its own."""
-        return payback(self.final)
+        return None if self.outlook.futures else payback(self.final)  # the curves are run in the scenario as it is
 
     def sentences(self) -> list[str]:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
-        looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
+        looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation, {self.simulated} simulated"
         if not self.changed:
-            if not any(t.feasible for t in self.trials):
-                limits = " and ".join(limit.words for limit in self.limits)
-                first = f"No design that was tried keeps the limits ({limits}){'' if self.trials[0].feasible else ', and neither does the process as it is'}."
-            else:
-                within = " and keeps the limits" if self.limits else ""
-                first = f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
-            return [first, f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions."]
+            return [self._first(), f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions.", *self._labels()]
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
@@ -107,8 +139,60 @@ class Best:
             f"On {len(self.final.base.numbers)} fresh pairs of runs: {'; '.join(parts)} (95 % intervals).",
             f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
             *([self._selected()] if self.selection is not None else []),
+            *([f"The limits are shown to hold, with {100 * CONFIDENCE:g} % confidence together: {'; '.join(c.words for c in self.checks)}."] if self.checks else []),
+            *self._futures(),
+            *self._labels(),
             *([paid.sentence()] if paid is not None else []),
         ]
+
+    def further(self) -> dict[str, list[str]]:
+        """What else a planner asks, by heading: other designs of the front, what limits and core steps cost, what each change brings."""
+        told = {
+            "Instead": [self._instead(s) for s in self.beside],
+            "What limits and core steps cost": [*(p.sentence(self.objectives) for p in self.prices), *(c.sentence(self.objectives) for c in self.core)],
+            "What each change brings": [e.sentence(self.objectives) for e in self.matters.effects] if self.matters is not None else [],
+            "What changes bring together": [i.sentence(self.final.catalogue) for i in self.matters.interactions] if self.matters is not None else [],
+        }
+        return {heading: [plain(line) for line in lines] for heading, lines in told.items() if lines}
+
+    @property
+    def beside(self) -> list[Shown]:
+        """Designs of the front that may be taken instead of the recommended one."""
+        return [s for s in self.shown if s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
+
+    def _first(self) -> str:
+        """Why nothing is recommended."""
+        if self.obstacle is not None:
+            return self.obstacle.sentence()
+        if not self.settled:
+            return f"No design is shown to keep the limits ({' and '.join(limit.words for limit in self.limits)}); of the process as it is: {'; '.join(c.words for c in self.checks)}."
+        within = " and keeps the limits" if self.limits else ""
+        return f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
+
+    def _futures(self) -> list[str]:
+        """In which futures and runs the recommended design holds."""
+        told = [self.outlook.words] if self.outlook.words else []
+        if self.outlook.tail is not None and self.judged is not None:
+            told.append(f"In the worst {100 * self.outlook.tail:.4g} % of runs: {'; '.join(said(self.judged, n) for n in self.objectives)}.")
+        for k, future in enumerate(self.outlook.futures):
+            there = [i for i, n in enumerate(self.final.base.numbers) if self.outlook.met(self.final.base.seed, n) == k]
+            if len(there) > 1:
+                told.append(f"In the future {future.name!r} ({len(there)} runs): {'; '.join(said(only(self.final, there), n) for n in self.objectives)}.")
+        return told
+
+    def _labels(self) -> list[str]:
+        """What the labels of the designs on the front say."""
+        mine = next((s for s in self.shown if self.changed and s.settings == self.settings), None)
+        if mine is None and not self.beside:
+            return []
+        how = Counter(s.label for s in self.shown)
+        said = f"; the recommended one: {mine.label}" if mine is not None else ""
+        return [f"Side by side on fresh runs, {how['in']} of {len(self.shown)} designs, today's among them, are surely on their front (in), {how['out']} surely beaten or over a limit (out), {how['undecided']} undecided: all labels are right together with {100 * CONFIDENCE:g} % confidence{said}."]
+
+    def _instead(self, shown: Shown) -> str:
+        """A design beside the recommended one, against today."""
+        undecided = "" if kept.verdict(shown.checks) == kept.KEPT else ", limits undecided"
+        return f"{'; '.join(shown.words)} ({shown.label}{undecided}): {'; '.join(said(shown.against, n) for n in dict.fromkeys([*self.objectives, 'cost']))}."
 
     def _selected(self) -> str:
         """The promise about the choice."""
@@ -118,19 +202,17 @@ class Best:
         return (
             f"Selected among {len(found.runs)} finalists in {found.replications:,} fresh runs: with {100 * found.confidence:g} % confidence none of them is better in {what} by more than {100 * found.within:.2g} % of today's"
             + ("." if found.decided else f"; to tell {100 * found.indifference:g} %, give more --final runs.")
+            + f" What the search's few runs said less what the fresh ones say (the winner's bias): {self._bias()}."
         )
 
+    def _bias(self) -> str:
+        """How much the search flattered the recommended design, in words."""
+        known = self.final.catalogue
+        return "; ".join(f"{known.about(n).phrase} {size(v)} {known.about(n).unit}".rstrip() for n, v in self.flattery.items())
+
     def _said(self, name: str) -> str:
-        """What becomes of a measure; a change only where the interval shows one."""
-        found, about = self.final.difference(name), catalogue(self.today).about(name)
-        title, per = about.phrase, about.unit
-        if found.verdict == "the same":
-            return f"{title} exactly as it is"
-        low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in (found.change.low, found.change.high))
-        if found.verdict == "unclear":
-            return f"no clear change of {title} ({low} to {high}{f' {per}' if per else ''})"
-        value = f"{found.change.value:+,.0f}" if abs(found.change.value) >= 1000 else f"{found.change.value:+.3g}"
-        return f"{title} {value}{f' {per}' if per else ''} ({low} to {high})"
+        """What becomes of a measure."""
+        return said(self.final, name)
 
 
-__all__ = ["Best", "Trial"]
+__all__ = ["CONFIDENCE", "Best", "Trial"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from salessim.catalogue import Catalogue
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
+from salessim.experiment import Results
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.space import Settings, Space, refused, relief_of
@@ -54,22 +54,22 @@ class Evaluator:
         results = self.run(design)
         if settings == self.space.today:
             self.relief = relief_of(results)
-        wanted = dict.fromkeys([*self.objectives, *(limit.measure for limit in self.bounds), "cost"])
-        values = {n: results.estimate(n).value for n in wanted}
-        feasible = all(limit.holds(values[limit.measure]) for limit in self.bounds)
+        outlook, about = self.space.outlook, results.catalogue.about
+        values = {"cost": results.estimate("cost").value} | {n: outlook.figure(results, about(n)) for n in self.objectives} | {limit.key: limit.figure(results) for limit in self.bounds}
+        feasible = all(limit.holds(values[limit.key]) for limit in self.bounds)
         self.seen[key] = trial = Trial(number, settings, words, values, None, feasible)
         return trial
 
     def run(self, design: Scenario) -> Results:
         """The same replications for every design, so that designs meet the same customers."""
-        return replicate(design, range(self.replications), seed=self.seed, engine="compiled", workers=self.workers)
+        return self.space.outlook.replicate(design, range(self.replications), seed=self.seed, workers=self.workers)
 
 
 def excess(trial: Trial, bounds: tuple[Limit, ...]) -> float:
     """By how much of the bounds a design breaks its limits, in all."""
     if trial.values is None:
         return math.inf
-    return min(1e6, sum(limit.excess(trial.values[limit.measure]) for limit in bounds))
+    return min(1e6, sum(limit.excess(trial.values[limit.key]) for limit in bounds))
 
 
 def signed(values: Mapping[str, float], objectives: tuple[str, ...], known: Catalogue) -> Any:

@@ -21,6 +21,7 @@ from salessim.optimisation.best import Best, Trial
 from salessim.optimisation.choice import choose
 from salessim.optimisation.evaluation import Evaluator, excess
 from salessim.optimisation.limits import parse_limits
+from salessim.optimisation.robust import Future, outlook
 from salessim.optimisation.space import Settings, Space, space_of
 from salessim.scenario.levers import propose
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 def optimise(
     scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] | None = None,
     limits: Mapping[str, str] | Sequence[str] = (), trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
+    futures: Sequence[str | Future] = (), robust: str = "mean",
     workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
 ) -> Best:  # fmt: skip
     """Search the levers of a scenario for a better design.
@@ -48,6 +50,8 @@ def optimise(
         final: replications on fresh seeds for the recommended design and for doing nothing.
         indifference: a design must improve some objective by at least this share of today's figure to be recommended:
             a difference can be certain and still not be worth a change.
+        futures: ways that demand, or anything, may turn out, such as "boom, 30 %: channels.web.arrivals.rate = 90 per week"; what weight they leave is that of the scenario as it is.
+        robust: "mean" over all runs, or "cvar:20%" for the mean of the worst 20 % of them.
         seed: the same seed gives the same answer, whatever the number of workers.
         progress: told (done, planned).
         journal: a file that is begun anew and gets a line for each finished trial, so that nothing is lost.
@@ -71,7 +75,7 @@ def optimise(
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
         scenario = scenario.change({"levers": proposed})
     bounds = parse_limits(limits, known)
-    space = space_of(scenario, levers)
+    space = space_of(scenario, levers, outlook(scenario, futures, robust))
     if journal is not None:
         journal.unlink(missing_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.errors import InputError
 from salessim.experiment import SATURATED, busy
+from salessim.optimisation.robust import AS_PLANNED, Outlook
 from salessim.scenario.checks import nearest
 from salessim.scenario.levers import apply, domain, is_today, misfits, repaired, scale_of, today, unmet
 from salessim.scenario.traffic import loads
@@ -31,6 +32,8 @@ class Space:
 
     scenario: Scenario
     options: Mapping[str, tuple[Any, ...]]
+    outlook: Outlook = AS_PLANNED
+    """The futures that runs meet."""
 
     @cached_property
     def today(self) -> Settings:
@@ -67,7 +70,7 @@ class Space:
         return tuple(repr(settings[name]) for name in self.options)
 
 
-def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
+def space_of(scenario: Scenario, levers: list[str] | None = None, outlook: Outlook | None = None) -> Space:
     """The space of a scenario's levers, or of some of them.
 
     Raises:
@@ -94,7 +97,7 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
         elif getattr(lever, "choice", None) is not None:
             choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
         options[name] = choices if now in choices else (now, *choices)
-    return Space(scenario, options)
+    return Space(scenario, options, outlook or AS_PLANNED)
 
 
 def refused(scenario: Scenario, relief: Mapping[str, float]) -> str | None:

@@ -139,13 +139,34 @@ def weekly(table: pd.DataFrame, title: str, rule: float | None = None) -> Any:
     return _styled_facet(chart).configure_axis(labelFontSize=11, titleFontSize=11, grid=True, gridColor="#e2e8f0", domainColor="#94a3b8", titleFontWeight="normal")
 
 
+_MARKS = {
+    "recommended": ("#0f766e", "square", 170, "#0f766e"), "recommended, undecided": ("#0f766e", "square", 170, "white"), "recommended, out": ("#0f766e", "square", 170, "#b6dcd7"),
+    "today": ("#be123c", "diamond", 170, "#be123c"), "today, undecided": ("#be123c", "diamond", 170, "white"), "today, out": ("#be123c", "diamond", 170, "#f2c2cd"),
+    "front, in": ("#0369a1", "circle", 120, "#0369a1"), "front, undecided": ("#0369a1", "circle", 120, "white"), "front, out": ("#0369a1", "circle", 120, "#c4def0"),
+    "front of the search": ("#64748b", "circle", 45, "#64748b"), "other": ("#cbd5e1", "circle", 40, "#cbd5e1"), "over a limit": ("#e0b47a", "triangle-up", 40, "#e7c59a"),
+}  # fmt: skip
+"""Kind of design -> colour of the line, shape, size and filling: full for what is surely on the front, hollow for undecided, pale for beaten."""
+
+
 def front(table: pd.DataFrame, x_title: str, y_title: str) -> Any:
     """Designs by two objectives, columns x and y; the names of measures are no names of fields."""
-    kinds = ["today", "recommended", "front", "other", "over a limit"]
-    chart = alt.Chart(table).mark_point(filled=True, opacity=0.9).encode(
+    there = set(table["kind"])
+    kinds = [kind for kind in _MARKS if kind in there]
+    scales = [alt.Scale(domain=kinds, range=[_MARKS[kind][i] for kind in kinds]) for i in range(4)]
+    chart = alt.Chart(table).mark_point(opacity=0.95, strokeWidth=2).encode(
         x=alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=True)), y=alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
-        color=alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["#be123c", "#0f766e", "#0ea5e9", "#cbd5e1", "#e7c59a"])),
-        shape=alt.Shape("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["diamond", "square", "circle", "circle", "triangle-up"])),
-        size=alt.Size("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=[170, 170, 70, 40, 40])),
+        stroke=alt.Stroke("kind:N", sort=kinds, scale=scales[0], title=None), shape=alt.Shape("kind:N", sort=kinds, scale=scales[1], title=None),
+        size=alt.Size("kind:N", sort=kinds, scale=scales[2], title=None), fill=alt.Fill("kind:N", sort=kinds, scale=scales[3], title=None),
     )  # fmt: skip
-    return _styled(chart.properties(height=320))
+    return _styled(chart.properties(height=340)).configure_legend(labelFontSize=12, title=None, orient="top", labelLimit=400, columns=4)
+
+
+def tornado(table: pd.DataFrame) -> Any:
+    """What each change brings, a panel for each measure with a scale of its own, the strongest first."""
+    order = list(dict.fromkeys(table["change"]))
+    base = alt.Chart(table).encode(y=alt.Y("change:N", sort=order, title=None, axis=alt.Axis(labelLimit=300)))
+    bar = base.mark_bar(height=alt.RelativeBandSize(0.7), color=COLOURS[1]).encode(x=alt.X("value:Q", title=None))
+    rule = base.mark_rule(color="#0f172a").encode(x="low:Q", x2="high:Q")
+    zero = alt.Chart(table).mark_rule(color="#475569").encode(x=alt.datum(0))
+    chart = (bar + rule + zero).properties(height=max(60, 26 * len(order)), width=270)
+    return _styled_facet(chart.facet(facet=alt.Facet("measure:N", title=None, sort=list(dict.fromkeys(table["measure"]))), columns=2).resolve_scale(x="independent"))

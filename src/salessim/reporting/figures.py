@@ -13,6 +13,7 @@ from salessim import engines
 from salessim.catalogue import catalogue
 from salessim.measures import View
 from salessim.network import build
+from salessim.optimisation.said import plain
 from salessim.records import NEVER
 from salessim.scenario.calendars import DAYS
 from salessim.scenario.uncertain import in_words, network_of
@@ -184,16 +185,45 @@ def in_process(comparison: Comparison, names: list[str]) -> pd.DataFrame:
 
 
 def designs(best: Best) -> pd.DataFrame:
-    """Every design the search looked at: what it is, of which kind, and cost and objectives, headed by title and unit."""
+    """Every design the search looked at: what it is, of which kind, and cost and objectives, headed by title and unit.
+
+    Those that were run again are told by their fresh figures and their label: "in" is on the front for sure.
+    """
     known, names, rows = catalogue(best.today), list(dict.fromkeys(["cost", *best.objectives])), []
+    again = {repr(sorted(s.settings.items())): s for s in best.shown}
     pruned = [best.chosen] if best.chosen and all(t.settings != best.settings for t in best.distinct) else []
     for trial in [*best.distinct, *pruned]:
         if trial.values is None:
             continue
-        kind = "today" if not trial.words else "recommended" if best.changed and trial.settings == best.settings else "front" if trial.number in best.front else "other" if trial.feasible else "over a limit"
-        rows.append(("; ".join(trial.words) or "today", kind, *(trial.values[n] for n in names)))
-    above = ("other", "over a limit", "front", "today", "recommended")  # what matters is drawn last, on top
-    return pd.DataFrame(sorted(rows, key=lambda row: above.index(row[1])), columns=["design", "kind", *(known.about(n).heading for n in names)])
+        shown = again.get(repr(sorted(trial.settings.items())))
+        role = "today" if not trial.words else "recommended" if best.changed and trial.settings == best.settings else ""
+        if shown is not None:
+            kind = f"{role}, {shown.label}" if role and shown.label != "in" else role or f"front, {shown.label}"
+        else:
+            kind = role or ("front of the search" if trial.number in best.front else "other" if trial.feasible else "over a limit")
+        values = {n: shown.against.results[1].estimate(n).value if shown is not None else trial.values[n] for n in names}
+        rows.append(("; ".join(trial.words) or "today", kind, *(values[n] for n in names)))
+    return pd.DataFrame(sorted(rows, key=lambda row: -KINDS.index(row[1])),  # what matters is drawn last, on top
+                        columns=["design", "kind", *(known.about(n).heading for n in names)])  # fmt: skip
+
+
+KINDS = (
+    "recommended", "recommended, undecided", "recommended, out", "today", "today, undecided", "today, out",
+    "front, in", "front, undecided", "front, out", "front of the search", "other", "over a limit",
+)  # fmt: skip
+"""Kinds of designs, what matters most first; without a label it is on the front for sure, or there are no labels."""
+
+
+def effects(best: Best) -> pd.DataFrame:
+    """What each change of the recommended design brings, a row for each objective."""
+    known, rows = catalogue(best.today), []
+    for effect in best.matters.effects if best.matters is not None else ():
+        if effect.against is None:
+            continue
+        for name in best.objectives:
+            e = effect.against.difference(name).change
+            rows.append((plain(effect.words), known.about(name).heading, e.value, e.low, e.high))
+    return pd.DataFrame(rows, columns=["change", "measure", "value", "low", "high"]).dropna()
 
 
 def front(best: Best, table: pd.DataFrame) -> pd.DataFrame:

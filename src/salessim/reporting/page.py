@@ -12,7 +12,7 @@ from salessim.experiment import cautions
 from salessim.ignorance import say_share_of
 from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.measures import OF_FIRST, OF_REPEAT
-from salessim.reporting import charts, figures
+from salessim.reporting import charts, figures, search
 from salessim.reporting.fill import figure, fill, number, signed
 from salessim.reporting.validation import figures_table, verdict_sentences
 from salessim.scenario.uncertain import in_words
@@ -169,17 +169,7 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
         return pd.concat([getattr(d, field).assign(scenario=n) for d, n in zip(details, names, strict=True)], ignore_index=True)
 
     if best is not None:
-        table = figures.designs(best)
-        if len(table) > 1 and len(best.objectives) >= 2:
-            known = comparison.catalogue
-            titles = [known.about(n).heading for n in best.objectives[:2]]
-            limits = "; ".join(limit.words for limit in best.limits) or "none"
-            flattery = "; ".join(f"{known.about(n).phrase} {v:+.3g} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
-            sections.append(
-                {"title": "The designs that were tried", "text": f"{len(best.distinct)} looked at of {best.designs:,} possible; {best.refused} refused before simulation because a team could not keep up or levers exclude each other. "
-                 f"Limits: {limits}. What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count.",
-                 "figures": [figure(charts.front(figures.front(best, table), *titles), table, "Designs by their objectives; today, the recommended one and the front are marked", "Each point is a design, averaged over few replications: neighbouring points may trade places. The recommended one was selected among the best of them on fresh runs, without changes that hardly help.")]}
-            )  # fmt: skip
+        sections += search.sections(best)
     funnel = stacked("funnel")
     sections.append({"title": "How far cases get", "text": "Cases that arrive through a channel, followed from their arrival; those of the last quarter are left out because they had no time to get on.",
                      "figures": [figure(charts.funnel(funnel, names), funnel, "Funnel by stage", f"Mean of {figures.LOGGED} replications; the line is the 95 % interval.")]})  # fmt: skip

@@ -1,0 +1,48 @@
+"""What becomes of a measure, in words: a change only where its interval shows one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from salessim.experiment import Comparison
+
+
+def size(value: float) -> str:
+    """A change with its sign."""
+    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
+
+
+def said(comparison: Comparison, name: str, other: int = 1) -> str:
+    """What becomes of a measure from the first scenario to another, with its paired interval.
+
+    Args:
+        comparison: of runs.
+        name: the measure.
+        other: which scenario.
+    """
+    found, about = comparison.difference(name, other), comparison.catalogue.about(name)
+    title, unit = about.phrase, f" {about.unit}" if about.unit else ""
+    if found.verdict == "the same":
+        return f"{title} exactly as it is"
+    ends = f"{size(found.change.low)} to {size(found.change.high)}"
+    if found.verdict == "unclear":
+        return f"no clear change of {title} ({ends}{unit})"
+    return f"{title} {size(found.change.value)}{unit} ({ends})"
+
+
+def only(comparison: Comparison, there: list[int]) -> Comparison:
+    """Some of the runs of a comparison."""
+    return replace(
+        comparison,
+        results=tuple(replace(r, numbers=tuple(r.numbers[i] for i in there), pairs={n: p[there] for n, p in r.pairs.items()}, echoes=None) for r in comparison.results),
+    )
+
+
+def plain(words: str) -> str:
+    """Changes without the mark of those that rest on an assumption, where they have been named before."""
+    return words.replace(" [assumed]", "")
+
+
+__all__ = ["only", "plain", "said", "size"]

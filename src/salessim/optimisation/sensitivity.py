@@ -1,0 +1,112 @@
+"""What matters in a recommended design: each of its changes taken back alone, and in pairs, on common seeds of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from salessim.catalogue import Catalogue
+from salessim.experiment import Comparison
+from salessim.optimisation.fresh import ASKING, Fresh
+from salessim.optimisation.said import said, size
+from salessim.statistics import Estimate, contrast
+
+if TYPE_CHECKING:
+    from salessim.optimisation.best import Trial
+    from salessim.optimisation.evaluation import Evaluator
+    from salessim.optimisation.space import Settings
+
+PAIRED = 3
+"""Levers of which every pair is looked at: those that matter most in the search's runs."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one change of a design brings in it."""
+
+    lever: str
+    words: str
+    """What is lost without it: the change itself, and what cannot do without it."""
+    against: Comparison | None
+    """The design without the change and with it; None where the process could not run without it."""
+    why: str = ""
+    """Why it could not."""
+
+    def sentence(self, objectives: tuple[str, ...]) -> str:
+        """For people."""
+        if self.against is None:
+            return f"{self.words}: cannot be taken back alone ({self.why})."
+        return f"{self.words}: {'; '.join(said(self.against, n) for n in objectives)}."
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """What two changes bring together beyond what each brings by itself; below zero for what is less than the sum."""
+
+    levers: tuple[str, str]
+    words: tuple[str, str]
+    beyond: Mapping[str, Estimate]
+    """By measure: the figure with both, less with one, less with the other, plus with none of the two."""
+
+    def sentence(self, known: Catalogue) -> str:
+        """For people; only what can be told from none."""
+        told = [f"{known.about(n).phrase} {size(e.value)} {known.about(n).unit} ({size(e.low)} to {size(e.high)})" for n, e in self.beyond.items() if e.low > 0 or e.high < 0]
+        return f"{self.words[0]} together with {self.words[1]}: " + (f"beyond the sum of both, {'; '.join(told)}." if told else "no more and no less than the sum of both can be told.")
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What matters in a design."""
+
+    effects: tuple[Effect, ...]
+    """The strongest first."""
+    interactions: tuple[Interaction, ...]
+
+
+def sensitivity(evaluate: Evaluator, fresh: Fresh, recommended: Trial, objectives: tuple[str, ...], gain: Callable[[Trial], tuple[float, int]], runs: int) -> Sensitivity:
+    """Take back each change of a design alone, and pairs of those that matter most.
+
+    Args:
+        evaluate: says by the search's runs what matters most, and refuses designs in which a team cannot keep up.
+        fresh: for runs.
+        recommended: the design.
+        objectives: what its changes are judged by.
+        gain: relative improvement over today in the search's runs, less being better.
+        runs: fresh runs of each design.
+    """
+    space = evaluate.space
+    today, settings = space.today, recommended.settings
+    pulled = [n for n in space.options if settings[n] != today[n]]
+
+    def less(*names: str) -> Settings:
+        return space.repaired(settings | {n: today[n] for n in names})
+
+    without = {n: evaluate(recommended.number, less(n)) for n in pulled}
+    ranked = sorted(pulled, key=lambda n: -gain(without[n])[0] if without[n].values is not None else float("-inf"))
+    full = fresh.of(settings, ASKING, runs)
+    words = {n: _taken(recommended, without[n]) for n in pulled}
+    effects = tuple(
+        Effect(n, words[n], Comparison((fresh.of(without[n].settings, ASKING, runs), full))) if without[n].refused is None else Effect(n, words[n], None, without[n].refused or "")
+        for n in ranked
+    )
+    interactions = []
+    for a, b in combinations([n for n in ranked if without[n].refused is None][:PAIRED], 2):
+        neither = evaluate(recommended.number, less(a, b))
+        alone = [without[a].settings, without[b].settings]
+        # One that cannot do without the other is gone with it: then there is nothing that each brings by itself.
+        if neither.refused is not None or neither.settings in alone or neither.settings != settings | {n: today[n] for n in (a, b)}:
+            continue
+        four = [full, *(fresh.of(s, ASKING, runs) for s in (*alone, neither.settings))]
+        beyond = {n: contrast([r.pairs[n] for r in four], (1, -1, -1, 1)) for n in objectives if all(n in r.pairs for r in four)}
+        interactions.append(Interaction((a, b), (words[a], words[b]), beyond))
+    return Sensitivity(effects, tuple(interactions))
+
+
+def _taken(recommended: Trial, without: Trial) -> str:
+    """The changes of a design that another has not."""
+    return "; ".join(w for w in recommended.words if w not in without.words) or "; ".join(recommended.words)
+
+
+__all__ = ["PAIRED", "Effect", "Interaction", "Sensitivity", "sensitivity"]

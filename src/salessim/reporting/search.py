@@ -1,0 +1,106 @@
+"""What a search found, as sections of the page: the designs with their labels, what may be taken instead, what things cost, what matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from salessim.optimisation.kept import verdict
+from salessim.optimisation.prices import NOTCH
+from salessim.optimisation.said import plain
+from salessim.reporting import charts, figures
+from salessim.reporting.fill import figure, number, signed
+
+if TYPE_CHECKING:
+    from salessim.experiment import Comparison
+    from salessim.optimisation import Best
+
+_PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, each by itself."
+
+
+def sections(best: Best) -> list[dict[str, Any]]:
+    """The sections that only the page of a search has."""
+    return [s for s in (_tried(best), _limits(best), _beside(best), _matters(best), _prices(best)) if s is not None]
+
+
+def _tried(best: Best) -> dict[str, Any] | None:
+    known = best.final.catalogue
+    table = figures.designs(best)
+    flattery = "; ".join(f"{known.about(n).phrase} {v:+.3g} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
+    bias = f" What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
+    compared = f"; {len(best.selection.runs)} finalists compared on fresh runs" if best.selection is not None else ""
+    limits = "; ".join(limit.words for limit in best.limits) or "none"
+    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up or levers exclude each other; "
+            f"{best.simulated} simulated{compared}. Limits: {limits}.{bias}")  # fmt: skip
+    if len(table) < 2 or len(best.objectives) < 2:
+        return {"title": "The designs that were tried", "text": text, "figures": []}
+    caption = ("Each small mark is a design, averaged over the few replications of the search: neighbours may trade places. Large marks are averages over fresh runs: filled, they are surely on the front of those shown (in); hollow, that is undecided; "
+               "pale, another is surely as good in everything and better in something, or a limit is broken (out). All of these labels are right together with 95 % confidence.")  # fmt: skip
+    picture = charts.front(figures.front(best, table), *(known.about(n).heading for n in best.objectives[:2]))
+    return {"title": "The designs that were tried", "text": text, "figures": [figure(picture, table, "Designs by their objectives; today, the recommended one and the front are marked with their labels", caption)]}
+
+
+def _limits(best: Best) -> dict[str, Any] | None:
+    if not best.checks:
+        return None
+    rows = []
+    for c in best.checks:
+        e, per = c.estimate, 100 if c.limit.chance is not None else 1
+        unit = "% of runs" if c.limit.chance is not None else c.limit.of.unit
+        rows.append({"cells": [c.limit.words, number(per * e.value), f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
+    whose = "the recommended design" if best.changed else "the process as it is"
+    return {"title": "Are the limits kept?", "text": f"On fresh runs of {whose}. Kept is what is shown: with 95 % confidence no limit that is called kept is broken.", "figures": [],
+            "tables": [{"caption": "Each limit with its figure and the ends that it is judged by.", "head": ["limit", "figure", "interval", "unit", "runs", "verdict"], "words": [5], "rows": rows}]}  # fmt: skip
+
+
+def _beside(best: Best) -> dict[str, Any] | None:
+    if not best.shown:
+        return None
+    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
+    rows = []
+    for s in best.shown:
+        who = "as it is" if not s.words else "recommended" if best.changed and s.settings == best.settings else plain("; ".join(s.words))
+        rows.append({"cells": [who, s.label, verdict(s.checks) if best.limits else "–", *(_change(s.against, n) for n in names)], "tone": ""})
+    return {"title": "What could be done instead", "text": "The recommended design, the process as it is and some designs of the front, spread over it, each run for run against the process as it is. " + _PAIRED, "figures": [],
+            "tables": [{"caption": "Label: surely on the front of these (in), surely not (out), undecided. Changes against today with their intervals.",
+                        "head": ["design", "label", "limits", *(known.about(n).heading for n in names)], "words": [1, 2], "rows": rows}]}  # fmt: skip
+
+
+def _change(against: Comparison | None, name: str) -> str:
+    """A change with its interval; a dash where there is no second design."""
+    if against is None:
+        return "–"
+    d = against.difference(name)
+    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({signed(d.change.low)} to {signed(d.change.high)})"
+
+
+def _matters(best: Best) -> dict[str, Any] | None:
+    if best.matters is None:
+        return None
+    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
+    rows = [{"cells": [plain(e.words), *(_change(e.against, n) for n in names)], "tone": ""} for e in best.matters.effects]
+    tables = [{"caption": "What each change brings in the recommended design: with it less without it.", "head": ["change", *(known.about(n).heading for n in names)], "words": [], "rows": rows}]
+    if best.matters.interactions:
+        pairs = [
+            {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(f"{signed(i.beyond[n].value)} ({signed(i.beyond[n].low)} to {signed(i.beyond[n].high)})" if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
+            for i in best.matters.interactions
+        ]
+        tables.append({"caption": "What two changes bring together beyond the sum of both: an interval that holds zero tells of none.", "head": ["pair", *(known.about(n).heading for n in best.objectives)], "words": [], "rows": pairs})
+    table = figures.effects(best)
+    drawn = [figure(charts.tornado(table), table, "What each change brings, by objective", "The strongest change first; the line is the 95 % interval.")] if len(table) else []
+    return {"title": "What each change brings", "text": "Each change of the recommended design is taken back alone, and those that matter most in pairs, on seeds of their own. " + _PAIRED, "figures": drawn, "tables": tables}
+
+
+def _prices(best: Best) -> dict[str, Any] | None:
+    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
+    rows = []
+    for p in best.prices:
+        rows.append({"cells": [f"{p.looser.words} instead of {p.limit.bound:,.6g}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
+    for c in best.core:
+        rows.append({"cells": [f"without core step “{c.title}”", *([c.why] if c.against is None else [_change(c.against, names[0])]), *(_change(c.against, n) for n in names[1:])], "tone": ""})
+    if not rows:
+        return None
+    text = f"What would be if a limit were {100 * NOTCH:g} % looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried and of the neighbours of the recommended one, so that its price is at least so much. "
+    return {"title": "What limits and core steps cost", "text": text + _PAIRED, "figures": [], "tables": [{"caption": "Changes with their intervals.", "head": ["what if", *(known.about(n).heading for n in names)], "words": [], "rows": rows}]}
+
+
+__all__ = ["sections"]

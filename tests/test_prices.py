@@ -1,0 +1,121 @@
+"""What a limit, a core step and a change cost and bring: each interval holds the figure that a formula gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from salessim.cli import main
+from salessim.optimisation import Best, optimise
+from salessim.scenario.loader import to_yaml
+from salessim.scenario.model import Scenario
+from tests.test_oracles import exponential, line
+
+HOUR = 1 / 24
+"""A unit of time of the lines, in days."""
+
+
+def erlang_a(servers: int, rate: float = 4.0, patience: float = 2.0) -> float:
+    """Customers lost in a week of 168 units: a birth-death chain, cut where nobody ever is."""
+    weight, weights = 1.0, [1.0]
+    for n in range(1, 200):
+        weight *= rate / (min(n, servers) + max(0, n - servers) / patience)
+        weights.append(weight)
+    return 168 * sum(w * max(0, n - servers) / patience for n, w in enumerate(weights)) / sum(weights)
+
+
+@pytest.fixture(scope="module")
+def crew() -> Best:
+    """Six people keep a budget, seven would break it by less than a tenth; nine are cheap enough for nobody."""
+    base = line([{"c": 4, "law": exponential(1), "patience": exponential(2)}], 4, 800, 40)
+    base = base.change({"teams.s0 team.cost": "10 EUR/hour", "levers": {"crew": {"field": "teams.s0 team.size", "integer": [3, 9]}}})
+    return optimise(base, objectives=["lost_customers"], limits=["cost <= 47000 EUR/month", "lost_customers <= 400 per week"], trials=9, replications=4, final=40, seed=2)
+
+
+def test_the_price_of_a_limit_is_what_erlang_a_says(crew: Best) -> None:
+    assert crew.settings == {"crew": 6}
+    budget, service = crew.prices
+    assert budget.looser.bound == pytest.approx(51_700)
+    assert budget.against is not None
+    change = budget.against.difference("lost_customers").change
+    assert change.low <= erlang_a(7) - erlang_a(6) <= change.high < 0
+    assert budget.against.difference("cost").change.value == pytest.approx(10 * 24 * 30.4375)  # one more person
+    assert "Not offered: it breaks the limit." in budget.sentence(crew.objectives)
+    assert service.against is None  # far from binding
+    assert "does not bind" in service.sentence(crew.objectives)
+    assert "What limits and core steps cost" in crew.further()
+
+
+def ample(core: bool = False, **more: Any) -> Scenario:
+    """Three steps of 2, 3 and 4 units with more people than cases, so that times add up."""
+    scenario = line([{"c": 80, "law": exponential(m)} for m in (2, 3, 4)], 3, 1000, 40).change({"teams.s1 team.cost": "10 EUR/hour"})
+    return scenario.change({**({"steps.s1.core": True} if core else {}), **more})
+
+
+def test_the_price_of_a_core_step_is_its_time() -> None:
+    base = ample(core=True, levers={"faster": {"field": "steps.s0.work", "choice": [exponential(2), exponential(1)]}})
+    best = optimise(base, objectives=["cycle_time"], trials=3, replications=3, final=40, seed=1)
+    assert best.changed
+    (core,) = best.core
+    assert core.against is not None
+    change = core.against.difference("cycle_time").change
+    assert change.low <= -3 * HOUR <= change.high
+    assert core.sentence(best.objectives).endswith("Not offered: it is core.")
+    assert "s1" in best.scenario.steps
+    assert best.scenario.steps["s1"].core
+    assert not best.scenario.overrides
+
+
+def test_changes_that_add_up_and_changes_that_do_not() -> None:
+    """Two levers at two steps add up. Two that each halve the same time bring 1/2 + 1/4 of it together, not 1/2 + 1/2: a quarter is missing."""
+    halves = {"a": {"effects": [{"field": "steps.s2.work", "factor": 0.5}]}, "b": {"effects": [{"field": "steps.s2.work", "factor": 0.5}]}, "c": {"field": "steps.s0.work", "choice": [exponential(2), exponential(1)]}}
+    best = optimise(ample(levers=halves), objectives=["cycle_time"], trials=14, replications=3, final=60, seed=4)
+    assert best.settings["a"] is best.settings["b"] is True
+    assert best.matters is not None
+    exact = {"a": -1 * HOUR, "b": -1 * HOUR, "c": -1 * HOUR}  # taken back alone: from 1 to 2 units
+    assert {e.lever for e in best.matters.effects} == set(exact)
+    for effect in best.matters.effects:
+        assert effect.against is not None
+        change = effect.against.difference("cycle_time").change
+        assert change.low <= exact[effect.lever] <= change.high < 0
+    found = {frozenset(i.levers): i.beyond["cycle_time"] for i in best.matters.interactions}
+    assert len(found) == 3
+    for levers, e in found.items():
+        assert e.low <= (1 * HOUR if levers == {"a", "b"} else 0.0) <= e.high
+    assert found[frozenset("ab")].low > 0
+    told = best.further()
+    assert any("beyond the sum of both, cycle time" in x for x in told["What changes bring together"])
+    assert sum("no more and no less than the sum of both" in x for x in told["What changes bring together"]) == 2
+
+
+def test_a_core_step_that_the_process_cannot_do_without_has_no_price() -> None:
+    data = ample(core=True)
+    steps = {"steps.s1.milestone": "won"}
+    best = optimise(data.change({**steps, "levers": {"faster": {"field": "steps.s0.work", "choice": [exponential(2), exponential(1)]}}}), objectives=["cycle_time"], trials=3, replications=2, final=10, seed=1)
+    (core,) = best.core
+    assert core.against is None
+    assert core.why == "it is the milestone 'won'"
+
+
+def test_all_of_it_stands_in_the_json_and_on_the_page(tmp_path: Path) -> None:
+    base = ample(core=True, levers={"faster": {"field": "steps.s0.work", "choice": [exponential(2), exponential(1)]}, "also": {"field": "steps.s2.work", "choice": [exponential(4), exponential(2)]}})
+    (tmp_path / "m.yaml").write_text(to_yaml(base))
+    result = CliRunner().invoke(
+        main, ["optimise", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out"), "--objective", "cycle_time", "--objective", "wip", "--limit", "P(cycle_time <= 2 d) >= 80 %", "--trials", "14", "-n", "3", "--final", "12", "--quiet", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert {e["lever"] for e in told["effects"]} == {"faster", "also"}
+    assert told["effects"][0]["differences"]["cycle_time"]["verdict"] == "better"
+    assert told["core"][0]["step"] == "s1"
+    assert told["checks"][0]["verdict"] == "kept"
+    assert told["prices"][0]["binds"] is False
+    assert {s["label"] for s in told["shown"]} <= {"in", "out", "undecided"}
+    assert any(s["label"] == "in" and s["settings"] == told["settings"] for s in told["shown"])
+    page = (tmp_path / "out" / "report.html").read_text()
+    for said in ("What each change brings", "What limits and core steps cost", "The designs that were tried"):
+        assert said in page
