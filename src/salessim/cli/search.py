@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from salessim.cli.figures import difference_json
-from salessim.cli.group import EXIT_FINE, say
-from salessim.cli.options import folder_of, json_option, load, quiet_option, seed_option, workers_option
+from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, say
+from salessim.cli.options import json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
@@ -18,32 +18,47 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("scenario")
 @seed_option
-@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the design, the trials and the report.")
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder of the study: design, trials, replications, report.")
 @click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
 @click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
+@click.option("--resume", is_flag=True, help="Go on with the study in --out; there must be one. The answer is that of a run without interruption.")
+@click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
+@click.option("--budget", help="What the search may take: a time, such as '10 min', or runs, such as '5000 runs'.")
 @workers_option
 @json_option
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], levers: tuple[str, ...], resume: bool, force: bool, budget: str | None, workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Search staffing, automation and simplification for a better design."""
+    """Search staffing, automation and simplification for a better design.
+
+    The study is kept in --out. The same command again goes on with it, and answers at once if it is finished; another scenario or other options are refused.
+    """
+    from pathlib import Path
+
     from salessim.optimisation import optimise as search
+    from salessim.optimisation.budget import parse_budget
     from salessim.scenario.loader import write_whole
 
     loaded = load(scenario)
-    folder = folder_of(out)
-    journal = folder / "trials.jsonl"
-    with Progress("designs", quiet) as progress:
-        best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits,
-            trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
-        )  # fmt: skip
+    folder = Path(out)
+    if resume and force:
+        raise click.UsageError("--resume goes on with a study and --force begins anew: give one of them.")
+    try:
+        with Progress("designs", quiet) as progress:
+            best = search(
+                loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, trials=trials, replications=replications, final=final, seed=seed,
+                workers=workers, progress=progress, standing_told=progress.say, budget=parse_budget(budget) if budget is not None else None,
+                folder=folder, resume=resume, anew=force, tell=lambda text: say(f"note: {text}"),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        say(f"salessim: the study is kept in {out}; the same command with --resume goes on with it")
+        raise
     best.scenario.save(folder / "best.yaml")
     answer = _best_json(best)
     write_whole(folder / "best.json", json_text(answer) + "\n")
@@ -58,6 +73,9 @@ def optimise(
         click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
         for text in best.cautions():
             say(f"note: {text}")
+    if best.stopped:
+        say(f"note: {best.stopped} The same command with --resume and a larger budget goes on.")
+        return EXIT_INCONCLUSIVE
     return EXIT_FINE
 
 
@@ -66,6 +84,7 @@ def _best_json(best: Any) -> dict[str, Any]:
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "stopped": best.stopped or None,
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},

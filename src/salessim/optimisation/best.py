@@ -62,6 +62,8 @@ class Best:
     """How the recommended design was selected among the finalists, today's process among them; None if there was nothing to select from."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
+    stopped: str = ""
+    """Why the search ended before it had looked at as many designs as asked; nothing if it did."""
 
     def cautions(self) -> list[str]:
         """What the recommendation rests on besides the model: assumed effects and prices."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salessim.catalogue import catalogue
-from salessim.experiment import Comparison, Results, merge, replicate
+from salessim.experiment import Comparison, Results, Workers, merge, replicate
 from salessim.ignorance import echo_all
 from salessim.optimisation.best import Best, Trial
 from salessim.optimisation.evaluation import Evaluator, pareto, signed
@@ -36,7 +36,7 @@ ATTEMPTS = 3
 
 def choose(
     evaluate: Evaluator, done: list[Trial], objectives: tuple[str, ...], bounds: tuple[Limit, ...],
-    final: int, indifference: float, seed: int, workers: int | None,
+    final: int, indifference: float, seed: int, workers: Workers,
 ) -> Best:  # fmt: skip
     """Select among the best of the search, today and the cheapest; compare what is selected with today."""
     space = evaluate.space
@@ -103,7 +103,7 @@ class _Runs:
     objectives: tuple[str, ...]
     scale: Any
     seed: int
-    workers: int | None
+    workers: Workers
 
     def __post_init__(self) -> None:
         self.known = catalogue(self.evaluate.space.scenario)

@@ -11,7 +11,7 @@ import numpy as np
 
 from salessim.catalogue import Catalogue
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
+from salessim.experiment import Results, Workers, replicate
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.space import Settings, Space, refused, relief_of
@@ -30,7 +30,7 @@ class Evaluator:
     bounds: tuple[Limit, ...]
     replications: int
     seed: int
-    workers: int
+    workers: Workers
     seen: dict[tuple[Any, ...], Trial] = field(default_factory=dict)
     relief: Mapping[str, float] = field(default_factory=dict)
     """See `space.relief_of`: known once today's process, which is the first trial, has been simulated."""
