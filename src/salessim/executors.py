@@ -95,7 +95,7 @@ class Here(Executor):
             yield result
 
 
-class _Futures(Executor):
+class Futures(Executor):
     """What all executors with futures share: handing out, waiting in order, handing out again what was lost."""
 
     @abstractmethod
@@ -150,7 +150,7 @@ class _Futures(Executor):
             raise
 
 
-class _Pool(_Futures):
+class _Pool(Futures):
     """A pool of this machine that lives from its first use until it is closed."""
 
     def __init__(self, workers: int = 1, patience: float | None = None) -> None:
@@ -221,4 +221,4 @@ def local(workers: int, engine: str, kind: str | None = None, patience: float | 
     return KINDS[kind or ("threads" if engine == "compiled" else "processes")](workers, patience)
 
 
-__all__ = ["Executor", "Here", "Processes", "Task", "Threads", "local", "workers_of"]
+__all__ = ["Executor", "Futures", "Here", "Processes", "Task", "Threads", "local", "workers_of"]

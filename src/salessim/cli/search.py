@@ -12,6 +12,7 @@ from salessim.cli.options import json_option, load, quiet_option, seed_option, w
 from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
+    from salessim.executors import Executor
     from salessim.optimisation.selection import Selection
 
 
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @click.option("--resume", is_flag=True, help="Go on with the study in --out; there must be one. The answer is that of a run without interruption.")
 @click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
+@click.option("--executor", type=click.Choice(["threads", "processes"]), help="Kind of workers on this machine [threads]; a process can be ended when a run takes too long.")
+@click.option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the replications, such as tcp://10.0.0.1:8786.")
+@click.option("--trial-limit", help="Longest time for the runs of a design, such as '5 min'; a design that takes longer is left out.")
 @click.option("--budget", help="What the search may take: a time, such as '10 min', or runs, such as '5000 runs'.")
 @workers_option
 @json_option
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], resume: bool, force: bool, budget: str | None, workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], levers: tuple[str, ...], resume: bool, force: bool, executor: str | None, cluster: str | None, trial_limit: str | None,
+    budget: str | None, workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Search staffing, automation and simplification for a better design.
 
@@ -41,6 +46,7 @@ def optimise(
     """
     from pathlib import Path
 
+    from salessim.experiment import Simulating
     from salessim.optimisation import optimise as search
     from salessim.optimisation.budget import parse_budget
     from salessim.scenario.loader import write_whole
@@ -49,11 +55,12 @@ def optimise(
     folder = Path(out)
     if resume and force:
         raise click.UsageError("--resume goes on with a study and --force begins anew: give one of them.")
+    spend = parse_budget(budget) if budget is not None else None
     try:
-        with Progress("designs", quiet) as progress:
+        with _executor(workers, executor, cluster, trial_limit) as runs, Progress("designs", quiet) as progress:
             best = search(
                 loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, trials=trials, replications=replications, final=final, seed=seed,
-                workers=workers, progress=progress, standing_told=progress.say, budget=parse_budget(budget) if budget is not None else None,
+                workers=Simulating(runs), progress=progress, standing_told=progress.say, budget=spend,
                 folder=folder, resume=resume, anew=force, tell=lambda text: say(f"note: {text}"),
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -77,6 +84,28 @@ def optimise(
         say(f"note: {best.stopped} The same command with --resume and a larger budget goes on.")
         return EXIT_INCONCLUSIVE
     return EXIT_FINE
+
+
+def _executor(workers: int | None, kind: str | None, cluster: str | None, trial_limit: str | None) -> Executor:
+    """Who runs the replications."""
+    from salessim.errors import InputError
+    from salessim.executors import local, workers_of
+    from salessim.units import SECOND, duration
+
+    try:
+        patience = None if trial_limit is None else duration(trial_limit) / SECOND
+    except ValueError as wrong:
+        problem, _, remedy = str(wrong).partition("; ")
+        raise InputError("--trial-limit", problem, remedy or "write for example '5 min'") from None
+    if patience is not None and patience <= 0:
+        raise InputError("--trial-limit", f"{trial_limit!r} is no time", "write for example '5 min'")
+    if cluster is None:
+        return local(workers_of(workers), "compiled", kind, patience)
+    if workers is not None or kind is not None:
+        raise click.UsageError("--cluster has workers of its own: leave out --workers and --executor.")
+    from salessim.cluster import Cluster
+
+    return Cluster(cluster, patience)
 
 
 def _best_json(best: Any) -> dict[str, Any]:

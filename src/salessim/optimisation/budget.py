@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from salessim.errors import InputError
-from salessim.units import duration
+from salessim.units import SECOND, duration
 
 _RUNS = re.compile(r"(?P<count>\d[\d,_]*)\s*(runs?|replications?)")
-MICROSECONDS = 1_000_000
 
 
 @dataclass
@@ -65,7 +64,7 @@ def parse_budget(text: str) -> Budget:
     """
     match = _RUNS.fullmatch(text.strip())
     try:
-        found = Budget(runs=int(re.sub("[,_]", "", match["count"])), words=text.strip()) if match else Budget(seconds=duration(text) / MICROSECONDS, words=text.strip())
+        found = Budget(runs=int(re.sub("[,_]", "", match["count"])), words=text.strip()) if match else Budget(seconds=duration(text) / SECOND, words=text.strip())
     except ValueError:
         raise InputError("--budget", f"{text!r} is neither a time nor a number of replications", "write for example '10 min' or '5000 runs'") from None
     if not (found.runs or found.seconds or 0) > 0:
