@@ -10,9 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
@@ -21,7 +19,8 @@ from salessim.optimisation.best import Best, Trial
 from salessim.optimisation.choice import choose
 from salessim.optimisation.evaluation import Evaluator, excess
 from salessim.optimisation.limits import parse_limits
-from salessim.optimisation.space import Settings, Space, space_of
+from salessim.optimisation.samplers import sampler
+from salessim.optimisation.space import Settings, space_of, starts_of
 from salessim.scenario.levers import propose
 
 if TYPE_CHECKING:
@@ -83,14 +82,14 @@ def optimise(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=seed % 2**32))
     done: list[Trial] = []
-    starts: list[Settings] = [space.today, *_starts(space)]
+    starts: list[Settings] = [space.today, *starts_of(space)]
     for number in range(trials):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
-            study.sampler = _sampler(seed, number, len(done))
+            study.sampler = sampler(seed, number, len(done))
         if number < len(starts):
-            study.enqueue_trial({n: _index(space, n, starts[number][n]) for n in space.options})
+            study.enqueue_trial(space.indices(starts[number]))
         asked = study.ask({n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()})
         settings = space.repaired({n: space.options[n][asked.params[n]] for n in space.options})
         trial = evaluate(number, settings)
@@ -122,32 +121,6 @@ def _worsened(value: float, direction: str, penalty: float) -> float:
         (20.0, 5.0, -20.0)
     """
     return value * penalty if (direction == "minimize") == (value >= 0) else value / penalty
-
-
-def _sampler(seed: int, number: int, seen: int) -> Any:
-    import optuna
-
-    child = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    if seen < 12:
-        return optuna.samplers.RandomSampler(seed=child)
-    return optuna.samplers.TPESampler(seed=child, n_startup_trials=0, multivariate=True)
-
-
-def _index(space: Space, name: str, setting: Any) -> int:
-    return space.options[name].index(setting)
-
-
-def _starts(space: Space) -> list[Settings]:
-    """Designs to begin with: each lever pulled alone to its far end."""
-    starts = []
-    for name, options in space.options.items():
-        # Settings may be lists or mappings, which are told apart by being equal or not.
-        for end in (options[-1], options[0])[: 1 if options[-1] == options[0] else 2]:
-            needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
-            settings = space.repaired(space.today | needed | {name: end})
-            if settings != space.today and settings not in starts:
-                starts.append(settings)
-    return starts[:20]
 
 
 def _append(journal: Path, trial: Trial) -> None:
