@@ -54,9 +54,8 @@ class Evaluator:
         results = self.run(design)
         if settings == self.space.today:
             self.relief = relief_of(results)
-        wanted = dict.fromkeys([*self.objectives, *(limit.measure for limit in self.bounds), "cost"])
-        values = {n: results.estimate(n).value for n in wanted}
-        feasible = all(limit.holds(values[limit.measure]) for limit in self.bounds)
+        values = {n: results.estimate(n).value for n in dict.fromkeys([*self.objectives, "cost"])} | {limit.key: limit.figure(results) for limit in self.bounds}
+        feasible = all(limit.holds(values[limit.key]) for limit in self.bounds)
         self.seen[key] = trial = Trial(number, settings, words, values, None, feasible)
         return trial
 
@@ -69,7 +68,7 @@ def excess(trial: Trial, bounds: tuple[Limit, ...]) -> float:
     """By how much of the bounds a design breaks its limits, in all."""
     if trial.values is None:
         return math.inf
-    return min(1e6, sum(limit.excess(trial.values[limit.measure]) for limit in bounds))
+    return min(1e6, sum(limit.excess(trial.values[limit.key]) for limit in bounds))
 
 
 def signed(values: Mapping[str, float], objectives: tuple[str, ...], known: Catalogue) -> Any:
