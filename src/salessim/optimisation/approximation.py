@@ -184,7 +184,7 @@ class Approximation:
     def _waits(self, flow: Any, servers: Mapping[str, float]) -> tuple[Any, dict[str, float]]:
         """Mean wait at each (step, segment) in ticks, and the loads of teams by work that does not go away."""
         shares = self._shares(flow, servers)
-        rate, work, square, sure, leaving = ({t: 0.0 for t in servers} for _ in range(5))
+        rate, work, square, sure, leaving = (dict.fromkeys(servers, 0.0) for _ in range(5))
         for task, share in zip(self.tasks, shares, strict=True):
             visits = float(flow[task.at]) * task.by_hand
             for t, part, mean, second in zip(task.teams, share, task.work, task.square, strict=True):

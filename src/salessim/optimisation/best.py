@@ -39,6 +39,20 @@ class Trial:
     """Objectives, cost and the figure of each limit (by its key), over the replications; None if it was refused."""
     refused: str | None
     feasible: bool
+    given_up: bool = False
+    """Whether the search ran it no further, because another was surely better in the same runs."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What queueing theory made of the designs, and how far simulation agreed."""
+
+    designs: int
+    """Designs that were judged by theory."""
+    front: int
+    """Designs that no other judged design beats by theory."""
+    agreement: Mapping[str, float]
+    """Objective -> Spearman's rank correlation of theory and simulation over the designs that were simulated; NaN below three of them."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,10 @@ class Best:
     """Which limit is in the way, if none of the designs keeps them."""
     shown: tuple[Shown, ...] = ()
     """With several objectives: the recommended design, today's and some of the front, labelled on fresh runs."""
+    screening: Screening | None = None
+    """What theory said before anything was simulated."""
+    searched: int = 0
+    """Replications that the search took, before those of the selection."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
 
@@ -165,4 +183,4 @@ def _limits_of(shown: Shown) -> str:
     return "" if verdict == kept.KEPT else f", limits {verdict}"
 
 
-__all__ = ["CONFIDENCE", "Best", "Trial"]
+__all__ = ["CONFIDENCE", "Best", "Screening", "Trial"]

@@ -17,8 +17,9 @@ import numpy as np
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
 from salessim.optimisation.approximation import Approximation, Prediction
+from salessim.optimisation.best import Screening, Trial
 from salessim.optimisation.limits import Limit
-from salessim.optimisation.space import Settings, Space
+from salessim.optimisation.space import Settings, Space, starts_of
 from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.levers.settings import before
@@ -30,23 +31,13 @@ MOST_STRUCTURES = 100
 """Combinations of levers other than numbers of people that are worked out: each takes as long as a run or more."""
 MOST_MOVES = 400
 """Of one descent; each makes the design better, so that it ends anyway."""
+FEW = 5
+"""Fewer designs than this do not say how far theory is off."""
 CLOSE = 4
 """A lever with more options than this is moved to the next ones and to its ends only."""
 
 Rank = tuple[float, float, float]
 """Work beyond the time on duty, excess over the limits, mean of the objectives relative to today: less is better, in this order."""
-
-
-@dataclass(frozen=True)
-class Screening:
-    """What theory made of the space, and how far simulation agreed."""
-
-    designs: int
-    """Designs that were judged by theory."""
-    front: int
-    """Designs that no other judged design beats by theory."""
-    agreement: Mapping[str, float]
-    """Objective -> Spearman's rank correlation of theory and simulation over the designs that were simulated; NaN below three."""
 
 
 @dataclass
@@ -56,9 +47,8 @@ class Screen:
     space: Space
     objectives: tuple[str, ...]
     bounds: tuple[Limit, ...]
-    factors: dict[str, float] = field(default_factory=dict)
-    extra_cost: float = 0.0
-    """Simulated less predicted cost of today's process: what theory leaves out, such as channels."""
+    levels: dict[str, float] = field(default_factory=dict)
+    """Limit (by its key) -> figure that simulation gives today's process over (for cost: less) what theory gives it."""
 
     def __post_init__(self) -> None:
         known = catalogue(self.space.scenario)
@@ -66,7 +56,6 @@ class Screen:
         self.people = {n: team for n in self.space.options if (team := _team_of(self.space, n)) is not None}
         self._structures: dict[tuple[str, ...], Approximation | None] = {}
         self._seen: dict[tuple[Any, ...], tuple[Settings, Prediction | None]] = {}
-        self._ranks: dict[tuple[Any, ...], Rank] = {}
         now = self.predict(self.space.today)
         self.names = [n for n in self.objectives if now is not None and n in now.values]
         """Objectives that theory can say something about."""
@@ -77,12 +66,19 @@ class Screen:
         now = self.predict(self.space.today)
         if values is None or now is None:
             return
-        self.extra_cost = values["cost"] - now.values["cost"] if math.isfinite(values.get("cost", math.nan)) else 0.0
-        for name in {limit.measure for limit in self.bounds} & now.values.keys() - {"cost"}:
-            ratio = values[name] / now.values[name] if now.values[name] else math.nan
-            if math.isfinite(ratio) and ratio > 0:
-                self.factors[name] = ratio
-        self._seen.clear()
+        for limit in self.bounds:
+            said, theory = values.get(limit.key, math.nan), now.values.get(limit.measure, math.nan)
+            # Cost that theory leaves out, such as channels, is there whatever the design; other figures are off by a factor.
+            level = said - theory if limit.measure == "cost" else said / theory if theory else math.nan
+            if math.isfinite(level):
+                self.levels[limit.key] = level
+
+    def _excess(self, limit: Limit, found: Prediction) -> float:
+        """By how much theory expects a limit to be broken; 0 where it cannot say."""
+        if limit.measure not in found.values:
+            return 0.0
+        value = found.values[limit.measure]
+        return limit.excess(value + self.levels.get(limit.key, 0.0) if limit.measure == "cost" else value * self.levels.get(limit.key, 1.0))
 
     def predict(self, settings: Mapping[str, Any]) -> Prediction | None:
         """What theory expects of a design; None if the levers cannot go together, or theory has no answer."""
@@ -108,8 +104,8 @@ class Screen:
                 more += added * lever.one_off_cost.value / window * MONTH
         found = structure.predict(sizes)
         values = dict(found.values)
-        values["cost"] += more + self.extra_cost
-        return replace(found, values=values | {n: values[n] * f for n, f in self.factors.items()})
+        values["cost"] += more
+        return replace(found, values=values)
 
     def _structure(self, settings: Mapping[str, Any]) -> Approximation | None:
         """The approximation of everything but the numbers of people; None if there is none."""
@@ -129,7 +125,7 @@ class Screen:
         found = self.predict(settings)
         if found is None:
             return math.inf, math.inf, math.inf
-        over = min(1e6, sum(limit.excess(found.values[limit.measure]) for limit in self.bounds if limit.measure in found.values))
+        over = min(1e6, sum(self._excess(limit, found) for limit in self.bounds))
         weights = weights or [1.0 / len(self.names)] * len(self.names)
         score = sum(w * sign * found.values[n] / scale for w, sign, n, scale in zip(weights, self.signs, self.names, self.scale, strict=True)) if self.names else 0.0
         return found.overload, over, score if math.isfinite(score) else math.inf
@@ -247,18 +243,46 @@ class Screen:
                 kept.append((point, key))
         return [key for _, key in kept]
 
-    def screening(self, simulated: Sequence[tuple[Settings, Mapping[str, float]]]) -> Screening:
-        """How well theory ordered the designs that were simulated.
+    def gap(self, settings: Settings, beside: Settings) -> float:
+        """By how much theory thinks a design worse than another, in the mean of the objectives relative to today; 0 where it cannot say."""
+        a, b = self.rank(settings), self.rank(beside)
+        return a[2] - b[2] if self.names == list(self.objectives) and a[0] == b[0] == 0 and math.isfinite(a[2] - b[2]) else 0.0
 
-        Args:
-            simulated: settings and measures, each design once.
-        """
-        judged = [(self.predict(s), values) for s, values in simulated]
+    def error(self, trials: Sequence[Trial]) -> float:
+        """How far theory may be off in a difference of two designs: three standard deviations over those simulated; infinite if they are few."""
+        rest = []
+        for t in trials:
+            if t.values is not None and not t.given_up and self.names == list(self.objectives):
+                rest.append(float(np.mean([sign * t.values[n] / scale for sign, n, scale in zip(self.signs, self.names, self.scale, strict=True)])) - self.rank(t.settings)[2])
+        if len(rest) < FEW or not np.isfinite(rest).all():
+            return math.inf
+        # The median deviation, scaled to a normal law: what is far off today's figures says little of designs that are close.
+        return 3.0 * math.sqrt(2.0) * 1.4826 * float(np.median(np.abs(np.array(rest) - np.median(rest))))
+
+    def screening(self, trials: Sequence[Trial]) -> Screening:
+        """How well theory ordered the designs that were simulated."""
+        distinct = {self.space.key(t.settings): t for t in trials if t.values is not None}
         agreement = {}
         for name in self.objectives:
-            pairs = [(p.values[name], v[name]) for p, v in judged if p is not None and name in p.values and math.isfinite(p.values[name]) and math.isfinite(v[name])]
+            pairs = []
+            for trial in distinct.values():
+                found = self.predict(trial.settings)
+                theory, value = (found.values.get(name, math.nan) if found is not None else math.nan), (trial.values or {})[name]
+                if math.isfinite(theory) and math.isfinite(value):
+                    pairs.append((theory, value))
             agreement[name] = rank_correlation(*zip(*pairs, strict=True)) if len(pairs) > 2 else math.nan
         return Screening(sum(p is not None for _, p in self._seen.values()), len(self.front()) if self.names else 0, agreement)
+
+
+SCREENED = 0.5
+"""Share of the trials that begin where theory sees promise; the rest are for what theory does not see."""
+
+
+def begin_with(screen: Screen, trials: int) -> list[Settings]:
+    """Designs to begin with after today's: the promising by theory, then each lever alone at its ends."""
+    found = screen.starts(max(1, round(SCREENED * trials)))
+    keys = {screen.space.key(s) for s in [screen.space.today, *found]}
+    return [*found, *(s for s in starts_of(screen.space) if screen.space.key(s) not in keys)]
 
 
 def _team_of(space: Space, name: str) -> str | None:
@@ -273,4 +297,4 @@ def _team_of(space: Space, name: str) -> str | None:
     return None
 
 
-__all__ = ["Screen", "Screening"]
+__all__ = ["Screen", "begin_with"]

@@ -20,7 +20,8 @@ from salessim.optimisation.choice import choose
 from salessim.optimisation.evaluation import Evaluator, excess
 from salessim.optimisation.limits import parse_limits
 from salessim.optimisation.samplers import sampler
-from salessim.optimisation.space import Settings, space_of, starts_of
+from salessim.optimisation.screen import Screen, begin_with
+from salessim.optimisation.space import Settings, space_of
 from salessim.scenario.levers import propose
 
 if TYPE_CHECKING:
@@ -82,8 +83,12 @@ def optimise(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=seed % 2**32))
     done: list[Trial] = []
-    starts: list[Settings] = [space.today, *starts_of(space)]
+    evaluate.screen = screen = Screen(space, tuple(objectives), bounds)
+    starts: list[Settings] = [space.today]
     for number in range(trials):
+        if number == 1:
+            screen.calibrate(done[0].values)
+            starts += begin_with(screen, trials)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
@@ -91,7 +96,7 @@ def optimise(
         if number < len(starts):
             study.enqueue_trial(space.indices(starts[number]))
         asked = study.ask({n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()})
-        settings = space.repaired({n: space.options[n][asked.params[n]] for n in space.options})
+        settings = screen.decoded({n: space.options[n][asked.params[n]] for n in space.options})
         trial = evaluate(number, settings)
         done.append(trial)
         broken = excess(trial, bounds)
@@ -104,7 +109,9 @@ def optimise(
             _append(journal, trial)
         if progress:
             progress(number + 1, trials)
-    return replace(choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers), proposed=no_levers)
+    done = [evaluate.latest(trial) for trial in done]
+    best = choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers)
+    return replace(best, proposed=no_levers, searched=evaluate.spent, screening=screen.screening(done))
 
 
 def _usual(scenario: Scenario, replications: int, seed: int, workers: int | None) -> tuple[str, str]:
