@@ -97,6 +97,24 @@ def share_interval(successes: int, n: int, level: float = 0.95) -> Estimate:
     )
 
 
+def exact_share_interval(successes: int, n: int, level: float = 0.95) -> Estimate:
+    """A share of independent yes-or-no trials with the exact interval of Clopper and Pearson (1934), which never covers too rarely.
+
+    Each end by itself is wrong with probability (1 - level) / 2 at most, whatever the true share.
+
+    Example:
+        >>> e = exact_share_interval(60, 60, 0.9)  # 0.05 ** (1 / 60)
+        >>> e.value, round(e.low, 4), e.high
+        (1.0, 0.9513, 1.0)
+    """
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0, level, 0)
+    tail = (1 - level) / 2
+    low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
+    return Estimate(successes / n, low, high, level, n)
+
+
 def ratio_interval(numerators: ArrayLike, denominators: ArrayLike, level: float = 0.95) -> Estimate:
     """A ratio of means over replications (cost per sale), with Fieller's interval (Fieller 1954).
 

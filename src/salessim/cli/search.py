@@ -13,6 +13,9 @@ from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
     from salessim.executors import Executor
+    from salessim.optimisation import Best
+    from salessim.optimisation.front import Shown
+    from salessim.optimisation.kept import Check
     from salessim.optimisation.selection import Selection
 
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
 @click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
-@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure; may be given several times.")
+@click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure, or 'P(cycle_time <= 30 d) >= 90 %'; may be given several times.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @click.option("--resume", is_flag=True, help="Go on with the study in --out; there must be one. The answer is that of a run without interruption.")
 @click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
@@ -83,7 +86,7 @@ def optimise(
     if best.stopped:
         say(f"note: {best.stopped} The same command with --resume and a larger budget goes on.")
         return EXIT_INCONCLUSIVE
-    return EXIT_FINE
+    return EXIT_FINE if best.settled else EXIT_INCONCLUSIVE
 
 
 def _executor(workers: int | None, kind: str | None, cluster: str | None, trial_limit: str | None) -> Executor:
@@ -108,16 +111,29 @@ def _executor(workers: int | None, kind: str | None, cluster: str | None, trial_
     return Cluster(cluster, patience)
 
 
-def _best_json(best: Any) -> dict[str, Any]:
+def _best_json(best: Best) -> dict[str, Any]:
     return {
         "recommended": list(best.words), "changed": best.changed, "settings": best.settings, "sentences": best.sentences(), "cautions": best.cautions(),
         "hash": best.scenario.hash, "seed": best.final.base.seed, "trials": len(best.trials), "distinct": len(best.distinct), "designs": best.designs,
-        "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "settled": best.settled, "checks": [_check_json(c) for c in best.checks],
+        "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
         "stopped": best.stopped or None,
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
+
+
+def _check_json(found: Check) -> dict[str, Any]:
+    """A limit on fresh runs: the figure is a mean in its unit, or the share of runs that keep the bound."""
+    e, limit = found.estimate, found.limit
+    return {"limit": limit.words, "measure": limit.measure, "bound": limit.bound, "chance": limit.chance, "verdict": found.verdict, "value": e.value, "low": e.low, "high": e.high, "replications": e.n}
+
+
+def _shown_json(best: Best, shown: Shown) -> dict[str, Any]:
+    """A design beside the recommended one, against today."""
+    return {"design": list(shown.words), "settings": shown.settings, "label": shown.label, "checks": [_check_json(c) for c in shown.checks],
+            "differences": {n: difference_json(shown.against, n) for n in dict.fromkeys([*best.objectives, *(limit.measure for limit in best.limits), "cost"])}}  # fmt: skip
 
 
 def _selection_json(found: Selection) -> dict[str, Any]:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from salessim.catalogue import catalogue
 from salessim.experiment import Comparison
+from salessim.optimisation import kept
+from salessim.optimisation.front import Shown
+from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
+from salessim.optimisation.obstacles import Obstacle
+from salessim.optimisation.said import said
 from salessim.optimisation.selection import Selection
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
@@ -18,6 +23,9 @@ from salessim.scenario.overrides import warnings as overridden
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
+
+CONFIDENCE = 0.95
+"""Of every promise about a recommendation."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,23 @@ class Trial:
     settings: Settings
     words: tuple[str, ...]
     values: Mapping[str, float] | None
-    """Objectives and limited measures, means over the replications; None if it was refused."""
+    """Objectives, cost and the figure of each limit (by its key), over the replications; None if it was refused."""
     refused: str | None
     feasible: bool
+    given_up: bool = False
+    """Whether the search ran it no further, because another was surely better in the same runs."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What queueing theory made of the designs, and how far simulation agreed."""
+
+    designs: int
+    """Designs that were judged by theory."""
+    front: int
+    """Designs that no other judged design beats by theory."""
+    agreement: Mapping[str, float]
+    """Objective -> Spearman's rank correlation of theory and simulation over the designs that were simulated; NaN below three of them."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +82,16 @@ class Best:
     """What the search knew of the recommended design."""
     selection: Selection | None = None
     """How the recommended design was selected among the finalists, today's process among them; None if there was nothing to select from."""
+    checks: tuple[Check, ...] = ()
+    """The limits on fresh runs of the recommended design, or of today's if nothing is recommended."""
+    obstacle: Obstacle | None = None
+    """Which limit is in the way, if none of the designs keeps them."""
+    shown: tuple[Shown, ...] = ()
+    """With several objectives: the recommended design, today's and some of the front, labelled on fresh runs."""
+    screening: Screening | None = None
+    """What theory said before anything was simulated."""
+    searched: int = 0
+    """Replications that the search took, before those of the selection."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
     stopped: str = ""
@@ -84,6 +116,11 @@ class Best:
         """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
         return sum(t.refused is not None for t in self.distinct)
 
+    @property
+    def settled(self) -> bool:
+        """Whether what is recommended, be it to change nothing, is shown to keep the limits."""
+        return self.changed or kept.verdict(self.checks) == kept.KEPT
+
     @cached_property
     def payback(self) -> Payback | None:
         """When the recommended design breaks even against today; None without one-off costs of its own."""
@@ -93,13 +130,7 @@ class Best:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation"
         if not self.changed:
-            if not any(t.feasible for t in self.trials):
-                limits = " and ".join(limit.words for limit in self.limits)
-                first = f"No design that was tried keeps the limits ({limits}){'' if self.trials[0].feasible else ', and neither does the process as it is'}."
-            else:
-                within = " and keeps the limits" if self.limits else ""
-                first = f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
-            return [first, f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions."]
+            return [self._first(), f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions.", *self._beside()]
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
@@ -109,8 +140,29 @@ class Best:
             f"On {len(self.final.base.numbers)} fresh pairs of runs: {'; '.join(parts)} (95 % intervals).",
             f"{said[0].upper()}{said[1:]}, one-off costs spread over the measured time; {looked}.",
             *([self._selected()] if self.selection is not None else []),
+            *([f"The limits are shown to hold, with {100 * CONFIDENCE:g} % confidence together: {'; '.join(c.words for c in self.checks)}."] if self.checks else []),
+            *self._beside(),
             *([paid.sentence()] if paid is not None else []),
         ]
+
+    def _first(self) -> str:
+        """Why nothing is recommended."""
+        if self.obstacle is not None:
+            return self.obstacle.sentence()
+        if not self.settled:
+            return f"No design is shown to keep the limits ({' and '.join(limit.words for limit in self.limits)}); of the process as it is: {'; '.join(c.words for c in self.checks)}."
+        within = " and keeps the limits" if self.limits else ""
+        return f"Leave the process as it is: no design that was tried{within} is better by enough to matter."
+
+    def _beside(self) -> list[str]:
+        """The designs beside the recommended one, each against today."""
+        others = [s for s in self.shown if s.words and s.settings != self.settings]
+        if not self.shown or (not others and not self.changed):
+            return []
+        mine = next((s for s in self.shown if self.changed and s.settings == self.settings), None)
+        own = f"; the recommended one: {mine.label}" if mine is not None else ""
+        head = f"Of {len(self.shown)} designs side by side, today's among them, a label says whether one is surely on their front (in), surely beaten (out), or undecided: all labels are right together with {100 * CONFIDENCE:g} % confidence{own}."
+        return [head, *(f"Instead ({s.label}{_limits_of(s)}): {'; '.join(s.words)}: {'; '.join(said(s.against, n) for n in dict.fromkeys([*self.objectives, 'cost']))}." for s in others)]
 
     def _selected(self) -> str:
         """The promise about the choice."""
@@ -123,16 +175,14 @@ class Best:
         )
 
     def _said(self, name: str) -> str:
-        """What becomes of a measure; a change only where the interval shows one."""
-        found, about = self.final.difference(name), catalogue(self.today).about(name)
-        title, per = about.phrase, about.unit
-        if found.verdict == "the same":
-            return f"{title} exactly as it is"
-        low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in (found.change.low, found.change.high))
-        if found.verdict == "unclear":
-            return f"no clear change of {title} ({low} to {high}{f' {per}' if per else ''})"
-        value = f"{found.change.value:+,.0f}" if abs(found.change.value) >= 1000 else f"{found.change.value:+.3g}"
-        return f"{title} {value}{f' {per}' if per else ''} ({low} to {high})"
+        """What becomes of a measure."""
+        return said(self.final, name)
 
 
-__all__ = ["Best", "Trial"]
+def _limits_of(shown: Shown) -> str:
+    """What is to be said of the limits of a design beside its label."""
+    verdict = kept.verdict(shown.checks)
+    return "" if verdict == kept.KEPT else f", limits {verdict}"
+
+
+__all__ = ["CONFIDENCE", "Best", "Screening", "Trial"]

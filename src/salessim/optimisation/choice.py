@@ -1,33 +1,32 @@
-"""Which design is recommended: finalists on seeds that the search never saw, and the comparison of the selected one with today."""
+"""Which design is recommended: finalists on seeds that the search never saw, limits shown to hold, and the comparison of the selected one with today."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from salessim.catalogue import catalogue
-from salessim.experiment import Comparison, Results, Workers, merge, replicate
+from salessim.catalogue import Catalogue, catalogue
+from salessim.experiment import Comparison, Workers
 from salessim.ignorance import echo_all
-from salessim.optimisation.best import Best, Trial
+from salessim.optimisation import kept
+from salessim.optimisation.best import CONFIDENCE, Best, Trial
 from salessim.optimisation.evaluation import Evaluator, pareto, signed
+from salessim.optimisation.fresh import COMPARING, SELECTING, Fresh
+from salessim.optimisation.front import MOST_SHOWN, Shown, show, spread_over
+from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
+from salessim.optimisation.obstacles import obstacle
 from salessim.optimisation.selection import Selection, select
+from salessim.optimisation.space import Settings
 
-if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario
-
-FRESH = 1_000_000
-"""Replications from this number on are kept for the final comparison; the search uses those below."""
-SELECTING = 2_000_000
-"""Those from here on are for the selection: who won it would flatter itself in the same runs."""
 FINALISTS = 10
 FIRST, STEP = 10, 5
 """Replications before a finalist drops out, and between two looks."""
-CONFIDENCE = 0.95
 PRUNED = 3
 """Finalists whose changes that hardly help are taken back."""
 ATTEMPTS = 3
@@ -38,55 +37,136 @@ def choose(
     evaluate: Evaluator, done: list[Trial], objectives: tuple[str, ...], bounds: tuple[Limit, ...],
     final: int, indifference: float, seed: int, workers: Workers,
 ) -> Best:  # fmt: skip
-    """Select among the best of the search, today and the cheapest; compare what is selected with today."""
-    space = evaluate.space
-    known = catalogue(space.scenario)
-    distinct: dict[tuple[Any, ...], Trial] = {}
-    for trial in done:
-        distinct.setdefault(space.key(trial.settings), trial)
-    able = [t for t in distinct.values() if t.values is not None and t.feasible]
-    points = [signed(t.values, objectives, known) for t in able if t.values is not None]
-    front = tuple(able[i].number for i in pareto(points))
-    base = signed(done[0].values, objectives, known) if done[0].values else np.ones(len(objectives))
-    scale = np.where(np.isfinite(base) & (base != 0), np.abs(base), 1.0)
+    """Select among the best of the search, today and the cheapest; recommend what is shown to keep the limits and to be better than today."""
+    asked = _Asked(evaluate, done, objectives, bounds, final, indifference, Fresh(evaluate.space, seed, workers))
+    space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
+    base_results = fresh.of(space.today, COMPARING, final)
+    found = _recommend(asked)
+    shown = _shown(asked, found.trial)
+    common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), "front": asked.front, "designs": space.possible,
+                              "rejected": found.rejected, "shown": shown}  # fmt: skip
+    if found.trial is None:
+        mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
+        none = kept.verdict(mine) != kept.KEPT
+        return Best(scenario=today, settings=space.today, words=(), final=Comparison((base_results, base_results)), flattery=dict.fromkeys(objectives, 0.0), changed=False,
+                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, **common)  # fmt: skip
+    trial, values = found.trial, found.trial.values
+    assert values is not None
+    results = replace(fresh.of(trial.settings, COMPARING, final), scenario=space.design(trial.settings, name=f"{today.name}, improved"))
+    comparison = echo_all(Comparison((base_results, results)), engine="compiled", workers=workers)
+    flattery = {n: values[n] - results.estimate(n).value for n in objectives}
+    return Best(scenario=results.scenario, settings=trial.settings, words=trial.words, final=comparison, flattery=flattery, changed=True,
+                chosen=trial, selection=found.selection, checks=found.checks, **common)  # fmt: skip
 
-    def gain(t: Trial) -> tuple[float, int]:
+
+_ERROR = (1 - CONFIDENCE) / ATTEMPTS
+"""That a design passes that breaks a limit: several may be tried, and all of them together keep the promise (Bonferroni)."""
+
+
+@dataclass
+class _Asked:
+    """What there is to choose from, and by what."""
+
+    evaluate: Evaluator
+    done: list[Trial]
+    objectives: tuple[str, ...]
+    bounds: tuple[Limit, ...]
+    final: int
+    indifference: float
+    fresh: Fresh
+
+    @cached_property
+    def known(self) -> Catalogue:
+        """The measures."""
+        return catalogue(self.evaluate.space.scenario)
+
+    @cached_property
+    def able(self) -> list[Trial]:
+        """Designs that keep their limits as far as the search knows, each once."""
+        distinct: dict[tuple[Any, ...], Trial] = {}
+        for trial in self.done:
+            distinct.setdefault(self.evaluate.space.key(trial.settings), trial)
+        return [t for t in distinct.values() if t.values is not None and t.feasible]
+
+    @cached_property
+    def points(self) -> list[Any]:
+        """The objectives of those, less being better."""
+        return [signed(t.values, self.objectives, self.known) for t in self.able if t.values is not None]
+
+    @cached_property
+    def front(self) -> tuple[int, ...]:
+        """Numbers of the trials that no other beats in the search's runs."""
+        return tuple(self.able[i].number for i in pareto(self.points))
+
+    @cached_property
+    def base(self) -> Any:
+        """Today's objectives, less being better; zero for one that today has not, so that designs are compared with each other."""
+        values = self.done[0].values
+        base = signed(values, self.objectives, self.known) if values else np.zeros(len(self.objectives))
+        return np.where(np.isfinite(base), base, 0.0)
+
+    @cached_property
+    def scale(self) -> Any:
+        """What a relative improvement is relative to."""
+        return np.where(self.base != 0, np.abs(self.base), 1.0)
+
+    def gain(self, t: Trial) -> tuple[float, int]:
         """Mean relative improvement over today; among equals the design that changes less."""
         assert t.values is not None
-        relative = (signed(t.values, objectives, known) - base) / scale
+        relative = (signed(t.values, self.objectives, self.known) - self.base) / self.scale
         return (float(np.mean(relative)) if np.isfinite(relative).all() else math.inf), len(t.words)
 
-    today = space.scenario
-    numbers = range(FRESH, FRESH + final)
-    base_results = replicate(today, numbers, seed=seed, engine="compiled", workers=workers)
-    ranked = sorted((t for t in able if t.words), key=gain)
-    ranked = list({space.key(t.settings): t for t in (*(_pruned(evaluate, t, gain, indifference) for t in ranked[:PRUNED]), *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
-    runs = _Runs(evaluate, objectives, scale, seed, workers)
-    finalists = [t for t in (*((done[0],) if done[0].feasible else ()), *ranked) if runs.may_win(t, bounds)]
-    rejected = ""
+    def scores(self, trial: Trial, numbers: range) -> Any:
+        """A finalist's score in each fresh run, the mean relative improvement, less being better; infinite where a figure is missing."""
+        results = self.fresh.of(trial.settings, SELECTING, numbers.stop)
+        signs = [1 if self.known.about(n).direction == "lower is better" else -1 for n in self.objectives]
+        values = np.array([sign * results.values(n)[numbers.start :] for n, sign in zip(self.objectives, signs, strict=True)])
+        score = np.mean(values / self.scale[:, None], axis=0)
+        return np.where(np.isfinite(score), score, np.inf)
+
+    def may_win(self, trial: Trial) -> bool:
+        """Whether a design has all its figures and keeps its limits in the first fresh runs."""
+        if not np.isfinite(self.scores(trial, range(FIRST))).all():
+            return False
+        results = self.fresh.of(trial.settings, SELECTING, FIRST)
+        return all(limit.holds(limit.figure(results)) for limit in self.bounds)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The design that is recommended, or why none is."""
+
+    trial: Trial | None = None
     selection: Selection | None = None
+    checks: tuple[Check, ...] = ()
+    rejected: str = ""
+
+
+def _recommend(asked: _Asked) -> _Found:
+    """The best finalist that is shown to keep its limits and to be better than today."""
+    done, final, indifference, fresh = asked.done, asked.final, asked.indifference, asked.fresh
+    key = asked.evaluate.space.key
+    # What was given up in the search was surely worse than one that is among these.
+    ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
+    pruned = [_pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
+    ranked = list({key(t.settings): t for t in (*pruned, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
+    finalists = [t for t in (*((done[0],) if done[0].feasible else ()), *ranked) if asked.may_win(t)]
+    base, rejected, selection = fresh.of(asked.evaluate.space.today, COMPARING, final), "", None
     for attempt in range(ATTEMPTS):
         if not any(t.words for t in finalists):
             break
-        found = select(runs.of(finalists), len(finalists), indifference, confidence=CONFIDENCE, first=FIRST, most=max(final, FIRST), step=STEP)
+        found = select(lambda i, r: asked.scores(finalists[i], r), len(finalists), indifference, confidence=CONFIDENCE, first=FIRST, most=max(final, FIRST), step=STEP)
         selection = found if attempt == 0 else None  # who is selected after another has failed was not selected from all
         trial = finalists[found.winner]
         if not trial.words:
-            rejected = rejected or f"Of {len(finalists)} finalists on {found.replications:,} fresh runs none is better than today by enough to matter."
-            break
-        assert trial.values is not None
-        design = space.design(trial.settings, name=f"{today.name}, improved")
-        comparison = Comparison((base_results, replicate(design, numbers, seed=seed, engine="compiled", workers=workers)))
-        why = _why_not(comparison, objectives, bounds, indifference)
+            return _Found(rejected=rejected or f"Of {len(finalists)} finalists on {found.replications:,} fresh runs none is better than today by enough to matter.")
+        checks = kept.checks(asked.bounds, fresh.runs(trial.settings, COMPARING), final, _ERROR)
+        why = _not_kept(checks) or _not_better(Comparison((base, fresh.of(trial.settings, COMPARING, final))), asked.objectives, indifference)
         if why is None:
-            flattery = {n: trial.values[n] - comparison.results[1].estimate(n).value for n in objectives}
-            return Best(design, today, trial.settings, trial.words, objectives, bounds, tuple(done), front,
-                        echo_all(comparison, engine="compiled", workers=workers), flattery, space.possible, True, chosen=trial, selection=selection)  # fmt: skip
+            return _Found(trial, selection, checks)
         rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."
         finalists.pop(found.winner)
-    same = Comparison((base_results, base_results))
-    return Best(today, today, space.today, (), objectives, bounds, tuple(done), front, same,
-                dict.fromkeys(objectives, 0.0), space.possible, False, rejected)  # fmt: skip
+    return _Found(rejected=rejected)
 
 
 def _cheapest(trials: list[Trial]) -> list[Trial]:
@@ -95,45 +175,17 @@ def _cheapest(trials: list[Trial]) -> list[Trial]:
     return [min(priced, key=lambda t: (t.values["cost"] if t.values else math.inf, t.number))] if priced else []
 
 
-@dataclass
-class _Runs:
-    """Finalists on fresh seeds: their score in each replication, the mean relative improvement over today, less being better."""
-
-    evaluate: Evaluator
-    objectives: tuple[str, ...]
-    scale: Any
-    seed: int
-    workers: Workers
-
-    def __post_init__(self) -> None:
-        self.known = catalogue(self.evaluate.space.scenario)
-        self.done: dict[tuple[Any, ...], Results] = {}
-
-    def of(self, finalists: list[Trial]) -> Callable[[int, range], Any]:
-        """What `select` draws from."""
-        return lambda i, numbers: self._score(finalists[i], numbers)
-
-    def may_win(self, trial: Trial, bounds: tuple[Limit, ...]) -> bool:
-        """Whether a design has all its figures and keeps its limits in the first fresh runs."""
-        if not np.isfinite(self._score(trial, range(FIRST))).all():
-            return False
-        return all(limit.holds(self.done[self.evaluate.space.key(trial.settings)].estimate(limit.measure).value) for limit in bounds)
-
-    def _score(self, trial: Trial, numbers: range) -> Any:
-        key = self.evaluate.space.key(trial.settings)
-        have = self.done.get(key)
-        count = len(have.numbers) if have is not None else 0
-        if numbers.stop > count:
-            more = replicate(self._design(trial), range(SELECTING + count, SELECTING + numbers.stop), seed=self.seed, engine="compiled", workers=self.workers)
-            self.done[key] = have = more if have is None else merge(have, more)
-        assert have is not None
-        signs = [1 if self.known.about(n).direction == "lower is better" else -1 for n in self.objectives]
-        values = np.array([sign * have.values(n)[numbers.start : numbers.stop] for n, sign in zip(self.objectives, signs, strict=True)])
-        score = np.mean(values / np.asarray(self.scale)[:, None], axis=0)
-        return np.where(np.isfinite(score), score, np.inf)
-
-    def _design(self, trial: Trial) -> Scenario:
-        return self.evaluate.space.design(trial.settings)
+def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
+    """The recommended design, today's and some of the front, where there is more than one objective and so no best design."""
+    space = asked.evaluate.space
+    if len(asked.objectives) < 2:
+        return ()
+    on = [(t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()]
+    some = [on[i][0] for i in spread_over([p for _, p in on], MOST_SHOWN)] if on else []
+    designs: dict[tuple[Any, ...], tuple[Settings, tuple[str, ...]]] = {}
+    for t in (*((recommended,) if recommended is not None else ()), asked.done[0], *some):
+        designs.setdefault(space.key(t.settings), (t.settings, t.words))
+    return show(asked.fresh, list(designs.values()), asked.objectives, asked.bounds, asked.known, asked.final, CONFIDENCE)
 
 
 def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[float, int]], indifference: float) -> Trial:
@@ -145,7 +197,8 @@ def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[flo
     least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
     while len(trial.words) > 1:
         pulled = [n for n, setting in trial.settings.items() if setting != evaluate.space.today[n]]
-        less = [evaluate(trial.number, evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]})) for n in pulled]
+        fewer = [evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]}) for n in pulled]
+        less = [evaluate(trial.number, settings) for settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
         better = min((t for t in less if t.values is not None and t.feasible), key=gain, default=None)
         if better is None or gain(better)[0] > least:
             return trial
@@ -153,13 +206,19 @@ def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[flo
     return trial
 
 
-def _why_not(comparison: Comparison, objectives: tuple[str, ...], bounds: tuple[Limit, ...], indifference: float) -> str | None:
-    """Why a design is not recommended; None if it is."""
+def _not_kept(found: tuple[Check, ...]) -> str | None:
+    """Why a design is not recommended for its limits; None if they are shown to hold."""
+    for c in sorted(found, key=lambda c: c.verdict != kept.BROKEN):
+        if c.verdict == kept.BROKEN:
+            return f"it does not keep a limit: {c.words}"
+        if c.verdict == kept.UNDECIDED:
+            return f"it is undecided whether it keeps a limit: {c.words}"
+    return None
+
+
+def _not_better(comparison: Comparison, objectives: tuple[str, ...], indifference: float) -> str | None:
+    """Why a design is not recommended for what it brings; None if it is."""
     known = comparison.catalogue
-    for limit in bounds:
-        value = comparison.results[1].estimate(limit.measure).value
-        if not limit.holds(value):
-            return f"it does not keep the limit: {limit.of.phrase} is {value:,.6g} {limit.of.unit}".rstrip()
     # At 99 %, because the best of several is looked at: what is recommended should still be better on other seeds.
     words = {n: comparison.word(n, level=0.99) for n in objectives}
     for name, word in words.items():
@@ -167,7 +226,8 @@ def _why_not(comparison: Comparison, objectives: tuple[str, ...], bounds: tuple[
             return f"{known.about(name).phrase} gets worse"
     sizes = {n: abs(comparison.difference(n).relative.value) for n, word in words.items() if word == "better"}
     if not sizes:
-        return "nothing it aims at clearly gets better"
+        missing = [known.about(n).phrase for n in objectives if not math.isfinite(comparison.base.estimate(n).value)]
+        return f"today's process has no {' and no '.join(missing)} to compare with" if missing else "nothing it aims at clearly gets better"
     largest = max(sizes, key=lambda n: sizes[n])
     if sizes[largest] < indifference:
         return f"{known.about(largest).phrase} gets better by {100 * sizes[largest]:.2g} % only"

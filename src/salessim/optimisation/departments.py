@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
 from salessim.experiment import Comparison, check_seed, replicate
-from salessim.optimisation.choice import FRESH
+from salessim.optimisation.fresh import COMPARING
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.scenario.levers import in_words
 
@@ -122,7 +122,7 @@ def local_against_overall(
     choices = {name: {n: s for n, s in look.best(d.levers, d.objective).items() if n in d.levers} for name, d in departments.items()}
     overall = look.best(tuple(owner), objective)
     together = look.space.repaired({n: s for settings in choices.values() for n, s in settings.items()})
-    numbers = range(FRESH, FRESH + final)
+    numbers = range(COMPARING, COMPARING + final)
     designs = [look.space.design(s, name) for s, name in ((together, f"{scenario.name}, each for itself"), (overall, f"{scenario.name}, best for the whole"))]
     results = tuple(replicate(s, numbers, seed=seed, workers=workers) for s in (*designs, scenario))
     return Gap(objective, dict(departments), choices, overall, Comparison(results), len(look.seen))

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from salessim.catalogue import catalogue
 from salessim.errors import InputError, LimitReached, RunLost
 from salessim.executors import local
@@ -26,7 +24,9 @@ from salessim.optimisation.choice import FINALISTS, FIRST, choose
 from salessim.optimisation.evaluation import Evaluator, excess
 from salessim.optimisation.limits import parse_limits
 from salessim.optimisation.replications import Keeping
-from salessim.optimisation.space import Settings, Space, space_of
+from salessim.optimisation.samplers import sampler
+from salessim.optimisation.screen import Screen, begin_with
+from salessim.optimisation.space import Settings, space_of
 from salessim.optimisation.standing import standing
 from salessim.optimisation.study import Study, Tell, open_study
 from salessim.scenario.levers import in_words, propose
@@ -96,16 +96,18 @@ def optimise(
         keeping = Keeping(inner, study.kept)
         objectives = tuple(_usual(scenario, replications, seed, keeping) if objectives is None else objectives)
         evaluate = Evaluator(space, objectives, bounds, replications, seed, keeping)
+        evaluate.screen = screen = Screen(space, objectives, bounds)
         search = _Search(evaluate, study, keeping, budget or Budget(), 2 * final + FINALISTS * FIRST, standing_told)
         try:
             search.run(trials, progress)
+            search.done = [evaluate.latest(trial) for trial in search.done]
             best = choose(evaluate, search.done, objectives, bounds, final, indifference, seed, keeping)
         finally:
             if study.folder is not None and search.done:
                 from salessim.optimisation.dashboard import write_dashboard
 
                 write_dashboard(study.folder / "optuna.log", scenario.name, search.done, search.asked, space.options, search.directions)
-    return replace(best, proposed=no_levers, stopped=search.stopped)
+    return replace(best, proposed=no_levers, stopped=search.stopped, searched=evaluate.spent, screening=screen.screening(search.done))
 
 
 @contextmanager
@@ -156,7 +158,9 @@ class _Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         space, directions = self.evaluate.space, self.directions
         distributions = {n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()}
-        starts: list[Settings] = [space.today, *_starts(space)]
+        screen = self.evaluate.screen
+        assert screen is not None
+        starts: list[Settings] = [space.today]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(directions=list(directions.values()), sampler=optuna.samplers.RandomSampler(seed=self.evaluate.seed % 2**32))
@@ -164,22 +168,25 @@ class _Search:
                 if number and self.budget.over(self.keeping.asked, self.keeping.ran, self.evaluate.replications, self.choosing):
                     self.stopped = f"The budget of {self.budget.words} ended the search after {number} of {trials} trials."
                     return
+                if number == 1:
+                    screen.calibrate(self.done[0].values)
+                    starts += begin_with(screen, trials)
                 record = self.study.trials.get(number)
                 if record is not None:
                     study.enqueue_trial(record["asked"])
                 elif number < len(starts):
-                    study.enqueue_trial({n: space.options[n].index(starts[number][n]) for n in space.options})
+                    study.enqueue_trial(space.indices(starts[number]))
                 else:
                     # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
-                    study.sampler = _sampler(self.evaluate.seed, number, len(self.done))
+                    study.sampler = sampler(self.evaluate.seed, number, len(self.done))
                 asked = study.ask(distributions)
-                settings = space.repaired({n: space.options[n][asked.params[n]] for n in space.options})
+                settings = screen.decoded({n: space.options[n][asked.params[n]] for n in space.options})
                 trial, failed = self._evaluated(number, settings, record)
                 self.done.append(trial)
                 self.asked.append(dict(asked.params))
                 study.tell(asked, **_figures(trial, directions, 1.0 + excess(trial, self.evaluate.bounds)))
                 if record is None:
-                    self.study.finished(_record(trial, asked.params, failed))
+                    self.study.finished(_record(trial, asked.params) | ({} if failed is None else {"failed": failed, "spent": self.evaluate.spent}))
                 if self.told is not None and (words := standing(self.evaluate, self.study.kept, self.done)) is not None:
                     self.told(words)
                 if progress:
@@ -188,6 +195,8 @@ class _Search:
     def _evaluated(self, number: int, settings: Settings, record: Mapping[str, Any] | None) -> tuple[Trial, str | None]:
         """What becomes of a trial; a design whose runs did not come back fails and the study goes on, also when it is gone on with."""
         failed = (record or {}).get("failed")
+        if record is not None and failed is not None:
+            self.evaluate.spent = record["spent"]
         if failed is None:
             try:
                 return self.evaluate(number, settings), None
@@ -226,33 +235,10 @@ def _worsened(value: float, direction: str, penalty: float) -> float:
     return value * penalty if (direction == "minimize") == (value >= 0) else value / penalty
 
 
-def _sampler(seed: int, number: int, seen: int) -> Any:
-    import optuna
-
-    child = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    if seen < 12:
-        return optuna.samplers.RandomSampler(seed=child)
-    return optuna.samplers.TPESampler(seed=child, n_startup_trials=0, multivariate=True)
-
-
-def _starts(space: Space) -> list[Settings]:
-    """Designs to begin with: each lever pulled alone to its far end."""
-    starts = []
-    for name, options in space.options.items():
-        # Settings may be lists or mappings, which are told apart by being equal or not.
-        for end in (options[-1], options[0])[: 1 if options[-1] == options[0] else 2]:
-            needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
-            settings = space.repaired(space.today | needed | {name: end})
-            if settings != space.today and settings not in starts:
-                starts.append(settings)
-    return starts[:20]
-
-
-def _record(trial: Trial, asked: Mapping[str, int], failed: str | None) -> dict[str, Any]:
+def _record(trial: Trial, asked: Mapping[str, int]) -> dict[str, Any]:
     """A finished trial as its line in the journal."""
     values = None if trial.values is None else {n: v if math.isfinite(v) else None for n, v in trial.values.items()}
-    found = {"trial": trial.number, "asked": dict(asked), "settings": trial.settings, "values": values, "refused": trial.refused, "feasible": trial.feasible}
-    return found if failed is None else found | {"failed": failed}
+    return {"trial": trial.number, "asked": dict(asked), "settings": trial.settings, "values": values, "refused": trial.refused, "feasible": trial.feasible}
 
 
 __all__ = ["optimise"]

@@ -62,6 +62,11 @@ class Space:
         """The nearest settings whose levers may go together."""
         return repaired(self.scenario, settings)
 
+    def indices(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        """Where each setting stands among the options of its lever."""
+        # Settings may be lists or mappings, which are told apart by being equal or not.
+        return {name: options.index(settings[name]) for name, options in self.options.items()}
+
     def key(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
         """What tells designs apart."""
         return tuple(repr(settings[name]) for name in self.options)
@@ -95,6 +100,18 @@ def space_of(scenario: Scenario, levers: list[str] | None = None) -> Space:
             choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
         options[name] = choices if now in choices else (now, *choices)
     return Space(scenario, options)
+
+
+def starts_of(space: Space) -> list[Settings]:
+    """Designs to begin with: each lever pulled alone to its far end."""
+    starts: list[Settings] = []
+    for name, options in space.options.items():
+        for end in (options[-1], options[0])[: 1 if options[-1] == options[0] else 2]:
+            needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
+            settings = space.repaired(space.today | needed | {name: end})
+            if settings != space.today and settings not in starts:
+                starts.append(settings)
+    return starts[:20]
 
 
 def refused(scenario: Scenario, relief: Mapping[str, float]) -> str | None:

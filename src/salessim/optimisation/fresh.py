@@ -1,0 +1,65 @@
+"""Designs on seeds that the search never saw: each purpose has its own, so that no figure flatters itself.
+
+Runs are kept and only ever added to, and run r of every design meets the same customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from salessim.experiment import Results, Workers, merge, replicate
+
+if TYPE_CHECKING:
+    from salessim.optimisation.space import Settings, Space
+    from salessim.scenario.model import Scenario
+
+COMPARING = 1_000_000
+"""Replications from this number on compare designs with today and check their limits; the search uses those below."""
+SELECTING = 2_000_000
+"""Those from here on are for the selection: who won it would flatter itself in the same runs."""
+ASKING = 3_000_000
+"""Those from here on answer what else would happen: who passed its limits in a comparison flatters itself there."""
+
+
+@dataclass
+class Fresh:
+    """Runs of designs on fresh seeds."""
+
+    space: Space
+    seed: int
+    workers: Workers
+    done: dict[tuple[Any, ...], Results] = field(default_factory=dict)
+
+    def of(self, settings: Settings, begin: int, count: int) -> Results:
+        """The first `count` runs of a design from the replication `begin` on."""
+        key = (begin, *self.space.key(settings))
+        return self._more(key, lambda: self.space.scenario if settings == self.space.today else self.space.design(settings), begin, count)
+
+    def runs(self, settings: Settings, begin: int) -> Callable[[int], Results]:
+        """`of` as a function of the number of runs alone."""
+        return partial(self.of, settings, begin)
+
+    def of_scenario(self, scenario: Scenario, begin: int, count: int) -> Results:
+        """The same for a scenario that no setting of the levers makes."""
+        return self._more((begin, scenario.hash), lambda: scenario, begin, count)
+
+    def _more(self, key: tuple[Any, ...], make: Any, begin: int, count: int) -> Results:
+        have = self.done.get(key)
+        there = len(have.numbers) if have is not None else 0
+        if count > there:
+            scenario = have.scenario if have is not None else make()
+            more = replicate(scenario, range(begin + there, begin + count), seed=self.seed, engine="compiled", workers=self.workers)
+            self.done[key] = have = more if have is None else merge(have, more)
+        assert have is not None
+        return have if count >= there else head(have, count)
+
+
+def head(results: Results, count: int) -> Results:
+    """The first replications of some; open cases over time stay the average of all."""
+    return replace(results, numbers=results.numbers[:count], pairs={name: pair[:count] for name, pair in results.pairs.items()}, echoes=None)
+
+
+__all__ = ["ASKING", "COMPARING", "SELECTING", "Fresh", "head"]

@@ -1,0 +1,82 @@
+"""Which limit is in the way where no design keeps them all, and by how much the nearest design misses it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from salessim.optimisation import kept
+from salessim.optimisation.fresh import COMPARING, Fresh
+from salessim.optimisation.kept import Check
+
+if TYPE_CHECKING:
+    from salessim.optimisation.best import Trial
+    from salessim.optimisation.limits import Limit
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """The design that comes nearest to limits that none keeps."""
+
+    words: tuple[str, ...]
+    """What the nearest design changes; nothing for today's."""
+    alone: bool
+    """Whether no design that was tried keeps the first limit even by itself; else each is kept by some design, but not all together."""
+    checks: tuple[Check, ...]
+    """The limits in the way, as fresh runs of the nearest design see them; the one that is missed by most comes first."""
+
+    def sentence(self) -> str:
+        """For people."""
+        who = f"the nearest design ({'; '.join(self.words)})" if self.words else "the process as it is, which comes nearest,"
+        if self.alone:
+            begin = f"No design that was tried keeps this limit: {self.checks[0].limit.words}."
+        else:
+            begin = "Each limit by itself is kept by some design that was tried, all together by none."
+        return f"{begin} On fresh runs {who} {'; '.join(_missed(c) for c in self.checks)}."
+
+
+def _missed(found: Check) -> str:
+    """By how much the nearest design misses a limit."""
+    limit, e = found.limit, found.estimate
+    if found.verdict == kept.KEPT:
+        return f"does keep it, other than in the search's few runs ({found.words}): search again with more replications"
+    told = "" if found.verdict == kept.BROKEN else ", which cannot yet be told from the limit"
+    if limit.chance is not None:
+        return f"keeps {limit.of.phrase} {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit} in {100 * e.value:.3g} % of {e.n} ({100 * e.low:.3g} to {100 * e.high:.3g} %) instead of {100 * limit.chance:.6g} %{told}"
+    by = f", {100 * limit.excess(e.value):.3g} % too {'much' if limit.upper else 'little'}" if math.isfinite(limit.excess(e.value)) and limit.excess(e.value) > 0 else ""
+    return f"has {limit.of.phrase} {e.value:,.6g} ({e.low:,.6g} to {e.high:,.6g}) instead of {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit}".rstrip() + by + told
+
+
+def obstacle(done: Sequence[Trial], bounds: tuple[Limit, ...], fresh: Fresh, first: int, error: float) -> Obstacle | None:
+    """The obstacle, as the designs that were tried show it; None if one of them keeps all limits in the search's runs.
+
+    Args:
+        done: the designs that were tried, with the search's figures.
+        bounds: the limits.
+        fresh: for runs of the nearest design.
+        first: runs at the first look.
+        error: of a verdict.
+    """
+    excess = {t.number: [limit.excess(t.values[limit.key]) for limit in bounds] for t in done if t.values is not None}
+    if not excess or not bounds:
+        return None
+    least = [min(row[k] for row in excess.values()) for k in range(len(bounds))]
+    alone = max(least) > 0
+    first_one = least.index(max(least))
+
+    def far(t: Trial) -> tuple[float, float, int]:
+        row = excess[t.number]
+        return (row[first_one] if alone else sum(row)), sum(row), t.number
+
+    nearest = min((t for t in done if t.values is not None), key=far)
+    row = excess[nearest.number]
+    broken = sorted((k for k in range(len(bounds)) if row[k] > 0), key=lambda k: (alone and k != first_one, -row[k]))
+    if not broken:
+        return None
+    found = kept.checks(bounds, fresh.runs(nearest.settings, COMPARING), first, error)
+    return Obstacle(nearest.words, alone, tuple(found[k] for k in broken))
+
+
+__all__ = ["Obstacle", "obstacle"]

@@ -1,0 +1,34 @@
+"""What becomes of a measure, in words: a change only where its interval shows one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from salessim.experiment import Comparison
+
+
+def size(value: float) -> str:
+    """A change with its sign."""
+    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
+
+
+def said(comparison: Comparison, name: str, other: int = 1) -> str:
+    """What becomes of a measure from the first scenario to another, with its paired interval.
+
+    Args:
+        comparison: of runs.
+        name: the measure.
+        other: which scenario.
+    """
+    found, about = comparison.difference(name, other), comparison.catalogue.about(name)
+    title, unit = about.phrase, f" {about.unit}" if about.unit else ""
+    if found.verdict == "the same":
+        return f"{title} exactly as it is"
+    ends = f"{size(found.change.low)} to {size(found.change.high)}"
+    if found.verdict == "unclear":
+        return f"no clear change of {title} ({ends}{unit})"
+    return f"{title} {size(found.change.value)}{unit} ({ends})"
+
+
+__all__ = ["said", "size"]
