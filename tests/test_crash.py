@@ -181,10 +181,10 @@ def begun(folder: Path, seconds: float = 0.01, kind: str = "threads") -> subproc
 def test_k1_a_kill_of_the_process_at_any_moment(scenario: Scenario, straight: tuple[str, Path], points: int, tmp_path: Path) -> None:
     chance = random.Random(2)
     for point in range(points):
-        folder = tmp_path / str(point)
+        folder, many = tmp_path / str(point), chance.randrange(10)
         with begun(folder) as process:
             try:
-                wait_for(lambda where=folder, many=chance.randrange(10): len(numbers(where)) > many)
+                wait_for(lambda where=folder, many=many: len(numbers(where)) > many)
                 time.sleep(chance.random() * 0.1)
             finally:
                 os.killpg(process.pid, signal.SIGKILL)

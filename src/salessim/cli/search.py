@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
 @click.option("--executor", type=click.Choice(["threads", "processes"]), help="Kind of workers on this machine [threads]; a process can be ended when a run takes too long.")
 @click.option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the replications, such as tcp://10.0.0.1:8786.")
+@click.option("--storage", metavar="ADDRESS", help="PostgreSQL database in which several searches share their trials, such as postgresql://planner@host/studies.")
+@click.option("--study", "study_name", help="Name of the study in --storage [the scenario's name].")
 @click.option("--trial-limit", help="Longest time for the runs of a design, such as '5 min'; a design that takes longer is left out.")
 @click.option("--budget", help="What the search may take: a time, such as '10 min', or runs, such as '5000 runs'.")
 @workers_option
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], resume: bool, force: bool, executor: str | None, cluster: str | None, trial_limit: str | None,
-    budget: str | None, workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], levers: tuple[str, ...], resume: bool, force: bool, executor: str | None, cluster: str | None, storage: str | None, study_name: str | None,
+    trial_limit: str | None, budget: str | None, workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Search staffing, automation and simplification for a better design.
 
@@ -64,7 +66,7 @@ def optimise(
             best = search(
                 loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, trials=trials, replications=replications, final=final, seed=seed,
                 workers=Simulating(runs), progress=progress, standing_told=progress.say, budget=spend,
-                folder=folder, resume=resume, anew=force, tell=lambda text: say(f"note: {text}"),
+                folder=folder, resume=resume, anew=force, storage=storage, study_name=study_name, tell=lambda text: say(f"note: {text}"),
             )  # fmt: skip
     except KeyboardInterrupt:
         say(f"salessim: the study is kept in {out}; the same command with --resume goes on with it")

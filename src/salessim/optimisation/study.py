@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 from salessim.errors import InputError
 from salessim.optimisation import journal
 from salessim.optimisation.replications import Replications
-from salessim.scenario.loader import to_data, to_yaml, write_whole
+from salessim.scenario.loader import to_yaml, write_whole
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -98,9 +98,10 @@ def open_study(folder: str | Path, scenario: Scenario, options: Mapping[str, Any
     try:
         if anew:
             _put_aside(place)
-        asked = {"format": FORMAT, "version": __version__, "hash": scenario.hash, "options": dict(options), "scenario": to_yaml(scenario)}
+        asked = what_was_asked(scenario, options)
         if (place / "study.json").exists() or (place / "trials.jsonl").exists():
-            _check(_header(place / "study.json"), asked, scenario, place)
+            if said := differences(_header(place / "study.json"), asked):
+                raise InputError(str(place), f"there is another study ({said})", "go on with what it was begun with, give another --out, or begin anew with --force")
         else:
             write_whole(place / "study.json", json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
         _recover(study, __version__, tell)
@@ -150,23 +151,33 @@ def _header(path: Path) -> dict[str, Any]:
     return header
 
 
-def _check(there: Mapping[str, Any], asked: Mapping[str, Any], scenario: Scenario, place: Path) -> None:
-    """Refuse to go on with another study, and show what is different."""
+def what_was_asked(scenario: Scenario, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study is about, as plain data."""
+    from salessim import __version__
+
+    return {"format": FORMAT, "version": __version__, "hash": scenario.hash, "options": json.loads(json.dumps(dict(options))), "scenario": to_yaml(scenario)}
+
+
+def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """How two studies differ in what they are about, in words; nothing if they do not, whatever version made them."""
+    before: dict[str, Any] = {f"option {k}": v for k, v in there["options"].items()}
+    after: dict[str, Any] = {f"option {k}": v for k, v in asked["options"].items()}
+    if there["scenario"] != asked["scenario"]:
+        before |= dict(_flat(_plain(there["scenario"])))
+        after |= dict(_flat(_plain(asked["scenario"])))
+    names = [n for n in dict.fromkeys([*before, *after]) if before.get(n, ABSENT) != after.get(n, ABSENT)]
+    said = "; ".join(f"{n}: {_said(before.get(n, ABSENT))} → {_said(after.get(n, ABSENT))}" for n in names[:SHOWN])
+    return said + (f"; and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _plain(text: str) -> Any:
+    """A scenario's text as plain data; one that cannot be read is told by its beginning."""
     from salessim.scenario.yaml import load_yaml
 
-    before: dict[str, Any] = {f"option {k}": v for k, v in there["options"].items()}
-    after: dict[str, Any] = {f"option {k}": v for k, v in json.loads(json.dumps(asked["options"])).items()}
-    if there["scenario"] != asked["scenario"]:
-        try:
-            before |= dict(_flat(load_yaml(there["scenario"], str(place / "study.json"))[0]))
-        except InputError:
-            before |= {"scenario": "one that this version cannot read"}
-        after |= dict(_flat(load_yaml(to_yaml(scenario), "scenario")[0] or to_data(scenario)))
-    names = [n for n in dict.fromkeys([*before, *after]) if before.get(n, ABSENT) != after.get(n, ABSENT)]
-    if names:
-        said = "; ".join(f"{n}: {_said(before.get(n, ABSENT))} → {_said(after.get(n, ABSENT))}" for n in names[:SHOWN])
-        more = f"; and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        raise InputError(str(place), f"there is another study ({said}{more})", "go on with what it was begun with, give another --out, or begin anew with --force")
+    try:
+        return load_yaml(text, "study")[0]
+    except InputError:
+        return {"scenario": text[:40]}
 
 
 ABSENT = object()
