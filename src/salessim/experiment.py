@@ -204,6 +204,11 @@ class Simulating:
 
     executor: Executor
 
+    @property
+    def workers(self) -> int:
+        """How many replications run at a time."""
+        return self.executor.workers
+
     def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
         """See `Simulator`."""
         return self.executor.results(_one, _source(design), seed, numbers, engine)
