@@ -583,6 +583,32 @@ def test_a_budget_that_is_none(text: str) -> None:
         parse_budget(text)
 
 
+def test_the_command_keeps_goes_on_and_says_what_it_cannot_do(tmp_path: Path) -> None:
+    from tests.test_own_measures import cli as run
+    from tests.test_own_measures import refused
+
+    file, out = tmp_path / "desks.yaml", tmp_path / "study"
+    file.write_text(TEXT)
+    common = ("optimise", file, "--out", out, "--trials", "4", "-n", "2", "--final", "3", "--objective", "cycle_time", "--quiet")
+    refused(run(*common, "--resume"), "there is no study to go on with")
+    assert not out.exists()
+    first = run(*common, "--json")
+    assert first.exit_code in (0, 3)  # 3: the limits of so few runs
+    for again in (run(*common, "--json"), run(*common, "--json", "--resume"), run(*common, "--json", "--executor", "threads", "--workers", "2")):
+        assert (again.stdout, again.exit_code) == (first.stdout, first.exit_code)
+    refused(run(*common, "--seed", "1"), "there is another study", "option seed: 0 → 1", "--force")
+    short = run(*common, "--force", "--budget", "4 runs")
+    assert short.exit_code == 3
+    assert "The budget of 4 runs ended the search after" in short.stderr
+    assert json.loads((out / "best.json").read_text())["stopped"].startswith("The budget of 4 runs")
+    assert (out / "before-1" / "trials.jsonl").exists()
+    refused(run(*common, "--budget", "a while"), "neither a time nor a number of replications")
+    refused(run(*common, "--trial-limit", "soon"), "--trial-limit")
+    refused(run(*common, "--storage", "sqlite:///x.db"), "sqlite is not for several writers")
+    for pair in (("--resume", "--force"), ("--cluster", "tcp://127.0.0.1:9", "--workers", "2")):
+        assert run(*common, *pair).exit_code == 2
+
+
 def test_the_study_opens_in_optuna(straight: tuple[str, Path]) -> None:
     import optuna
     from optuna.storages import JournalStorage
