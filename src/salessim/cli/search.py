@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
 @click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure, or 'P(cycle_time <= 30 d) >= 90 %'; may be given several times.")
+@click.option("--method", default="auto", show_default=True, help="How designs are proposed: auto, tpe, gp, nsga2, cma-es, random, enumeration.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @workers_option
 @json_option
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], method: str, levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Search staffing, automation and simplification for a better design."""
     from salessim.optimisation import optimise as search
@@ -45,7 +46,7 @@ def optimise(
     with Progress("designs", quiet) as progress:
         best = search(
             loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits,
-            trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
+            trials=trials, replications=replications, final=final, method=method, seed=seed, workers=workers, progress=progress, journal=journal,
         )  # fmt: skip
     best.scenario.save(folder / "best.yaml")
     answer = _best_json(best)

@@ -19,8 +19,8 @@ from salessim.optimisation.best import Best, Trial
 from salessim.optimisation.choice import choose
 from salessim.optimisation.evaluation import Evaluator, excess
 from salessim.optimisation.limits import parse_limits
-from salessim.optimisation.samplers import sampler
-from salessim.optimisation.screen import Screen, begin_with
+from salessim.optimisation.samplers import AUTO, checked, sampler
+from salessim.optimisation.screen import Screen, begin_with, listed
 from salessim.optimisation.space import Settings, space_of
 from salessim.scenario.levers import propose
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def optimise(
     scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] | None = None,
     limits: Mapping[str, str] | Sequence[str] = (), trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
-    workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
+    method: str = AUTO, workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
 ) -> Best:  # fmt: skip
     """Search the levers of a scenario for a better design.
 
@@ -48,6 +48,7 @@ def optimise(
         final: replications on fresh seeds for the recommended design and for doing nothing.
         indifference: a design must improve some objective by at least this share of today's figure to be recommended:
             a difference can be certain and still not be worth a change.
+        method: one of `samplers.METHODS`; by default all designs are tried if there are no more than trials, else Optuna's TPE proposes.
         seed: the same seed gives the same answer, whatever the number of workers.
         progress: told (done, planned).
         journal: a file that is begun anew and gets a line for each finished trial, so that nothing is lost.
@@ -61,6 +62,7 @@ def optimise(
     import optuna
 
     check_seed(seed)
+    checked(method)
     known = catalogue(scenario)
     objectives = _usual(scenario, replications, seed, workers) if objectives is None else objectives
     better = {name: known.judged(name, f"objective {name!r}").direction for name in objectives}
@@ -72,6 +74,8 @@ def optimise(
         scenario = scenario.change({"levers": proposed})
     bounds = parse_limits(limits, known)
     space = space_of(scenario, levers)
+    every = listed(space, method, trials)
+    trials = min(trials, len(every) or trials)
     if journal is not None:
         journal.unlink(missing_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -88,11 +92,11 @@ def optimise(
     for number in range(trials):
         if number == 1:
             screen.calibrate(done[0].values)
-            starts += begin_with(screen, trials)
+            starts += begin_with(screen, trials, every)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
-            study.sampler = sampler(seed, number, len(done))
+            study.sampler = sampler(seed, number, len(done), "tpe" if method == AUTO else method)
         if number < len(starts):
             study.enqueue_trial(space.indices(starts[number]))
         asked = study.ask({n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()})
