@@ -94,6 +94,8 @@ class Best:
     """Replications that the search took, before those of the selection."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
+    stopped: str = ""
+    """Why the search ended before it had looked at as many designs as asked; nothing if it did."""
 
     def cautions(self) -> list[str]:
         """What the recommendation rests on besides the model: assumed effects and prices."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from salessim.catalogue import Catalogue, catalogue
-from salessim.experiment import Comparison
+from salessim.experiment import Comparison, Workers
 from salessim.ignorance import echo_all
 from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
@@ -35,7 +35,7 @@ ATTEMPTS = 3
 
 def choose(
     evaluate: Evaluator, done: list[Trial], objectives: tuple[str, ...], bounds: tuple[Limit, ...],
-    final: int, indifference: float, seed: int, workers: int | None,
+    final: int, indifference: float, seed: int, workers: Workers,
 ) -> Best:  # fmt: skip
     """Select among the best of the search, today and the cheapest; recommend what is shown to keep the limits and to be better than today."""
     asked = _Asked(evaluate, done, objectives, bounds, final, indifference, Fresh(evaluate.space, seed, workers))

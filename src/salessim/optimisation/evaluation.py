@@ -16,7 +16,7 @@ import numpy as np
 
 from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError
-from salessim.experiment import Results, merge, replicate
+from salessim.experiment import Results, Workers, merge, replicate
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.screen import Screen
@@ -46,7 +46,7 @@ class Evaluator:
     bounds: tuple[Limit, ...]
     replications: int
     seed: int
-    workers: int
+    workers: Workers
     seen: dict[tuple[Any, ...], Trial] = field(default_factory=dict)
     relief: Mapping[str, float] = field(default_factory=dict)
     """See `space.relief_of`: known once today's process, which is the first trial, has been simulated."""

@@ -29,12 +29,12 @@ def sampler(seed: int, number: int, seen: int, method: str = "tpe") -> Any:
         seed: of the search.
         number: of the trial.
         seen: how many trials are finished.
-        method: one of `METHODS`; enumeration proposes nothing, since its designs are all listed beforehand.
+        method: one of `METHODS`; the designs of an enumeration are all listed beforehand.
     """
     import optuna
 
     child = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    return optuna.samplers.RandomSampler(seed=child) if seen < STARTUP else _SAMPLERS.get(method, _random)(child)
+    return optuna.samplers.RandomSampler(seed=child) if seen < STARTUP else _SAMPLERS["tpe" if method in (AUTO, ENUMERATION) else method](child)
 
 
 def checked(method: str) -> str:
