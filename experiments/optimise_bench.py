@@ -116,7 +116,7 @@ def ours(seed: int) -> Outcome:
     return Outcome(truth(design) / optimum()[0] - 1, best.searched + selected, 2 * len(best.final.base.numbers))
 
 
-SETTINGS: dict[str, Any] = {"trials": 16, "replications": 4, "final": 20}
+SETTINGS: dict[str, Any] = {"trials": 8, "replications": 4, "final": 40}
 
 
 def peer(replications: int) -> Callable[[int], Outcome]:

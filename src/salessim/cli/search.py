@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
 @click.option("--objective", "objectives", multiple=True, help="A measure, also one of the scenario's own; may be given several times [time to win and lost customers].")
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure, or 'P(cycle_time <= 30 d) >= 90 %'; may be given several times.")
+@click.option("--method", default="auto", show_default=True, help="How designs are proposed: auto, tpe, gp, nsga2, cma-es, random, enumeration.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @click.option("--resume", is_flag=True, help="Go on with the study in --out; there must be one. The answer is that of a run without interruption.")
 @click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], levers: tuple[str, ...], resume: bool, force: bool, executor: str | None, cluster: str | None, storage: str | None, study_name: str | None,
+    limits: tuple[str, ...], method: str, levers: tuple[str, ...], resume: bool, force: bool, executor: str | None, cluster: str | None, storage: str | None, study_name: str | None,
     trial_limit: str | None, budget: str | None, workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Search staffing, automation and simplification for a better design.
@@ -64,7 +65,7 @@ def optimise(
     try:
         with _executor(workers, executor, cluster, trial_limit) as runs, Progress("designs", quiet) as progress:
             best = search(
-                loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, trials=trials, replications=replications, final=final, seed=seed,
+                loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, trials=trials, replications=replications, final=final, method=method, seed=seed,
                 workers=Simulating(runs), progress=progress, standing_told=progress.say, budget=spend,
                 folder=folder, resume=resume, anew=force, storage=storage, study_name=study_name, tell=lambda text: say(f"note: {text}"),
             )  # fmt: skip

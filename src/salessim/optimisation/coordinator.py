@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from salessim.optimisation.budget import Budget
 from salessim.optimisation.evaluation import Evaluator, excess
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.replications import Keeping
-from salessim.optimisation.samplers import sampler
+from salessim.optimisation.samplers import AUTO, sampler
 from salessim.optimisation.screen import begin_with
 from salessim.optimisation.space import Settings
 from salessim.optimisation.standing import standing
@@ -38,6 +38,9 @@ class Search:
     choosing: int
     """Replications that the choice may take."""
     told: Tell | None
+    method: str = AUTO
+    every: Sequence[Settings] = ()
+    """All designs, if all are to be tried."""
     done: list[Trial] = field(default_factory=list)
     asked: list[dict[str, int]] = field(default_factory=list)
     """What was proposed: lever -> which of its options."""
@@ -68,7 +71,7 @@ class Search:
                     return
                 if number == 1:
                     screen.calibrate(self.done[0].values)
-                    starts += begin_with(screen, trials)
+                    starts += begin_with(screen, trials, self.every)
                 record = self.study.trials.get(number)
                 if record is not None:
                     study.enqueue_trial(record["asked"])
@@ -76,7 +79,7 @@ class Search:
                     study.enqueue_trial(space.indices(starts[number]))
                 else:
                     # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
-                    study.sampler = sampler(self.evaluate.seed, number, len(self.done))
+                    study.sampler = sampler(self.evaluate.seed, number, len(self.done), self.method)
                 asked = study.ask(distributions)
                 settings = screen.decoded({n: space.options[n][asked.params[n]] for n in space.options})
                 trial, failed = self._evaluated(number, settings, record)

@@ -19,6 +19,7 @@ from salessim.errors import InputError
 from salessim.optimisation.approximation import Approximation, Prediction
 from salessim.optimisation.best import Screening, Trial
 from salessim.optimisation.limits import Limit
+from salessim.optimisation.samplers import AUTO, ENUMERATION
 from salessim.optimisation.space import Settings, Space, starts_of
 from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
@@ -54,6 +55,7 @@ class Screen:
         known = catalogue(self.space.scenario)
         self.signs = [1.0 if known.about(n).direction == "lower is better" else -1.0 for n in self.objectives]
         self.people = {n: team for n in self.space.options if (team := _team_of(self.space, n)) is not None}
+        self._before = {n: before(self.space.scenario, self.space.scenario.levers[n]) for n in self.people}
         self._structures: dict[tuple[str, ...], Approximation | None] = {}
         self._seen: dict[tuple[Any, ...], tuple[Settings, Prediction | None]] = {}
         now = self.predict(self.space.today)
@@ -96,7 +98,7 @@ class Screen:
         window = scenario.clock.horizon - scenario.clock.warm_up
         for name, team in self.people.items():
             lever = scenario.levers[name]
-            added = int(settings[name]) if isinstance(lever, AddStaff) else max(0, settings[name] - before(scenario, lever))
+            added = int(settings[name]) if isinstance(lever, AddStaff) else max(0, settings[name] - self._before[name])
             sizes[team] = structure.sizes[team] + int(settings[name]) if isinstance(lever, AddStaff) else int(settings[name])
             if lever.running_cost is not None:
                 more += added * lever.running_cost.amount / lever.running_cost.per * MONTH
@@ -249,15 +251,15 @@ class Screen:
         return a[2] - b[2] if self.names == list(self.objectives) and a[0] == b[0] == 0 and math.isfinite(a[2] - b[2]) else 0.0
 
     def error(self, trials: Sequence[Trial]) -> float:
-        """How far theory may be off in a difference of two designs: three standard deviations over those simulated; infinite if they are few."""
+        """How far theory may be off in a difference of two designs, in all but one of twenty: from those simulated; infinite if they are few."""
         rest = []
         for t in trials:
-            if t.values is not None and not t.given_up and self.names == list(self.objectives):
+            if t.values is not None and self.names == list(self.objectives):
                 rest.append(float(np.mean([sign * t.values[n] / scale for sign, n, scale in zip(self.signs, self.names, self.scale, strict=True)])) - self.rank(t.settings)[2])
         if len(rest) < FEW or not np.isfinite(rest).all():
             return math.inf
         # The median deviation, scaled to a normal law: what is far off today's figures says little of designs that are close.
-        return 3.0 * math.sqrt(2.0) * 1.4826 * float(np.median(np.abs(np.array(rest) - np.median(rest))))
+        return 1.645 * math.sqrt(2.0) * 1.4826 * float(np.median(np.abs(np.array(rest) - np.median(rest))))
 
     def screening(self, trials: Sequence[Trial]) -> Screening:
         """How well theory ordered the designs that were simulated."""
@@ -274,12 +276,31 @@ class Screen:
         return Screening(sum(p is not None for _, p in self._seen.values()), len(self.front()) if self.names else 0, agreement)
 
 
+def listed(space: Space, method: str, trials: int) -> list[Settings]:
+    """Every design, today's first, where all of them are to be tried; none where the search chooses.
+
+    Raises:
+        InputError: all are to be tried, and there are more than trials.
+    """
+    if method == ENUMERATION and space.possible > trials:
+        raise InputError("method", f"there are {space.possible:,} designs, more than {trials} trials", "give as many trials, or choose another method")
+    return space.all() if method == ENUMERATION or (method == AUTO and space.possible <= trials) else []
+
+
 SCREENED = 0.5
 """Share of the trials that begin where theory sees promise; the rest are for what theory does not see."""
 
 
-def begin_with(screen: Screen, trials: int) -> list[Settings]:
-    """Designs to begin with after today's: the promising by theory, then each lever alone at its ends."""
+def begin_with(screen: Screen, trials: int, every: Sequence[Settings]) -> list[Settings]:
+    """Designs to begin with after today's: the promising by theory, then each lever alone at its ends.
+
+    Args:
+        screen: the judge.
+        trials: of the search.
+        every: all designs, if all are to be tried: the best by theory come first, so that others are given up soon.
+    """
+    if every:
+        return sorted(every[1:], key=screen.rank)
     found = screen.starts(max(1, round(SCREENED * trials)))
     keys = {screen.space.key(s) for s in [screen.space.today, *found]}
     return [*found, *(s for s in starts_of(screen.space) if screen.space.key(s) not in keys)]
@@ -297,4 +318,4 @@ def _team_of(space: Space, name: str) -> str | None:
     return None
 
 
-__all__ = ["Screen", "begin_with"]
+__all__ = ["Screen", "begin_with", "listed"]

@@ -22,7 +22,8 @@ from salessim.optimisation.coordinator import Search
 from salessim.optimisation.evaluation import Evaluator
 from salessim.optimisation.limits import parse_limits
 from salessim.optimisation.replications import Keeping
-from salessim.optimisation.screen import Screen
+from salessim.optimisation.samplers import AUTO, checked
+from salessim.optimisation.screen import Screen, listed
 from salessim.optimisation.shared import search_shared
 from salessim.optimisation.space import space_of
 from salessim.optimisation.study import Study, Tell, open_study, what_was_asked
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 def optimise(
     scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] | None = None,
     limits: Mapping[str, str] | Sequence[str] = (), trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
-    workers: Workers = None, progress: Callable[[int, int], None] | None = None, budget: Budget | None = None,
+    method: str = AUTO, workers: Workers = None, progress: Callable[[int, int], None] | None = None, budget: Budget | None = None,
     folder: str | Path | None = None, resume: bool = False, anew: bool = False, storage: str | None = None, study_name: str | None = None,
     tell: Tell = lambda _: None, standing_told: Tell | None = None,
 ) -> Best:  # fmt: skip
@@ -54,6 +55,7 @@ def optimise(
         final: replications on fresh seeds for the recommended design and for doing nothing.
         indifference: a design must improve some objective by at least this share of today's figure to be recommended:
             a difference can be certain and still not be worth a change.
+        method: one of `samplers.METHODS`; by default all designs are tried if there are no more than trials, else Optuna's TPE proposes.
         seed: the same seed gives the same answer, whatever the number and kind of workers.
         workers: how many threads, or who runs the replications: `Simulating` with an executor.
         progress: told (done, planned).
@@ -77,13 +79,14 @@ def optimise(
         >>> best = optimise(today, trials=40, seed=1, folder="study")  # doctest: +SKIP
     """
     check_seed(seed)
+    checked(method)
     known = catalogue(scenario)
     if trials < 1 or replications < 2 or final < 2:
         raise InputError("optimise", "too few trials or replications", "give at least 1 trial and 2 replications")
     bounds = parse_limits(limits, known)
     options = {
         "seed": seed, "replications": replications, "indifference": indifference, "objectives": None if objectives is None else list(objectives),
-        "limits": [limit.words for limit in bounds], "levers": None if levers is None else sorted(levers),
+        "limits": [limit.words for limit in bounds], "levers": None if levers is None else sorted(levers), "method": method,
     }  # fmt: skip
     asked = scenario
     no_levers = not scenario.levers
@@ -91,6 +94,8 @@ def optimise(
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
         scenario = scenario.change({"levers": proposed})
     space = space_of(scenario, levers)
+    every = listed(space, method, trials)
+    trials = min(trials, len(every) or trials)
     for name in objectives or ():
         known.judged(name, f"objective {name!r}")
     with _opened(folder, asked, options, resume, anew, tell) as study, _simulating(workers) as inner:
@@ -98,7 +103,7 @@ def optimise(
         objectives = tuple(_usual(scenario, replications, seed, keeping) if objectives is None else objectives)
         evaluate = Evaluator(space, objectives, bounds, replications, seed, keeping)
         evaluate.screen = screen = Screen(space, objectives, bounds)
-        search = Search(evaluate, study, keeping, budget or Budget(), 2 * final + FINALISTS * FIRST, standing_told)
+        search = Search(evaluate, study, keeping, budget or Budget(), 2 * final + FINALISTS * FIRST, standing_told, method, every)
         try:
             if storage is None:
                 search.run(trials, progress)

@@ -50,9 +50,19 @@ class Space:
         """How many designs there are whose levers may go together; all of them where they are too many to count."""
         if self.size > MOST_COUNTED or not any(lever.needs or lever.excludes for lever in self.scenario.levers.values()):
             return self.size
+        return len(self.all())
+
+    def all(self) -> list[Settings]:
+        """Every design whose levers may go together, today's first.
+
+        Raises:
+            InputError: there are too many to list.
+        """
+        if self.size > MOST_COUNTED:
+            raise InputError("method", f"there are {self.size:,} designs, too many to try each", "choose another method, or fewer levers")
         names = list(self.options)
         combined = (dict(zip(names, c, strict=True)) for c in itertools.product(*self.options.values()))
-        return sum(self.repaired(settings) == settings for settings in combined)
+        return [self.today, *(s for s in combined if s != self.today and self.repaired(s) == s)]
 
     def design(self, settings: Mapping[str, Any], name: str | None = None) -> Scenario:
         """The scenario with these settings."""
