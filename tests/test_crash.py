@@ -11,7 +11,6 @@ import json
 import math
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -33,6 +32,7 @@ from salessim.optimisation import Best, journal, optimise
 from salessim.optimisation import replications as kept_module
 from salessim.optimisation.budget import Budget, parse_budget
 from salessim.scenario.model import Scenario
+from tests import tasks
 
 POINTS = [pytest.param(3, id="few"), pytest.param(50, id="fifty", marks=pytest.mark.slow)]
 TEXT = """
@@ -465,51 +465,25 @@ def test_k10_k11_a_trial_whose_runs_are_lost_fails_and_the_study_goes_on(scenari
     assert again.tries == 0  # what failed has failed: the trials after it were proposed from that
 
 
-def hungry(source: Any, seed: int, number: int, engine: Any) -> Any:
-    """Stands for a replication that asks for more memory than its process may have."""
-    import numpy as np
-
-    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    return np.ones(1 << 32).sum()
-
-
-def stuck(source: Any, seed: int, number: int, engine: Any) -> Any:
-    time.sleep(60)
-
-
-def dying(source: Any, seed: int, number: int, engine: Any) -> Any:
-    """Dies the first time, and every time if the source is no file."""
-    if number == 3 and (source is None or not Path(source).exists()):
-        if source is not None:
-            Path(source).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
 def test_k10_out_of_memory_in_a_worker() -> None:
     with Processes(1) as executor, pytest.raises(RunLost, match="out of memory"):
-        list(executor.results(hungry, None, 0, range(3), "compiled"))
+        list(executor.results(tasks.hungry, None, 0, range(3), "compiled"))
 
 
 @pytest.mark.parametrize("kind", [Threads, Processes])
 def test_k11_a_run_that_takes_too_long_is_given_up(kind: type) -> None:
     begin = time.monotonic()
     with pytest.raises(RunLost, match="more than 1 s"):
-        list(kind(2, patience=1.0).results(stuck if kind is Processes else waiting, None, 0, range(2), "compiled"))
+        list(kind(2, patience=1.0).results(tasks.stuck if kind is Processes else tasks.waiting, None, 0, range(2), "compiled"))
     assert time.monotonic() - begin < 10
-
-
-def waiting(source: Any, seed: int, number: int, engine: Any) -> Any:
-    """A thread cannot be ended; this one ends soon by itself."""
-    time.sleep(3)
 
 
 def test_k2_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) -> None:
     with Processes(2) as executor:
-        assert list(executor.results(dying, tmp_path / "died", 0, range(12), "compiled")) == list(range(12))
+        assert list(executor.results(tasks.dying, tmp_path / "died", 0, range(12), "compiled")) == list(range(12))
         with pytest.raises(RunLost, match="3 workers died over replication 3"):
-            list(executor.results(dying, None, 0, range(12), "compiled"))
-        assert list(executor.results(dying, tmp_path / "died", 0, range(4), "compiled")) == [0, 1, 2, 3]  # it can still be used
+            list(executor.results(tasks.dying, None, 0, range(12), "compiled"))
+        assert list(executor.results(tasks.dying, tmp_path / "died", 0, range(4), "compiled")) == [0, 1, 2, 3]  # it can still be used
 
 
 @pytest.mark.parametrize("points", [pytest.param(1, id="once"), pytest.param(50, id="fifty", marks=pytest.mark.slow)])  # each death costs seconds: a process starts anew

@@ -17,7 +17,7 @@ from salessim.errors import InputError, RunLost
 from salessim.experiment import Row, Simulating
 from salessim.optimisation import optimise, shared
 from salessim.scenario.model import Scenario
-from tests import postgres
+from tests import postgres, tasks
 from tests.test_crash import ASKED, TEXT, answer, searched, wait_for
 
 distributed = pytest.importorskip("distributed", reason="Dask is an extra")
@@ -54,23 +54,13 @@ def test_a_dask_cluster_gives_the_same_bytes_also_when_a_worker_is_killed(scenar
         executor.close()
 
 
-def deadly(source: Any, seed: int, number: int, engine: Any) -> Any:
-    if number == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def hungry(source: Any, seed: int, number: int, engine: Any) -> Any:
-    raise MemoryError
-
-
 @pytest.mark.slow
 def test_a_replication_that_kills_every_worker_is_given_up(dask: Any) -> None:
     with Cluster(dask.scheduler_address) as executor:
         with pytest.raises(RunLost, match="workers died over replication 1"):
-            list(executor.results(deadly, None, 0, range(3), "compiled"))
+            list(executor.results(tasks.deadly, None, 0, range(3), "compiled"))
         with pytest.raises(RunLost, match="out of memory"):
-            list(executor.results(hungry, None, 0, range(3), "compiled"))
+            list(executor.results(tasks.penniless, None, 0, range(3), "compiled"))
 
 
 def test_clusters_that_cannot_be_used() -> None:
@@ -79,9 +69,9 @@ def test_clusters_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="no scheduler answers"):
         Cluster("nonsense://x")
     with pytest.raises(InputError, match=r"a worker has salessim .* install the same on all machines"):
-        _there("salessim 0.0.1, Python 3.11", hungry, None, 0, 0, "compiled")
+        _there("salessim 0.0.1, Python 3.11", tasks.penniless, None, 0, 0, "compiled")
     with pytest.raises(RunLost, match="out of memory"):
-        _there(version(), hungry, None, 0, 0, "compiled")
+        _there(version(), tasks.penniless, None, 0, 0, "compiled")
 
 
 # Independent writers
