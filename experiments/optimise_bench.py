@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -167,7 +166,7 @@ def b1(macro_runs: int, peers: int) -> None:
     for seed in range(macro_runs):
         runs.append(ours(seed))
         if seed % 10 == 9:
-            print(f"  {seed + 1} of {macro_runs}, worst {100 * max(r.regret for r in runs):.2f} %", file=sys.stderr, flush=True)
+            show(f"{seed + 1} of {macro_runs}", runs, time.process_time() - since)
     show("salessim", runs, time.process_time() - since)
     same = round(float(np.mean([r.replications for r in runs])))
     for budget in (same, 300):
