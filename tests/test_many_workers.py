@@ -78,7 +78,7 @@ def test_clusters_that_cannot_be_used() -> None:
         Cluster("tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no scheduler answers"):
         Cluster("nonsense://x")
-    with pytest.raises(InputError, match="a worker has salessim .* install the same on all machines"):
+    with pytest.raises(InputError, match=r"a worker has salessim .* install the same on all machines"):
         _there("salessim 0.0.1, Python 3.11", hungry, None, 0, 0, "compiled")
     with pytest.raises(RunLost, match="out of memory"):
         _there(version(), hungry, None, 0, 0, "compiled")

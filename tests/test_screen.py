@@ -141,7 +141,8 @@ def test_an_unstable_design_is_refused_with_the_numbers() -> None:
     evaluate = Evaluator(space, ("cycle_time",), (), 2, 0, 1)
     evaluate(0, space.today)
     trial = evaluate(1, crew(space, 1, 3))
-    assert trial.refused is not None and trial.values is None
+    assert trial.refused is not None
+    assert trial.values is None
     assert "team a would need 188 % of its time (315.0 of 168.0 h a week)" in trial.refused
     assert evaluate.spent == 2
 
@@ -155,7 +156,8 @@ def test_what_is_surely_worse_is_given_up_after_few_runs_and_its_figure_is_recko
     space = evaluate.space
     good = evaluate(0, crew(space, 6, 6))
     bad = evaluate(1, crew(space, 2, 2))
-    assert not good.given_up and bad.given_up
+    assert not good.given_up
+    assert bad.given_up
     ran = evaluate.spent - 4
     assert FIRST <= ran < 4
     design, rival = (space.design(crew(space, n, n)) for n in (2, 6))
@@ -194,7 +196,8 @@ def test_blocks_of_seeds_rotate_and_repeats_are_pooled() -> None:
     leader = crew(space, 4, 4)
     both = [replicate(space.design(leader), numbers, seed=0, engine="compiled", workers=1).estimate("cycle_time").value for numbers in (range(2), range(2, 4))]
     own = replicate(space.design(crew(space, 3, 4)), range(2, 4), seed=0, engine="compiled", workers=1).estimate("cycle_time").value
-    assert later.values is not None and not later.given_up
+    assert later.values is not None
+    assert not later.given_up
     assert later.values["cycle_time"] == pytest.approx(own - both[1] + both[0])
     assert evaluate.spent == spent + 4
     # At the level of the first block the leader's figure stays what it was.
