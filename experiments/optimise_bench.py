@@ -1,4 +1,4 @@
-"""Optimisation against exact optima, beside plain Optuna: `python experiments/optimise_bench.py B1 [macro-runs]`.
+"""Optimisation against exact optima, beside plain Optuna: `python experiments/optimise_bench.py B1 [macro-runs]`, or B3.
 
 The designs are judged by their true values, from Jackson's formulas, never by a simulation. The peer is what a user of
 Optuna would write: TPE on the raw space, a seed of its own for each trial, the budget as a penalty, and the best trial returned.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ def ours(seed: int) -> Outcome:
     return Outcome(truth(design) / optimum()[0] - 1, best.searched + selected, 2 * len(best.final.base.numbers))
 
 
-SETTINGS: dict[str, Any] = {"trials": 8, "replications": 4, "final": 40}
+SETTINGS: dict[str, Any] = {"trials": 8, "replications": 3, "final": 30}
 
 
 def peer(replications: int) -> Callable[[int], Outcome]:
@@ -167,7 +166,7 @@ def b1(macro_runs: int, peers: int) -> None:
     for seed in range(macro_runs):
         runs.append(ours(seed))
         if seed % 10 == 9:
-            print(f"  {seed + 1} of {macro_runs}, worst {100 * max(r.regret for r in runs):.2f} %", file=sys.stderr, flush=True)
+            show(f"{seed + 1} of {macro_runs}", runs, time.process_time() - since)
     show("salessim", runs, time.process_time() - since)
     same = round(float(np.mean([r.replications for r in runs])))
     for budget in (same, 300):
@@ -175,13 +174,47 @@ def b1(macro_runs: int, peers: int) -> None:
         show(f"Optuna, {budget}", [peer(budget)(seed) for seed in range(peers)], time.process_time() - since)
 
 
+def volume(points: Sequence[tuple[float, float]], corner: tuple[float, float]) -> float:
+    """The area that (cost, time) points dominate below a corner."""
+    area, time_before = 0.0, corner[1]
+    for cost, took in sorted(points):
+        if cost < corner[0] and took < time_before:
+            area += (corner[0] - cost) * (time_before - took)
+            time_before = took
+    return area
+
+
+def b3(macro_runs: int) -> None:
+    """Cost against time: the reported front by its true values, after 150 simulations at most."""
+    exact = front()
+    corner = price((MOST,) * STATIONS), truth(TODAY)
+    whole = volume([(cost, took) for cost, took, _ in exact], corner)
+    shares, dominated, spent = [], [], []
+    since = time.process_time()
+    for seed in range(macro_runs):
+        best = ss.optimise(tandem(), objectives=["cost", "time_in_process"], seed=seed, workers=1, trials=70, replications=2, final=10)
+        designs = [[best.trials[i].settings[f"staff {k + 1}"] for k in range(STATIONS)] for i in best.front]
+        points = [(price(d), truth(d)) for d in designs]
+        shares.append(volume(points, corner) / whole)
+        dominated.append(float(np.mean([any(c <= p + 1e-9 and w < t - 1e-9 for c, w, _ in exact) for p, t in points])))
+        spent.append(best.searched)
+        print(f"  {seed + 1}: {shares[-1]:.4f} of the hypervolume, {100 * dominated[-1]:.0f} % of {len(points)} points truly dominated, {spent[-1]} replications", flush=True)
+    print(
+        f"B3: share of the exact hypervolume mean {np.mean(shares):.4f}, least {min(shares):.4f}; truly dominated mean {100 * np.mean(dominated):.1f} %; replications mean {np.mean(spent):.0f}; "
+        f"{(time.process_time() - since) / macro_runs:.1f} CPU s a run"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", choices=["B1"])
+    parser.add_argument("which", choices=["B1", "B3"])
     parser.add_argument("macro_runs", nargs="?", type=int, default=200)
     parser.add_argument("--peers", type=int, default=20, help="macro-runs of the peer")
     given = parser.parse_args()
-    b1(given.macro_runs, given.peers)
+    if given.which == "B1":
+        b1(given.macro_runs, given.peers)
+    else:
+        b3(min(given.macro_runs, 20))
 
 
 if __name__ == "__main__":

@@ -237,6 +237,7 @@ class Approximation:
 
     def _measures(self, flow: Any, stay: Any, wait: Any, loads: Mapping[str, float], sizes: Mapping[str, int], servers: Mapping[str, float]) -> dict[str, float]:
         n = len(self.keys)
+        wait = np.where(np.isfinite(wait), wait, 0.0)  # all figures that hang on it are infinite in the end
         time = wait + stay * self.plain
         ways = self._ways(wait, stay)
         # Up to the signature: who is there is won, and does not come there again on the same way.

@@ -81,7 +81,8 @@ class Search:
                     # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
                     study.sampler = sampler(self.evaluate.seed, number, len(self.done), self.method)
                 asked = study.ask(distributions)
-                settings = screen.decoded({n: space.options[n][asked.params[n]] for n in space.options})
+                drawn = {n: space.options[n][asked.params[n]] for n in space.options}
+                settings = space.repaired(drawn) if self.every else screen.decoded(drawn)
                 trial, failed = self._evaluated(number, settings, record)
                 self.done.append(trial)
                 self.asked.append(dict(asked.params))

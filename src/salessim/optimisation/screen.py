@@ -128,7 +128,7 @@ class Screen:
         if found is None:
             return math.inf, math.inf, math.inf
         over = min(1e6, sum(self._excess(limit, found) for limit in self.bounds))
-        weights = weights or [1.0 / len(self.names)] * len(self.names)
+        weights = weights or [1.0 / max(1, len(self.names))] * len(self.names)
         score = sum(w * sign * found.values[n] / scale for w, sign, n, scale in zip(weights, self.signs, self.names, self.scale, strict=True)) if self.names else 0.0
         return found.overload, over, score if math.isfinite(score) else math.inf
 
