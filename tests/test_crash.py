@@ -486,6 +486,29 @@ def test_k2_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Pat
         assert list(executor.results(tasks.dying, tmp_path / "died", 0, range(4), "compiled")) == [0, 1, 2, 3]  # it can still be used
 
 
+def test_k2_no_number_is_lost_when_the_pool_breaks_while_work_is_handed_out() -> None:
+    from concurrent.futures import BrokenExecutor, Future
+
+    class Breaking(Processes):
+        """Breaks at every fifth number that is handed out, until it is abandoned."""
+
+        handed, broken = 0, False
+
+        def submit(self, task: Any, source: Any, seed: int, number: int, engine: str) -> Future[Any]:
+            self.handed += 1
+            self.broken = self.broken or self.handed % 5 == 0
+            if self.broken:
+                raise BrokenExecutor
+            future: Future[Any] = Future()
+            future.set_result(number)
+            return future
+
+        def abandon(self) -> None:
+            self.broken = False
+
+    assert list(Breaking(1).results(tasks.dying, None, 0, range(40), "compiled")) == list(range(40))
+
+
 @pytest.mark.parametrize("points", [pytest.param(1, id="once"), pytest.param(50, id="fifty", marks=pytest.mark.slow)])  # each death costs seconds: a process starts anew
 def test_k2_workers_killed_at_any_moment(scenario: Scenario, straight: tuple[str, Path], total: int, points: int) -> None:
     chance = random.Random(22)

@@ -13,7 +13,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -118,13 +117,20 @@ class Futures(Executor):
         begun, deaths, given = time.monotonic(), 0, self.prepared(source)
         todo, ahead = iter(numbers), deque[tuple[int, Any]]()
 
+        def handed(number: int) -> Any:
+            try:
+                return self.submit(task, given, seed, number, engine)
+            except self.lost as wrong:  # the pool broke meanwhile: told when it is this number's turn
+                future: Future[Any] = Future()
+                future.set_exception(wrong)
+                return future
+
         def hand_out(how_many: int) -> None:
             for number in islice(todo, how_many):
-                ahead.append((number, self.submit(task, given, seed, number, engine)))
+                ahead.append((number, handed(number)))
 
         try:
-            with suppress(*self.lost):  # found out below, where it is counted
-                hand_out(AHEAD * self.workers)
+            hand_out(AHEAD * self.workers)
             while ahead:
                 try:
                     result = ahead[0][1].result(timeout=self._left(begun))
@@ -135,7 +141,7 @@ class Futures(Executor):
                     again = [number for number, _ in ahead]
                     self.abandon()
                     given = self.prepared(source)
-                    ahead = deque((number, self.submit(task, given, seed, number, engine)) for number in again)
+                    ahead = deque((number, handed(number)) for number in again)
                     continue
                 except TimeoutError:
                     raise out_of_time(self.patience or 0) from None
