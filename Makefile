@@ -20,11 +20,11 @@ $(VENV)/.core: pyproject.toml $(wildcard constraints/*.txt) | prerequisites
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[test,databases,excel,parquet]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[test,databases,dask,excel]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[test,databases,excel,parquet,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[test,databases,dask,excel,lint]'
 	@touch $@
 
 demo: $(VENV)/.core ## the main job on a log whose truth is known; ends with a recommendation and a report

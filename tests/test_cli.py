@@ -265,17 +265,20 @@ def started(*args: str) -> Iterator[subprocess.Popen[str]]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_interrupting_leaves_soon_and_keeps_finished_trials(tmp_path: Path, b2b: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_leaves_soon_and_keeps_finished_trials(sent: int, tmp_path: Path, b2b: Path) -> None:
     out = tmp_path / "out"
     journal = out / "trials.jsonl"
     with started("-m", "salessim", "optimise", str(b2b), "--out", str(out), "--trials", "500", "--quiet") as process:
         deadline = time.monotonic() + 200
         while time.monotonic() < deadline and not (journal.exists() and len(journal.read_text().splitlines()) >= 2):
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         begun = time.monotonic()
-        assert process.wait(timeout=30) == 130
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 130
         assert time.monotonic() - begun < 5
+    assert f"the study is kept in {out}; the same command with --resume goes on with it" in err
     lines = journal.read_text().splitlines()
     assert len(lines) >= 2
     assert json.loads(lines[0])["trial"] == 0

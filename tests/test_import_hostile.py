@@ -246,7 +246,6 @@ def told(path: Path) -> Iterator[Visit]:
 @pytest.fixture(scope="module")
 def zygote() -> Iterator[subprocess.Popen[str]]:
     pytest.importorskip("openpyxl")
-    pytest.importorskip("pyarrow")
     env = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
     with subprocess.Popen([sys.executable, str(Path(__file__).parent / "zygote.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
         yield process

@@ -59,6 +59,5 @@ def test_csv_and_parquet_come_back_as_they_were(log: EventLog, tmp_path: Path) -
     log.to_csv(tmp_path / "log.csv")
     again = EventLog.read_csv(tmp_path / "log.csv", log.about)
     pd.testing.assert_frame_equal(again.frame, log.frame, check_dtype=False)
-    pytest.importorskip("pyarrow", reason="Parquet is an extra")
     log.to_parquet(tmp_path / "log.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "log.parquet"), log.frame, check_dtype=False)

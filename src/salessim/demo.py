@@ -90,7 +90,7 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
 
     cost = b.estimate("cost").value
     with progress("designs") as bar:
-        best = optimise(learnt, limits={"cost": f"<= {1.12 * cost:.0f} EUR/month"}, trials=40, replications=4, final=40, seed=seed, progress=bar, journal=_fresh(folder / "trials.jsonl"))
+        best = optimise(learnt, limits={"cost": f"<= {1.12 * cost:.0f} EUR/month"}, trials=40, replications=4, final=40, seed=seed, progress=bar)
     learnt.save(folder / "learnt.yaml")
     best.scenario.save(folder / "best.yaml")
     path = report_best(best, folder / "report.html", calibration)
@@ -107,8 +107,3 @@ def _fits(scenario: Scenario, lever: dict[str, Any]) -> bool:
     """Whether what the lever is about was found in the log."""
     steps = [lever[k] for k in ("automate", "remove") if k in lever]
     return all(step in scenario.steps for step in steps) and lever.get("add_staff", next(iter(scenario.teams))) in scenario.teams
-
-
-def _fresh(path: Path) -> Path:
-    path.unlink(missing_ok=True)
-    return path

@@ -4,7 +4,8 @@ SalesSimError
 ├── InputError            unusable input; exit code 2; always place, problem and remedy
 │   ├── ScenarioError     a scenario file or a change to one
 │   └── LogError          an event log or its mapping
-└── LimitReached          a run that would not end (a loop in zero time, too many open cases)
+├── LimitReached          a run that would not end (a loop in zero time, too many open cases)
+└── RunLost               runs of a design that did not come back: their workers died, or time or memory ran out
 """
 
 from __future__ import annotations
@@ -49,6 +50,26 @@ class LogError(InputError):
 
 class LimitReached(SalesSimError):
     """A run was stopped by one of its bounds."""
+
+
+class RunLost(SalesSimError):
+    """Runs of a design that did not come back: their workers died, or time or memory ran out.
+
+    Args:
+        why: what happened.
+
+    Example:
+        >>> str(RunLost("out of memory"))
+        'runs of a design were lost: out of memory; use fewer workers, a shorter horizon or a longer limit of time'
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"runs of a design were lost: {why}; use fewer workers, a shorter horizon or a longer limit of time")
+
+    def __reduce__(self) -> tuple[type[RunLost], tuple[str]]:
+        """Errors cross process borders with their parts."""
+        return type(self), (self.why,)
 
 
 def alike(name: str, known: Iterable[str], most: int = 1) -> list[str]:

@@ -11,14 +11,10 @@ is ignorance is told by echoes: further replications that share the uncertain va
 from __future__ import annotations
 
 import math
-import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,6 +23,7 @@ from salessim.catalogue import Catalogue, catalogue, in_common
 from salessim.drivers import Driver, drivers
 from salessim.engines import Engine
 from salessim.errors import InputError, nearest
+from salessim.executors import Executor, Task, local, workers_of
 from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
 from salessim.network import Network, build
@@ -56,6 +53,8 @@ if TYPE_CHECKING:
     Source = Network | Scenario
     """One network for all replications, or the scenario from which each draws its own."""
 
+Row = tuple[dict[str, tuple[float, float]], Any]
+"""What one replication gave: measure -> (numerator, denominator), and cases in process at equal steps of time."""
 Progress = Callable[[int, int], None]
 """Told (done, planned) after each replication."""
 
@@ -148,15 +147,6 @@ def check_seed(seed: int) -> int:
     return seed
 
 
-def workers_of(workers: int | None) -> int:
-    """How many to use: given, or the processors this process may use."""
-    if workers is not None:
-        if not 1 <= workers <= 4096:
-            raise InputError("workers", f"{workers} is out of range", "give a whole number from 1 to 4096")
-        return workers
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def expected_visits(scenario: Scenario) -> float:
     """Visits to expect in one replication, from the traffic equations."""
     total = sum(throughput(scenario).values()) * scenario.clock.horizon
@@ -183,7 +173,7 @@ def _source(scenario: Scenario) -> Source:
     return scenario if scenario.uncertain else build(scenario)
 
 
-def _one(source: Source, seed: int, number: int, engine: Engine) -> tuple[dict[str, tuple[float, float]], Any]:
+def _one(source: Source, seed: int, number: int, engine: Engine) -> Row:
     network = source if isinstance(source, Network) else network_of(source, seed, number % ECHO)
     replication = engines.run(network, seed=seed, number=number, engine=engine)
     return measure(replication), open_cases(replication, WIP_POINTS)
@@ -197,18 +187,47 @@ def open_cases(replication: Replication, points: int) -> Any:
     return np.searchsorted(np.sort(cases.born), at, side="right") - np.searchsorted(ended, at, side="right")
 
 
-def _pool(engine: Engine, workers: int) -> Executor:
-    # The compiled engine lets go of the interpreter's lock; the reference engine needs processes.
-    if engine == "compiled":
-        return ThreadPoolExecutor(workers)
-    import multiprocessing
+class Simulator(Protocol):
+    """Who runs the replications of designs for many calls of `replicate`: see `Workers` and `optimisation.study`."""
 
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
+        """What each replication gave, in the order of the numbers."""
+
+
+Workers = int | None | Simulator
+"""How many threads or processes, None for as many as there are processors; or who runs the replications instead."""
+
+
+@dataclass(frozen=True)
+class Simulating:
+    """Runs replications on an executor that outlives the call: its workers start once."""
+
+    executor: Executor
+
+    @property
+    def workers(self) -> int:
+        """How many replications run at a time."""
+        return self.executor.workers
+
+    def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
+        """See `Simulator`."""
+        return self.executor.results(_one, _source(design), seed, numbers, engine)
+
+
+@dataclass(frozen=True)
+class _ForNow:
+    """Workers of this machine that come and go with the call."""
+
+    workers: int
+
+    def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
+        """See `Simulator`."""
+        return _run(_one, _source(design), seed, numbers, engine, self.workers)
 
 
 def replicate(
     scenario: Scenario, replications: int | Sequence[int] = 30, *, seed: int = 0, engine: Engine = "auto",
-    workers: int | None = None, progress: Progress | None = None,
+    workers: Workers = None, progress: Progress | None = None,
 ) -> Results:  # fmt: skip
     """Run replications of a scenario and measure them.
 
@@ -217,7 +236,7 @@ def replicate(
         replications: how many (numbers 0, 1, ...), or which.
         seed: the seed of all draws.
         engine: "auto", "reference" or "compiled": the figures are the same.
-        workers: threads or processes; the figures are the same.
+        workers: how many threads or processes, or who else runs them; the figures are the same.
         progress: told (done, planned).
 
     Returns:
@@ -232,14 +251,13 @@ def replicate(
     numbers = tuple(range(replications)) if isinstance(replications, int) else tuple(replications)
     if not numbers or len(numbers) > 1_000_000:
         raise InputError("replications", f"{len(numbers)} is out of range", "give a number from 1 to 1,000,000")
-    source = _source(scenario)
     chosen = choose_engine(engine, scenario, len(numbers))
-    # What "auto" leaves to the reference engine is too little to start processes for.
-    count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
-    rows: list[Any] = []
+    rows: list[Row] = []
     try:
-        for row in _run(_one, source, seed, numbers, chosen, count, progress):
+        for row in _simulator(workers, engine, chosen).simulate(scenario, seed, numbers, chosen):
             rows.append(row)
+            if progress:
+                progress(len(rows), len(numbers))
     except KeyboardInterrupt:
         if not rows:
             raise
@@ -248,7 +266,7 @@ def replicate(
 
 
 def each(
-    function: Callable[[Any, int, int, Engine], Any], source: Any, scenario: Scenario, numbers: Sequence[int], *, seed: int, engine: Engine = "auto", workers: int | None = None
+    function: Task, source: Any, scenario: Scenario, numbers: Sequence[int], *, seed: int, engine: Engine = "auto", workers: int | None = None
 ) -> list[Any]:
     """What a function makes of each replication of a scenario, side by side.
 
@@ -260,41 +278,24 @@ def each(
         seed, engine, workers: as for `replicate`.
     """
     chosen = choose_engine(engine, scenario, len(numbers))
-    count = 1 if engine == "auto" and chosen == "reference" else workers_of(workers)
-    return list(_run(function, source, seed, numbers, chosen, count, None))
+    return list(_run(function, source, seed, numbers, chosen, _count(workers, engine, chosen)))
 
 
-def _run(
-    function: Callable[[Any, int, int, Engine], Any], source: Any, seed: int, numbers: Sequence[int], engine: Engine, workers: int, progress: Progress | None
-) -> Iterator[Any]:
-    if workers == 1 or len(numbers) == 1:
-        for done, number in enumerate(numbers):
-            yield function(source, seed, number, engine)
-            if progress:
-                progress(done + 1, len(numbers))
-        return
-    pool = _pool(engine, min(workers, len(numbers)))
-    try:
-        todo = iter(numbers)
-        # A few ahead and no more, so that a million replications are not a million futures.
-        ahead = deque(pool.submit(function, source, seed, n, engine) for n in islice(todo, 4 * workers))
-        for done in range(len(numbers)):
-            row = ahead.popleft().result()
-            ahead.extend(pool.submit(function, source, seed, n, engine) for n in islice(todo, 1))
-            yield row
-            if progress:
-                progress(done + 1, len(numbers))
-    except BaseException:
-        # Replications under way are not waited for: processes are ended, threads left behind.
-        children = list((getattr(pool, "_processes", None) or {}).values())
-        for child in children:
-            child.terminate()
-        pool.shutdown(wait=bool(children), cancel_futures=True)
-        raise
-    pool.shutdown()
+def _count(workers: int | None, asked: Engine, chosen: Engine) -> int:
+    # What "auto" leaves to the reference engine is too little to start processes for.
+    return 1 if asked == "auto" and chosen == "reference" else workers_of(workers)
 
 
-def _collect(scenario: Scenario, seed: int, numbers: tuple[int, ...], rows: Sequence[Any]) -> Results:
+def _simulator(workers: Workers, asked: Engine, chosen: Engine) -> Simulator:
+    return _ForNow(_count(workers, asked, chosen)) if workers is None or isinstance(workers, int) else workers
+
+
+def _run(task: Task, source: Any, seed: int, numbers: Sequence[int], engine: Engine, workers: int) -> Iterator[Any]:
+    with local(min(workers, len(numbers)), engine) as executor:
+        yield from executor.results(task, source, seed, numbers, engine)
+
+
+def _collect(scenario: Scenario, seed: int, numbers: tuple[int, ...], rows: Sequence[Row]) -> Results:
     pairs = {name: np.array([row[0][name] for row in rows]) for name in rows[0][0]}
     return Results(scenario, seed, numbers, pairs, np.mean([row[1] for row in rows], axis=0))
 
@@ -308,7 +309,7 @@ def merge(a: Results, b: Results) -> Results:
 
 def replicate_until(
     scenario: Scenario, name: str, half_width: float, *, relative: bool = False, most: int = 1000, batch: int = 10,
-    seed: int = 0, engine: Engine = "auto", workers: int | None = None, progress: Progress | None = None,
+    seed: int = 0, engine: Engine = "auto", workers: Workers = None, progress: Progress | None = None,
 ) -> Results:  # fmt: skip
     """Replicate until a measure is as precise as wanted, or `most` is reached.
 
@@ -400,7 +401,7 @@ class Comparison:
 
 
 def compare(
-    *scenarios: Scenario, replications: int = 30, seed: int = 0, engine: Engine = "auto", workers: int | None = None,
+    *scenarios: Scenario, replications: int = 30, seed: int = 0, engine: Engine = "auto", workers: Workers = None,
     progress: Progress | None = None, margins: Margins | None = None,
 ) -> Comparison:  # fmt: skip
     """Run scenarios under common random numbers and pair them.
@@ -512,4 +513,4 @@ def cautions(results: Results) -> list[str]:
     return found
 
 
-__all__ = ["Comparison", "Results", "cautions", "compare", "replicate", "replicate_until", "run_one", "simulate", "standing_cautions", "value"]
+__all__ = ["Comparison", "Results", "Simulating", "Simulator", "Workers", "cautions", "compare", "replicate", "replicate_until", "run_one", "simulate", "standing_cautions", "value", "workers_of"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from salessim.drivers import Driver
 from salessim.engines import Engine
-from salessim.experiment import ECHO, Comparison, Progress, Results, replicate
+from salessim.experiment import ECHO, Comparison, Progress, Results, Workers, replicate
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -22,7 +22,7 @@ ECHOES = 40
 
 
 def echo(
-    results: Results, *, always: bool = False, engine: Engine = "auto", workers: int | None = None, progress: Progress | None = None
+    results: Results, *, always: bool = False, engine: Engine = "auto", workers: Workers = None, progress: Progress | None = None
 ) -> Results:
     """The same results, with the first replications run once more: the same uncertain values, other chance.
 
@@ -38,7 +38,7 @@ def echo(
     return replace(results, echoes=again.pairs)
 
 
-def echo_all(comparison: Comparison, *, engine: Engine = "auto", workers: int | None = None, progress: Progress | None = None) -> Comparison:
+def echo_all(comparison: Comparison, *, engine: Engine = "auto", workers: Workers = None, progress: Progress | None = None) -> Comparison:
     """The same comparison with echoes (see `echo`) of all its scenarios, if some value of any is uncertain."""
     if not any(r.scenario.uncertain for r in comparison.results):
         return comparison

@@ -144,11 +144,7 @@ class EventLog:
         return cls(frame, about)
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write the log as Parquet (needs the extra `parquet`)."""
-        try:
-            import pyarrow  # noqa: F401  (only to say clearly what is missing)
-        except ImportError:
-            raise LogError(str(path), "Parquet needs pyarrow", "install it with: pip install 'salessim[parquet]'") from None
+        """Write the log as Parquet."""
         buffer = io.BytesIO()
         self.frame.to_parquet(buffer, index=False)
         from salessim.scenario.loader import write_whole

@@ -70,8 +70,8 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
     missing = int(np.isnan(x).sum())
     x = x[~np.isnan(x)]
     n = len(x)
-    if n == 0:
-        return Estimate(math.nan, -math.inf, math.inf, level, 0, missing)
+    if n == 0 or np.isinf(x).any():  # a figure without bound has no mean
+        return Estimate(math.nan, -math.inf, math.inf, level, n, missing)
     mean = float(x.mean())
     if n == 1:
         return Estimate(mean, -math.inf, math.inf, level, 1, missing)

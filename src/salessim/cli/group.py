@@ -27,6 +27,8 @@ class _CtrlC:
         self.watch: threading.Thread | None = None
         if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self)
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # what a scheduler or CI sends before it kills
+                signal.signal(signal.SIGTERM, self)
 
     def __call__(self, *_: object) -> None:
         if self.watch is None:

@@ -8,10 +8,11 @@ import click
 
 from salessim.cli.figures import difference_json
 from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, say
-from salessim.cli.options import folder_of, json_option, load, quiet_option, seed_option, workers_option
+from salessim.cli.options import json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
+    from salessim.executors import Executor
     from salessim.experiment import Comparison
     from salessim.optimisation import Best
     from salessim.optimisation.front import Shown
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("scenario")
 @seed_option
-@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the design, the trials and the report.")
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder of the study: design, trials, replications, report.")
 @click.option("--trials", type=click.IntRange(1, 100_000), default=60, show_default=True)
 @click.option("--replications", "-n", type=click.IntRange(2, 10_000), default=4, show_default=True, help="Per design in the search.")
 @click.option("--final", type=click.IntRange(2, 100_000), default=60, show_default=True, help="Fresh replications for the final comparison.")
@@ -32,26 +33,50 @@ if TYPE_CHECKING:
 @click.option("--limit", "limits", multiple=True, help="Such as 'cost <= 190000/month', on any measure, or 'P(cycle_time <= 30 d) >= 90 %'; may be given several times.")
 @click.option("--future", "futures", multiple=True, help="Such as 'boom, 30 %: channels.web.arrivals.rate = 90 per week': designs are judged over all futures; may be given several times.")
 @click.option("--robust", default="mean", show_default=True, help="Judge by the mean over all runs, or by that of the worst: 'cvar:20%'.")
+@click.option("--method", default="auto", show_default=True, help="How designs are proposed: auto, tpe, gp, nsga2, cma-es, random, enumeration.")
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
+@click.option("--resume", is_flag=True, help="Go on with the study in --out; there must be one. The answer is that of a run without interruption.")
+@click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
+@click.option("--executor", type=click.Choice(["threads", "processes"]), help="Kind of workers on this machine [threads]; a process can be ended when a run takes too long.")
+@click.option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the replications, such as tcp://10.0.0.1:8786.")
+@click.option("--storage", metavar="ADDRESS", help="PostgreSQL database in which several searches share their trials, such as postgresql://planner@host/studies.")
+@click.option("--study", "study_name", help="Name of the study in --storage [the scenario's name].")
+@click.option("--trial-limit", help="Longest time for the runs of a design, such as '5 min'; a design that takes longer is left out.")
+@click.option("--budget", help="What the search may take: a time, such as '10 min', or runs, such as '5000 runs'.")
 @workers_option
 @json_option
 @quiet_option
 def optimise(
     scenario: str, seed: int, out: str, trials: int, replications: int, final: int, objectives: tuple[str, ...],
-    limits: tuple[str, ...], futures: tuple[str, ...], robust: str, levers: tuple[str, ...], workers: int | None, as_json: bool, quiet: bool,
+    limits: tuple[str, ...], futures: tuple[str, ...], robust: str, method: str, levers: tuple[str, ...], resume: bool, force: bool, executor: str | None, cluster: str | None,
+    storage: str | None, study_name: str | None, trial_limit: str | None, budget: str | None, workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Search staffing, automation and simplification for a better design."""
+    """Search staffing, automation and simplification for a better design.
+
+    The study is kept in --out. The same command again goes on with it, and answers at once if it is finished; another scenario or other options are refused.
+    """
+    from pathlib import Path
+
+    from salessim.experiment import Simulating
     from salessim.optimisation import optimise as search
+    from salessim.optimisation.budget import parse_budget
     from salessim.scenario.loader import write_whole
 
     loaded = load(scenario)
-    folder = folder_of(out)
-    journal = folder / "trials.jsonl"
-    with Progress("designs", quiet) as progress:
-        best = search(
-            loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, futures=futures, robust=robust,
-            trials=trials, replications=replications, final=final, seed=seed, workers=workers, progress=progress, journal=journal,
-        )  # fmt: skip
+    folder = Path(out)
+    if resume and force:
+        raise click.UsageError("--resume goes on with a study and --force begins anew: give one of them.")
+    spend = parse_budget(budget) if budget is not None else None
+    try:
+        with _executor(workers, executor, cluster, trial_limit) as runs, Progress("designs", quiet) as progress:
+            best = search(
+                loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, futures=futures, robust=robust, trials=trials, replications=replications, final=final, method=method, seed=seed,
+                workers=Simulating(runs), progress=progress, standing_told=progress.say, budget=spend,
+                folder=folder, resume=resume, anew=force, storage=storage, study_name=study_name, tell=lambda text: say(f"note: {text}"),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        say(f"salessim: the study is kept in {out}; the same command with --resume goes on with it")
+        raise
     best.scenario.save(folder / "best.yaml")
     answer = _best_json(best)
     write_whole(folder / "best.json", json_text(answer) + "\n")
@@ -68,7 +93,32 @@ def optimise(
         click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
         for text in best.cautions():
             say(f"note: {text}")
+    if best.stopped:
+        say(f"note: {best.stopped} The same command with --resume and a larger budget goes on.")
+        return EXIT_INCONCLUSIVE
     return EXIT_FINE if best.settled else EXIT_INCONCLUSIVE
+
+
+def _executor(workers: int | None, kind: str | None, cluster: str | None, trial_limit: str | None) -> Executor:
+    """Who runs the replications."""
+    from salessim.errors import InputError
+    from salessim.executors import local, workers_of
+    from salessim.units import SECOND, duration
+
+    try:
+        patience = None if trial_limit is None else duration(trial_limit) / SECOND
+    except ValueError as wrong:
+        problem, _, remedy = str(wrong).partition("; ")
+        raise InputError("--trial-limit", problem, remedy or "write for example '5 min'") from None
+    if patience is not None and patience <= 0:
+        raise InputError("--trial-limit", f"{trial_limit!r} is no time", "write for example '5 min'")
+    if cluster is None:
+        return local(workers_of(workers), "compiled", kind, patience)
+    if workers is not None or kind is not None:
+        raise click.UsageError("--cluster has workers of its own: leave out --workers and --executor.")
+    from salessim.cluster import Cluster
+
+    return Cluster(cluster, patience)
 
 
 def _best_json(best: Best) -> dict[str, Any]:
@@ -81,6 +131,7 @@ def _best_json(best: Best) -> dict[str, Any]:
         "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
         "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
         "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "stopped": best.stopped or None,
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},

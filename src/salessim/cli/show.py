@@ -33,6 +33,12 @@ class Progress:
             self.task = self.bar.add_task(self.what, total=planned)
         self.bar.update(self.task, completed=done)
 
+    def say(self, words: str) -> None:
+        """What stands before the bar from now on."""
+        self.what = words
+        if self.bar is not None:
+            self.bar.update(self.task, description=words)
+
     def __enter__(self) -> Progress:
         return self
 

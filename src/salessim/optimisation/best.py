@@ -43,6 +43,20 @@ class Trial:
     """Objectives, cost and the figure of each limit (by its key), over the replications; None if it was refused."""
     refused: str | None
     feasible: bool
+    given_up: bool = False
+    """Whether the search ran it no further, because another was surely better in the same runs."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What queueing theory made of the designs, and how far simulation agreed."""
+
+    designs: int
+    """Designs that were judged by theory."""
+    front: int
+    """Designs that no other judged design beats by theory."""
+    agreement: Mapping[str, float]
+    """Objective -> Spearman's rank correlation of theory and simulation over the designs that were simulated; NaN below three of them."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +102,14 @@ class Best:
     """The futures that runs met, and which runs counted."""
     judged: Comparison | None = None
     """Today and the recommended design by what designs are judged by: as `final`, unless the worst runs are what counts."""
+    screening: Screening | None = None
+    """What theory said before anything was simulated."""
+    searched: int = 0
+    """Replications that the search took, before those of the selection."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
+    stopped: str = ""
+    """Why the search ended before it had looked at as many designs as asked; nothing if it did."""
 
     def cautions(self) -> list[str]:
         """What the recommendation rests on besides the model: assumed effects and prices."""
@@ -215,4 +235,10 @@ class Best:
         return said(self.final, name)
 
 
-__all__ = ["CONFIDENCE", "Best", "Trial"]
+def _limits_of(shown: Shown) -> str:
+    """What is to be said of the limits of a design beside its label."""
+    verdict = kept.verdict(shown.checks)
+    return "" if verdict == kept.KEPT else f", limits {verdict}"
+
+
+__all__ = ["CONFIDENCE", "Best", "Screening", "Trial"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from salessim.catalogue import Catalogue, catalogue
-from salessim.experiment import Comparison
+from salessim.experiment import Comparison, Workers
 from salessim.ignorance import echo_all
 from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
@@ -37,7 +37,7 @@ ATTEMPTS = 3
 
 def choose(
     evaluate: Evaluator, done: list[Trial], objectives: tuple[str, ...], bounds: tuple[Limit, ...],
-    final: int, indifference: float, seed: int, workers: int | None,
+    final: int, indifference: float, seed: int, workers: Workers,
 ) -> Best:  # fmt: skip
     """Select among the best of the search, today and the cheapest; recommend what is shown to keep the limits and to be better than today."""
     final = evaluate.space.outlook.least(final)
@@ -154,7 +154,8 @@ def _recommend(asked: _Asked) -> _Found:
     """The best finalist that is shown to keep its limits and to be better than today."""
     done, final, indifference, fresh = asked.done, asked.final, asked.indifference, asked.fresh
     key = asked.evaluate.space.key
-    ranked = sorted((t for t in asked.able if t.words), key=asked.gain)
+    # What was given up in the search was surely worse than one that is among these.
+    ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
     pruned = [_pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
     ranked = list({key(t.settings): t for t in (*pruned, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
     finalists = [t for t in (*((done[0],) if done[0].feasible else ()), *ranked) if asked.may_win(t)]
@@ -204,7 +205,8 @@ def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[flo
     least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
     while len(trial.words) > 1:
         pulled = [n for n, setting in trial.settings.items() if setting != evaluate.space.today[n]]
-        less = [evaluate(trial.number, evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]})) for n in pulled]
+        fewer = [evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]}) for n in pulled]
+        less = [evaluate(trial.number, settings) for settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
         better = min((t for t in less if t.values is not None and t.feasible), key=gain, default=None)
         if better is None or gain(better)[0] > least:
             return trial

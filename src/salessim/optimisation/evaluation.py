@@ -1,68 +1,197 @@
-"""Designs simulated, each once, and ranked; the hopeless are refused before."""
+"""Designs simulated and ranked; the hopeless are refused before, and what is surely worse is given up early.
+
+Designs meet the same customers, a block of replications at a time; the block rotates, so that no search fits itself to the
+luck of a few runs. Figures of different blocks are made comparable by the best design so far, which runs in both.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from salessim.catalogue import Catalogue
+from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError
-from salessim.experiment import Results
+from salessim.experiment import Results, Workers, merge
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
+from salessim.optimisation.robust import AS_PLANNED
+from salessim.optimisation.screen import Screen
 from salessim.optimisation.space import Settings, Space, refused, relief_of
 from salessim.scenario.levers import in_words
+from salessim.statistics import t_quantile
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
+BLOCK = 20
+"""Trials that share their replications: long enough for a method to learn from differences, short enough not to fit one sample."""
+FIRST = 2
+"""Replications after which a design may be given up: the fewest that have a variance."""
+GIVEN_UP = 0.05
+"""Probability at most with which a design is given up that is not worse than the one it is compared with."""
+RIVALS = 3
+"""Designs that a new one is compared with, where no single one is best."""
+
 
 @dataclass
 class Evaluator:
-    """Simulates designs, each once; refuses the hopeless before."""
+    """Simulates designs; refuses the hopeless before, and gives up those that are surely worse."""
 
     space: Space
     objectives: tuple[str, ...]
     bounds: tuple[Limit, ...]
     replications: int
     seed: int
-    workers: int
+    workers: Workers
     seen: dict[tuple[Any, ...], Trial] = field(default_factory=dict)
     relief: Mapping[str, float] = field(default_factory=dict)
     """See `space.relief_of`: known once today's process, which is the first trial, has been simulated."""
+    screen: Screen | None = None
+    """What theory says, to simulate no design that is hopeless by it."""
+    spent: int = 0
+    """Replications that the search took."""
+    done: dict[tuple[Any, ...], dict[int, Results]] = field(default_factory=dict)
+    """Design -> block -> its replications there."""
+    levels: list[dict[str, float]] = field(default_factory=list)
+    """Block -> by how much its figures are above those of the first block, for the same design."""
 
     def __call__(self, number: int, settings: Settings) -> Trial:
         """What becomes of a design: its figures, or why it is refused."""
-        key = self.space.key(settings)
+        key, block = self.space.key(settings), number // BLOCK
         words = tuple(in_words(self.space.scenario, settings, assumptions=True))
-        if key in self.seen:
-            known = self.seen[key]
-            return Trial(number, settings, words, known.values, known.refused, known.feasible)
+        known = self.seen.get(key)
+        if known is not None and (known.values is None or known.given_up or block in self.done[key]):
+            return replace(known, number=number, words=words)
         try:
             design = self.space.design(settings)
         except InputError as wrong:  # levers that exclude each other
             self.seen[key] = trial = Trial(number, settings, words, None, f"{wrong.problem}", False)
             return trial
-        why = None if settings == self.space.today else refused(design, self.relief)
+        is_today = settings == self.space.today
+        why = None if is_today or known is not None else refused(design, self.relief)
         if why is not None:
             self.seen[key] = trial = Trial(number, settings, words, None, why, False)
             return trial
-        results = self.run(design)
-        if settings == self.space.today:
+        self._turn_to(block)
+        # Few runs say nothing of the worst among many.
+        rivals = [] if known is not None or is_today or self.space.outlook.tail is not None else self._rivals(block)
+        results, worse_than = self._raced(design, block, rivals)
+        self.done.setdefault(key, {})[block] = results
+        if is_today and not self.relief:
             self.relief = relief_of(results)
-        outlook, about = self.space.outlook, results.catalogue.about
-        values = {"cost": results.estimate("cost").value} | {n: outlook.figure(results, about(n)) for n in self.objectives} | {limit.key: limit.figure(results) for limit in self.bounds}
+        values = self._pooled(key) if worse_than is None else self._beside(worse_than, results, block)
         feasible = all(limit.holds(values[limit.key]) for limit in self.bounds)
-        self.seen[key] = trial = Trial(number, settings, words, values, None, feasible)
+        self.seen[key] = trial = Trial(number, settings, words, values, None, feasible, given_up=worse_than is not None)
         return trial
 
-    def run(self, design: Scenario) -> Results:
-        """The same replications for every design, so that designs meet the same customers."""
-        return self.space.outlook.replicate(design, range(self.replications), seed=self.seed, workers=self.workers)
+    def latest(self, trial: Trial) -> Trial:
+        """The trial with all that is known of its design by now."""
+        now = self.seen.get(self.space.key(trial.settings), trial)
+        return replace(now, number=trial.number, words=trial.words)
+
+    def worth_a_run(self, settings: Settings, beside: Trial, by: float) -> bool:
+        """Whether a design may be at most `by` (a share of today's figure) worse than another, as far as theory can say."""
+        # Theory knows the scenario as it is, and means.
+        return self.screen is None or self.space.outlook != AS_PLANNED or self.screen.gap(settings, beside.settings) <= by + self.screen.error(list(self.seen.values()))
+
+    def run(self, design: Scenario, numbers: Sequence[int]) -> Results:
+        """Some replications: the same customers for every design."""
+        self.spent += len(numbers)
+        return self.space.outlook.replicate(design, numbers, seed=self.seed, workers=self.workers)
+
+    def _numbers(self, block: int) -> range:
+        return range(block * self.replications, (block + 1) * self.replications)
+
+    def _raced(self, design: Scenario, block: int, rivals: list[tuple[Any, ...]]) -> tuple[Results, tuple[Any, ...] | None]:
+        """A design in a block: few replications first, and no more once it is surely worse than a rival, which is named."""
+        numbers = self._numbers(block)
+        looks = max(1, len(numbers) - FIRST)
+        results = self.run(design, numbers[:FIRST] if rivals else numbers)
+        while len(results.numbers) < len(numbers):
+            for rival in rivals:
+                if self._worse(results, self.done[rival][block], GIVEN_UP / looks / len(rivals)):
+                    return results, rival
+            at = len(results.numbers)
+            results = merge(results, self.run(design, numbers[at : at + 1]))
+        return results, None
+
+    def _worse(self, results: Results, rival: Results, error: float) -> bool:
+        """Whether a design is worse in every objective, wrong with probability `error` at most: paired differences, normal.
+
+        All objectives must say so, so that the error need not be divided among them (Berger 1982); looks and rivals divide it
+        (Bonferroni).
+        """
+        n = len(results.numbers)
+        for name, sign in zip(self.objectives, self.signs, strict=True):
+            gap = sign * (results.values(name) - rival.values(name)[:n])
+            if not np.isfinite(gap).all() or not float(gap.mean()) > t_quantile(1 - error, n - 1) * float(gap.std(ddof=1)) / math.sqrt(n):
+                return False
+        return True
+
+    @cached_property
+    def signs(self) -> list[float]:
+        """1 for each objective of which less is better, -1 for the others."""
+        known = catalogue(self.space.scenario)
+        return [1.0 if known.about(n).direction == "lower is better" else -1.0 for n in self.objectives]
+
+    def _able(self) -> list[tuple[tuple[Any, ...], Any]]:
+        """(design, objectives so that less is better) of those that keep the limits and were not given up."""
+        rows = ((key, np.array([s * t.values[n] for n, s in zip(self.objectives, self.signs, strict=True)])) for key, t in self.seen.items() if t.values is not None and t.feasible and not t.given_up)
+        return [(key, point) for key, point in rows if np.isfinite(point).all()]
+
+    def _leaders(self) -> list[tuple[Any, ...]]:
+        """Designs that no other beats, at most `RIVALS`: the best by the mean of the objectives first."""
+        able = self._able()
+        if not able:
+            return []
+        points = [point for _, point in able]
+        scale = np.maximum(np.abs(points[0]), 1e-12)
+        front = sorted(pareto(points), key=lambda i: (float(np.sum(points[i] / scale)), i))
+        return [able[i][0] for i in front[:RIVALS]]
+
+    def _rivals(self, block: int) -> list[tuple[Any, ...]]:
+        """Those leaders that have run in a block."""
+        return [key for key in self._leaders() if block in self.done[key] and len(self.done[key][block].numbers) == self.replications]
+
+    def _turn_to(self, block: int) -> None:
+        """Link a block that begins to the ones before it: the best design so far runs in it."""
+        while len(self.levels) <= block:
+            now = len(self.levels)
+            level = dict(self.levels[-1]) if self.levels else {}
+            leader = next(iter(self._leaders()), self.space.key(self.space.today)) if now else None
+            if leader is not None and leader in self.done:
+                last = max(self.done[leader])
+                before = self._figures(self.done[leader][last])
+                self.done[leader][now] = here = self.run(self.space.design(self.seen[leader].settings), self._numbers(now))
+                level = {n: self.levels[last].get(n, 0.0) + v - before[n] for n, v in self._figures(here).items() if math.isfinite(v - before[n])}
+            self.levels.append(level)
+            if leader is not None and leader in self.done:
+                values = self._pooled(leader)
+                self.seen[leader] = replace(self.seen[leader], values=values, feasible=all(limit.holds(values[limit.key]) for limit in self.bounds))
+
+    def _figures(self, results: Results) -> dict[str, float]:
+        """What is asked of a design: objectives, cost, and the figure of each limit."""
+        outlook, about = self.space.outlook, results.catalogue.about
+        return {"cost": results.estimate("cost").value} | {n: outlook.figure(results, about(n)) for n in self.objectives} | {limit.key: limit.figure(results) for limit in self.bounds}
+
+    def _pooled(self, key: tuple[Any, ...]) -> dict[str, float]:
+        """The figures of a design over all its blocks, at the level of the first."""
+        rows = [{n: v - self.levels[block].get(n, 0.0) for n, v in self._figures(results).items()} for block, results in sorted(self.done[key].items())]
+        return {n: float(np.mean([row[n] for row in rows])) for n in rows[0]}
+
+    def _beside(self, rival: tuple[Any, ...], results: Results, block: int) -> dict[str, float]:
+        """The figures of a design of few runs: those of its rival, and how it differed in the same runs."""
+        there = self.done[rival][block]
+        n = len(results.numbers)
+        same = self._figures(replace(there, numbers=there.numbers[:n], pairs={name: pair[:n] for name, pair in there.pairs.items()}))
+        own, level = self._figures(results), self._pooled(rival)
+        # What the rival does not have cannot be reckoned from it.
+        return {name: level[name] + value - same[name] if math.isfinite(level[name] - same[name]) else value for name, value in own.items()}
 
 
 def excess(trial: Trial, bounds: tuple[Limit, ...]) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from salessim.experiment import Results, merge
+from salessim.experiment import Results, Workers, merge
 
 if TYPE_CHECKING:
     from salessim.optimisation.space import Settings, Space
@@ -33,7 +33,7 @@ class Fresh:
 
     space: Space
     seed: int
-    workers: int | None
+    workers: Workers
     done: dict[tuple[Any, ...], Results] = field(default_factory=dict)
 
     def of(self, settings: Settings, begin: int, count: int) -> Results:

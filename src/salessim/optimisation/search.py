@@ -5,24 +5,29 @@ All replications of a design run inside one trial; designs seen before are not r
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
-from salessim.experiment import check_seed, replicate, workers_of
-from salessim.optimisation.best import Best, Trial
-from salessim.optimisation.choice import choose
-from salessim.optimisation.evaluation import Evaluator, excess
+from salessim.executors import local
+from salessim.experiment import Simulating, Workers, check_seed, replicate, workers_of
+from salessim.optimisation.best import Best
+from salessim.optimisation.budget import Budget
+from salessim.optimisation.choice import FINALISTS, FIRST, choose
+from salessim.optimisation.coordinator import Search
+from salessim.optimisation.evaluation import Evaluator
 from salessim.optimisation.limits import parse_limits
+from salessim.optimisation.replications import Keeping
 from salessim.optimisation.robust import Future, outlook
-from salessim.optimisation.space import Settings, Space, space_of
+from salessim.optimisation.samplers import AUTO, checked
+from salessim.optimisation.screen import Screen, listed
+from salessim.optimisation.shared import search_shared
+from salessim.optimisation.space import space_of
+from salessim.optimisation.study import Study, Tell, open_study, what_was_asked
 from salessim.scenario.levers import propose
 
 if TYPE_CHECKING:
@@ -33,7 +38,9 @@ def optimise(
     scenario: Scenario, *, levers: list[str] | None = None, objectives: Sequence[str] | None = None,
     limits: Mapping[str, str] | Sequence[str] = (), trials: int = 60, replications: int = 4, final: int = 60, indifference: float = 0.01, seed: int = 0,
     futures: Sequence[str | Future] = (), robust: str = "mean",
-    workers: int | None = None, progress: Callable[[int, int], None] | None = None, journal: Path | None = None,
+    method: str = AUTO, workers: Workers = None, progress: Callable[[int, int], None] | None = None, budget: Budget | None = None,
+    folder: str | Path | None = None, resume: bool = False, anew: bool = False, storage: str | None = None, study_name: str | None = None,
+    tell: Tell = lambda _: None, standing_told: Tell | None = None,
 ) -> Best:  # fmt: skip
     """Search the levers of a scenario for a better design.
 
@@ -52,117 +59,92 @@ def optimise(
             a difference can be certain and still not be worth a change.
         futures: ways that demand, or anything, may turn out, such as "boom, 30 %: channels.web.arrivals.rate = 90 per week"; what weight they leave is that of the scenario as it is.
         robust: "mean" over all runs, or "cvar:20%" for the mean of the worst 20 % of them.
-        seed: the same seed gives the same answer, whatever the number of workers.
+        method: one of `samplers.METHODS`; by default all designs are tried if there are no more than trials, else Optuna's TPE proposes.
+        seed: the same seed gives the same answer, whatever the number and kind of workers.
+        workers: how many threads, or who runs the replications: `Simulating` with an executor.
         progress: told (done, planned).
-        journal: a file that is begun anew and gets a line for each finished trial, so that nothing is lost.
+        budget: what the search may take; it ends at the border of a trial, and `Best.stopped` says so.
+        folder: keeps the study, so that nothing is lost; the same study that is there already is gone on with. See `study`.
+        resume: there must be a study in the folder.
+        anew: a study in the folder is put aside.
+        storage: a PostgreSQL database in which several independent searches share their trials, such as
+            "postgresql://planner@host/studies"; which designs are tried then depends on who is done first. See `shared`.
+        study_name: of the study in the database; by default the name of the scenario.
+        tell: told in sentences what is odd about a study that is gone on with.
+        standing_told: told the best design so far, whenever there is a better one.
 
     Returns:
         Best: the design, its paired comparison with today, every trial and the front.
 
     Raises:
-        InputError: an unknown lever, measure or limit; nothing to choose.
-    """
-    import optuna
+        InputError: an unknown lever, measure or limit; nothing to choose; a folder with another study, or that cannot be used.
 
+    Example:
+        >>> best = optimise(today, trials=40, seed=1, folder="study")  # doctest: +SKIP
+    """
     check_seed(seed)
+    checked(method)
     known = catalogue(scenario)
-    objectives = _usual(scenario, replications, seed, workers) if objectives is None else objectives
-    better = {name: known.judged(name, f"objective {name!r}").direction for name in objectives}
     if trials < 1 or replications < 2 or final < 2:
         raise InputError("optimise", "too few trials or replications", "give at least 1 trial and 2 replications")
+    bounds = parse_limits(limits, known)
+    ahead = outlook(scenario, futures, robust)
+    options = {
+        "seed": seed, "replications": replications, "indifference": indifference, "objectives": None if objectives is None else list(objectives),
+        "limits": [limit.words for limit in bounds], "levers": None if levers is None else sorted(levers), "method": method,
+        "futures": [[f.name, f.weight, dict(f.changes)] for f in ahead.futures], "robust": robust,
+    }  # fmt: skip
+    asked = scenario
     no_levers = not scenario.levers
     if no_levers:
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
         scenario = scenario.change({"levers": proposed})
-    bounds = parse_limits(limits, known)
-    space = space_of(scenario, levers, outlook(scenario, futures, robust))
-    if journal is not None:
-        journal.unlink(missing_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    directions = ["minimize" if better[n] == "lower is better" else "maximize" for n in objectives]
-    evaluate = Evaluator(space, tuple(objectives), bounds, replications, seed, workers_of(workers))
-    import warnings
+    space = space_of(scenario, levers, ahead)
+    every = listed(space, method, trials)
+    trials = min(trials, len(every) or trials)
+    for name in objectives or ():
+        known.judged(name, f"objective {name!r}")
+    with _opened(folder, asked, options, resume, anew, tell) as study, _simulating(workers) as inner:
+        keeping = Keeping(inner, study.kept, replications)
+        objectives = tuple(_usual(scenario, replications, seed, keeping) if objectives is None else objectives)
+        evaluate = Evaluator(space, objectives, bounds, replications, seed, keeping)
+        evaluate.screen = screen = Screen(space, objectives, bounds)
+        search = Search(evaluate, study, keeping, budget or Budget(), 2 * final + FINALISTS * FIRST, standing_told, method, every)
+        try:
+            if storage is None:
+                search.run(trials, progress)
+            else:
+                search_shared(search, storage, study_name or scenario.name, what_was_asked(asked, options), trials, progress)
+            search.done = [evaluate.latest(trial) for trial in search.done]
+            best = choose(evaluate, search.done, objectives, bounds, final, indifference, seed, keeping)
+        finally:
+            if study.folder is not None and search.done:
+                from salessim.optimisation.dashboard import write_dashboard
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=seed % 2**32))
-    done: list[Trial] = []
-    starts: list[Settings] = [space.today, *_starts(space)]
-    for number in range(trials):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
-            study.sampler = _sampler(seed, number, len(done))
-        if number < len(starts):
-            study.enqueue_trial({n: _index(space, n, starts[number][n]) for n in space.options})
-        asked = study.ask({n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()})
-        settings = space.repaired({n: space.options[n][asked.params[n]] for n in space.options})
-        trial = evaluate(number, settings)
-        done.append(trial)
-        broken = excess(trial, bounds)
-        if trial.values is None:
-            study.tell(asked, state=optuna.trial.TrialState.FAIL)
-        else:
-            values = [_worsened(trial.values[n], d, 1.0 + broken) for n, d in zip(objectives, directions, strict=True)]
-            study.tell(asked, [v if math.isfinite(v) else (1e12 if d == "minimize" else -1e12) for v, d in zip(values, directions, strict=True)])
-        if journal is not None:
-            _append(journal, trial)
-        if progress:
-            progress(number + 1, trials)
-    return replace(choose(evaluate, done, tuple(objectives), bounds, final, indifference, seed, workers), proposed=no_levers)
+                write_dashboard(study.folder / "optuna.log", scenario.name, search.done, search.asked, space.options, search.directions)
+    return replace(best, proposed=no_levers, stopped=search.stopped, searched=evaluate.spent, screening=screen.screening(search.done))
 
 
-def _usual(scenario: Scenario, replications: int, seed: int, workers: int | None) -> tuple[str, str]:
+@contextmanager
+def _opened(folder: str | Path | None, scenario: Scenario, options: Mapping[str, Any], resume: bool, anew: bool, tell: Tell) -> Iterator[Study]:
+    with Study() if folder is None else open_study(folder, scenario, options, resume=resume, anew=anew, tell=tell) as study:
+        yield study
+
+
+@contextmanager
+def _simulating(workers: Workers) -> Iterator[Any]:
+    """Who runs the replications; workers that were started here are let go."""
+    if workers is None or isinstance(workers, int):
+        with local(workers_of(workers), "compiled") as executor:
+            yield Simulating(executor)
+    else:
+        yield workers
+
+
+def _usual(scenario: Scenario, replications: int, seed: int, workers: Workers) -> tuple[str, str]:
     """The objectives if nobody names any."""
     again = any(step.spawns for step in scenario.steps.values()) and replicate(scenario, max(2, replications), seed=seed, workers=workers).has_repeats
     return ("cycle_time_first" if again else "cycle_time"), "lost_customers"
-
-
-def _worsened(value: float, direction: str, penalty: float) -> float:
-    """An objective of a design that breaks limits, made worse by a factor; of a loss the direction is the other way round.
-
-    Example:
-        >>> _worsened(10.0, "minimize", 2.0), _worsened(10.0, "maximize", 2.0), _worsened(-10.0, "maximize", 2.0)
-        (20.0, 5.0, -20.0)
-    """
-    return value * penalty if (direction == "minimize") == (value >= 0) else value / penalty
-
-
-def _sampler(seed: int, number: int, seen: int) -> Any:
-    import optuna
-
-    child = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    if seen < 12:
-        return optuna.samplers.RandomSampler(seed=child)
-    return optuna.samplers.TPESampler(seed=child, n_startup_trials=0, multivariate=True)
-
-
-def _index(space: Space, name: str, setting: Any) -> int:
-    return space.options[name].index(setting)
-
-
-def _starts(space: Space) -> list[Settings]:
-    """Designs to begin with: each lever pulled alone to its far end."""
-    starts = []
-    for name, options in space.options.items():
-        # Settings may be lists or mappings, which are told apart by being equal or not.
-        for end in (options[-1], options[0])[: 1 if options[-1] == options[0] else 2]:
-            needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
-            settings = space.repaired(space.today | needed | {name: end})
-            if settings != space.today and settings not in starts:
-                starts.append(settings)
-    return starts[:20]
-
-
-def _append(journal: Path, trial: Trial) -> None:
-    """One line per finished trial; a line that a crash cut short is dropped by whoever reads it."""
-    values = None if trial.values is None else {n: v if math.isfinite(v) else None for n, v in trial.values.items()}
-    line = json.dumps(
-        {"trial": trial.number, "settings": trial.settings, "values": values, "refused": trial.refused, "feasible": trial.feasible},
-        ensure_ascii=False, allow_nan=False,
-    )  # fmt: skip
-    with journal.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 __all__ = ["optimise"]

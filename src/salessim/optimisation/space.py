@@ -53,9 +53,19 @@ class Space:
         """How many designs there are whose levers may go together; all of them where they are too many to count."""
         if self.size > MOST_COUNTED or not any(lever.needs or lever.excludes for lever in self.scenario.levers.values()):
             return self.size
+        return len(self.all())
+
+    def all(self) -> list[Settings]:
+        """Every design whose levers may go together, today's first.
+
+        Raises:
+            InputError: there are too many to list.
+        """
+        if self.size > MOST_COUNTED:
+            raise InputError("method", f"there are {self.size:,} designs, too many to try each", "choose another method, or fewer levers")
         names = list(self.options)
         combined = (dict(zip(names, c, strict=True)) for c in itertools.product(*self.options.values()))
-        return sum(self.repaired(settings) == settings for settings in combined)
+        return [self.today, *(s for s in combined if s != self.today and self.repaired(s) == s)]
 
     def design(self, settings: Mapping[str, Any], name: str | None = None) -> Scenario:
         """The scenario with these settings."""
@@ -64,6 +74,11 @@ class Space:
     def repaired(self, settings: Mapping[str, Any]) -> Settings:
         """The nearest settings whose levers may go together."""
         return repaired(self.scenario, settings)
+
+    def indices(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        """Where each setting stands among the options of its lever."""
+        # Settings may be lists or mappings, which are told apart by being equal or not.
+        return {name: options.index(settings[name]) for name, options in self.options.items()}
 
     def key(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
         """What tells designs apart."""
@@ -98,6 +113,18 @@ def space_of(scenario: Scenario, levers: list[str] | None = None, outlook: Outlo
             choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
         options[name] = choices if now in choices else (now, *choices)
     return Space(scenario, options, outlook or AS_PLANNED)
+
+
+def starts_of(space: Space) -> list[Settings]:
+    """Designs to begin with: each lever pulled alone to its far end."""
+    starts: list[Settings] = []
+    for name, options in space.options.items():
+        for end in (options[-1], options[0])[: 1 if options[-1] == options[0] else 2]:
+            needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options}
+            settings = space.repaired(space.today | needed | {name: end})
+            if settings != space.today and settings not in starts:
+                starts.append(settings)
+    return starts[:20]
 
 
 def refused(scenario: Scenario, relief: Mapping[str, float]) -> str | None:

@@ -48,6 +48,23 @@ class TeamLoad:
         return self.load >= 1.0
 
 
+Journey = tuple[dict[str, float], dict[tuple[str, str], float]]
+"""Expected visits of a case to each step, and its moves along each way between two steps."""
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Who moves where in the long run, if nobody leaves a queue; rates per tick by (step, segment)."""
+
+    entering: dict[tuple[str, str], float]
+    """From outside: channels alone."""
+    visits: dict[tuple[str, str], float]
+    moves: dict[tuple[str, str, str], float]
+    """By (from, to, segment)."""
+    brought: dict[tuple[tuple[str, str], tuple[str, str]], float]
+    """Cases that begin at the second because of a visit to the first."""
+
+
 def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
     """Expected visits to each step of a case of a segment that enters at a step, its own journey only.
 
@@ -55,12 +72,20 @@ def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
         ScenarioError: a case never leaves (refused when a scenario is loaded, as far as limits can be followed).
     """
     scenario = scenario.in_force
+    return _journey(scenario, entry, segment, _limits(scenario))[0]
+
+
+def _limits(scenario: Scenario) -> dict[str, int]:
+    """Steps some of whose ways close, and after how many visits the last of them does."""
     limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
-    most = {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
-    return _visits(scenario, entry, segment, most) or _visits(scenario, entry, segment, {}) or {}
+    return {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
 
 
-def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> dict[str, float] | None:
+def _journey(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> Journey:
+    return _visits(scenario, entry, segment, most) or _visits(scenario, entry, segment, {}) or ({}, {})
+
+
+def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> Journey | None:
     place = {n: i for i, n in enumerate(most)}
     first = (entry, (0,) * len(most))
     number = {first: 0}
@@ -106,7 +131,12 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
     result = dict.fromkeys(scenario.steps, 0.0)
     for (name, _), i in number.items():
         result[name] += float(solution[i])
-    return result
+    names = [name for name, _ in number]
+    ways: dict[tuple[str, str], float] = {}
+    for row, column, weight in zip(rows, columns, weights, strict=True):
+        way = names[column], names[row]
+        ways[way] = ways.get(way, 0.0) + float(solution[column]) * weight
+    return result, ways
 
 
 def _onward(step: Step, segment: str, seen: int, limits: bool) -> list[tuple[str, float]]:
@@ -160,17 +190,22 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     further cases as themselves, or more, there is no such rate, and where it takes longer than the horizon to build up
     (yearly renewals), it says nothing about the run; then those are counted that come before the horizon.
     """
+    return flows(scenario).visits
+
+
+def flows(scenario: Scenario) -> Flows:
+    """As `throughput`, with the ways that lead there."""
     scenario = scenario.in_force
     from salessim.scenario.model import share_in
 
-    entries = arrival_rates(scenario)
+    entries, most = arrival_rates(scenario), _limits(scenario)
     keys = sorted({(step, g) for step in scenario.steps for g in scenario.segments})
     index = {key: i for i, key in enumerate(keys)}
-    per_entry: dict[tuple[str, str], dict[str, float]] = {}
+    per_entry: dict[tuple[str, str], Journey] = {}
 
-    def journey(key: tuple[str, str]) -> dict[str, float]:
+    def journey(key: tuple[str, str]) -> Journey:
         if key not in per_entry:
-            per_entry[key] = visits(scenario, *key)
+            per_entry[key] = _journey(scenario, *key, most)
         return per_entry[key]
 
     # brings[child, parent]: cases spawned at an entry per case that entered elsewhere; later: times their mean delay.
@@ -181,7 +216,7 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     while todo:
         key = todo.pop()
         for name, spawn in spawners:
-            mean = journey(key)[name] * share_in(spawn.probability, key[1])
+            mean = journey(key)[0][name] * share_in(spawn.probability, key[1])
             child = (spawn.to, spawn.segment or key[1])
             if mean > 0:
                 brings[index[child], index[key]] += mean
@@ -201,11 +236,20 @@ def throughput(scenario: Scenario) -> dict[tuple[str, str], float]:
     if not np.isfinite(entering).all() or (entering < -1e-12).any() or (late > horizon * entering + 1e-9).any():
         entering = _before(horizon, external, brings, later)
     result = dict.fromkeys(keys, 0.0)
-    for key in relevant:
-        for name, mean in journey(key).items():
+    moves: dict[tuple[str, str, str], float] = {}
+    for key in sorted(relevant):
+        seen, ways = journey(key)
+        rate = float(entering[index[key]])
+        for name, mean in seen.items():
             if mean > 0:
-                result[name, key[1]] += mean * float(entering[index[key]])
-    return result
+                result[name, key[1]] += mean * rate
+        for (start, end), mean in ways.items():
+            moves[start, end, key[1]] = moves.get((start, end, key[1]), 0.0) + mean * rate
+    brought = {((name, g), (spawn.to, spawn.segment or g)): 0.0 for name, spawn in spawners for g in scenario.segments}
+    for name, spawn in spawners:
+        for g in scenario.segments:
+            brought[(name, g), (spawn.to, spawn.segment or g)] += result[name, g] * share_in(spawn.probability, g)
+    return Flows(entries, result, moves, brought)
 
 
 MOST_GENERATIONS = 10_000

@@ -17,13 +17,11 @@ def read_parquet(content: Content) -> Source:
     """The table of a Parquet file.
 
     Raises:
-        LogError: damaged, too large, or pyarrow (the extra `parquet`) is missing.
+        LogError: damaged or too large.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise LogError(content.place, "Parquet needs pyarrow", "install it with: pip install 'salessim[parquet]'") from None
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(content.path) as file:
             schema, meta = file.schema_arrow, file.metadata

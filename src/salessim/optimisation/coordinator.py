@@ -1,0 +1,157 @@
+"""The coordinator of a search: it owns the study, asks for trial after trial and tells what became of each; workers only run replications.
+
+Trial k depends on the seed, on k and on the trials before, so that a study that is gone on with proposes what it would have
+proposed. A trial that the journal knows is not proposed again, and its replications are not run again.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from salessim.catalogue import catalogue
+from salessim.errors import LimitReached, RunLost
+from salessim.optimisation.best import Trial
+from salessim.optimisation.budget import Budget
+from salessim.optimisation.evaluation import Evaluator, excess
+from salessim.optimisation.limits import Limit
+from salessim.optimisation.replications import Keeping
+from salessim.optimisation.samplers import AUTO, sampler
+from salessim.optimisation.screen import begin_with
+from salessim.optimisation.space import Settings
+from salessim.optimisation.standing import standing
+from salessim.optimisation.study import Study, Tell
+from salessim.scenario.levers import in_words
+
+
+@dataclass
+class Search:
+    """The loop of asking and telling."""
+
+    evaluate: Evaluator
+    study: Study
+    keeping: Keeping
+    budget: Budget
+    choosing: int
+    """Replications that the choice may take."""
+    told: Tell | None
+    method: str = AUTO
+    every: Sequence[Settings] = ()
+    """All designs, if all are to be tried."""
+    done: list[Trial] = field(default_factory=list)
+    asked: list[dict[str, int]] = field(default_factory=list)
+    """What was proposed: lever -> which of its options."""
+    stopped: str = ""
+    """Why it ended early."""
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """Objective -> Optuna's word for its better side."""
+        known = catalogue(self.evaluate.space.scenario)
+        return {n: "minimize" if known.about(n).direction == "lower is better" else "maximize" for n in self.evaluate.objectives}
+
+    def run(self, trials: int, progress: Callable[[int, int], None] | None) -> None:
+        """Look at so many designs, or at fewer if the budget ends."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        space, directions = self.evaluate.space, self.directions
+        distributions = {n: optuna.distributions.IntDistribution(0, len(o) - 1) for n, o in space.options.items()}
+        screen = self.evaluate.screen
+        assert screen is not None
+        starts: list[Settings] = [space.today]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study = optuna.create_study(directions=list(directions.values()), sampler=optuna.samplers.RandomSampler(seed=self.evaluate.seed % 2**32))
+            for number in range(trials):
+                if number and self.over(number, trials):
+                    return
+                if number == 1:
+                    screen.calibrate(self.done[0].values)
+                    starts += begin_with(screen, trials, self.every)
+                record = self.study.trials.get(number)
+                if record is not None:
+                    study.enqueue_trial(record["asked"])
+                elif number < len(starts):
+                    study.enqueue_trial(space.indices(starts[number]))
+                else:
+                    # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
+                    study.sampler = sampler(self.evaluate.seed, number, len(self.done), self.method)
+                asked = study.ask(distributions)
+                drawn = {n: space.options[n][asked.params[n]] for n in space.options}
+                settings = space.repaired(drawn) if self.every else screen.decoded(drawn)
+                trial, failed = self._evaluated(number, settings, record)
+                self.done.append(trial)
+                self.asked.append(dict(asked.params))
+                study.tell(asked, **figures(trial, directions, self.evaluate.bounds))
+                if record is None:
+                    self.study.finished(record_of(trial, asked.params) | ({} if failed is None else {"failed": failed, "spent": self.evaluate.spent}))
+                if self.told is not None and (words := standing(self.evaluate, self.study.kept, self.done)) is not None:
+                    self.told(words)
+                if progress:
+                    progress(number + 1, trials)
+
+    def _evaluated(self, number: int, settings: Settings, record: Mapping[str, Any] | None) -> tuple[Trial, str | None]:
+        """What becomes of a trial; a design whose runs did not come back fails and the study goes on, also when it is gone on with."""
+        failed = (record or {}).get("failed")
+        if record is not None and failed is not None:
+            self.evaluate.spent = record["spent"]
+        if failed is None:
+            try:
+                return self.evaluate(number, settings), None
+            except (RunLost, LimitReached) as wrong:
+                if number == 0:  # without today's figures there is nothing to compare with
+                    raise
+                failed = why_failed(wrong)
+        return self.failed(number, settings, failed), failed
+
+    def over(self, done: int, trials: int) -> bool:
+        """Whether the budget ends the search here."""
+        if not self.budget.over(self.keeping.asked, self.keeping.ran, self.evaluate.replications, self.choosing):
+            return False
+        self.stopped = f"The budget of {self.budget.words} ended the search after {done} of {trials} trials."
+        return True
+
+    def failed(self, number: int, settings: Settings, why: str) -> Trial:
+        """A trial whose runs did not come back; its design is not tried again."""
+        trial = Trial(number, settings, tuple(in_words(self.evaluate.space.scenario, settings, assumptions=True)), None, why, False)
+        self.evaluate.seen[self.evaluate.space.key(settings)] = trial
+        return trial
+
+
+def figures(trial: Trial, directions: Mapping[str, str], bounds: tuple[Limit, ...]) -> dict[str, Any]:
+    """What Optuna is told: objectives, made worse where limits are broken; what does not exist is very bad."""
+    import optuna
+
+    if trial.values is None:
+        return {"state": optuna.trial.TrialState.FAIL}
+    penalty = 1.0 + excess(trial, bounds)
+    values = [(d, _worsened(trial.values[n], d, penalty)) for n, d in directions.items()]
+    return {"values": [v if math.isfinite(v) else (1e12 if d == "minimize" else -1e12) for d, v in values]}
+
+
+def _worsened(value: float, direction: str, penalty: float) -> float:
+    """An objective of a design that breaks limits, made worse by a factor; of a loss the direction is the other way round.
+
+    Example:
+        >>> _worsened(10.0, "minimize", 2.0), _worsened(10.0, "maximize", 2.0), _worsened(-10.0, "maximize", 2.0)
+        (20.0, 5.0, -20.0)
+    """
+    return value * penalty if (direction == "minimize") == (value >= 0) else value / penalty
+
+
+def record_of(trial: Trial, asked: Mapping[str, int]) -> dict[str, Any]:
+    """A finished trial as its line in the journal."""
+    values = None if trial.values is None else {n: v if math.isfinite(v) else None for n, v in trial.values.items()}
+    return {"trial": trial.number, "asked": dict(asked), "settings": trial.settings, "values": values, "refused": trial.refused, "feasible": trial.feasible, "given_up": trial.given_up}
+
+
+def why_failed(wrong: RunLost | LimitReached) -> str:
+    """Why a trial failed."""
+    return f"its runs failed: {wrong.why if isinstance(wrong, RunLost) else wrong}"
+
+
+__all__ = ["Search", "figures", "record_of", "why_failed"]

@@ -1,0 +1,146 @@
+"""Many independent searches that share their trials in a PostgreSQL database, each on its own machine, coming and going.
+
+Optuna's own storage holds the trials; each writer proposes from what all have found. What is proposed then depends on who is
+done first, so that two such studies differ in their trials, unlike those of one coordinator; what a design does, and what is
+said of the recommended one on fresh seeds, does not. A writer that dies leaves a trial without a heartbeat, which another
+one runs again.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from salessim.errors import InputError, LimitReached, RunLost
+from salessim.optimisation.best import Trial
+from salessim.optimisation.coordinator import Search, figures, record_of, why_failed
+from salessim.optimisation.study import differences
+from salessim.scenario.levers import in_words
+
+HEARTBEAT, GRACE = 30, 120
+"""Seconds between two signs of life of a trial, and without any after which it is taken for dead."""
+RETRIES = 3
+"""Times that a trial whose writer died is run again."""
+CONNECTING = 10
+"""Seconds within which the server must answer."""
+DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+STARTUP = 12
+"""Trials drawn at random before any method learns from them, as in `samplers`."""
+
+
+def search_shared(search: Search, address: str, name: str, asked: Mapping[str, Any], trials: int, progress: Callable[[int, int], None] | None) -> None:
+    """Take part in a study until it has so many finished trials of all writers; `search.done` then holds them all.
+
+    Args:
+        search: evaluates designs, and keeps to a budget.
+        address: of the database, such as "postgresql://planner@host/studies".
+        name: of the study.
+        asked: all that must be the same for all writers; plain data.
+        trials: finished ones of all writers together.
+        progress: told (done, planned).
+
+    Raises:
+        InputError: not PostgreSQL, no driver, no connection, or a study of this name of another scenario.
+    """
+    import optuna
+
+    space, screen = search.evaluate.space, search.evaluate.screen
+    assert screen is not None
+    first = search.evaluate(0, space.today)  # what all designs are compared with; each writer works it out, and so has its runs
+    screen.calibrate(first.values)
+    with _plain_errors(address), warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = optuna.storages.RDBStorage(
+            _url(address), engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECTING}}, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+        )  # fmt: skip
+        sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
+        study = optuna.create_study(study_name=name, storage=storage, directions=list(search.directions.values()), sampler=sampler, load_if_exists=True)
+        _agree(study, asked, name)
+
+        def finished() -> list[Any]:
+            return [t for t in study.get_trials(deepcopy=False) if "trial" in t.user_attrs]
+
+        def one(trial: Any) -> list[float]:
+            options = {n: trial.suggest_int(n, 0, len(o) - 1) for n, o in space.options.items()}
+            settings = screen.decoded({n: space.options[n][i] for n, i in options.items()})
+            try:
+                found = search.evaluate(1 + trial.number, settings)
+            except (RunLost, LimitReached) as wrong:
+                found = search.failed(1 + trial.number, settings, why_failed(wrong))
+            trial.set_user_attr("trial", record_of(found, options))
+            told = figures(found, search.directions, search.evaluate.bounds)
+            if "values" not in told:
+                raise _NoFigures
+            return list(told["values"])
+
+        def after(of: Any, _: Any) -> None:
+            done = len(finished())
+            if progress:
+                progress(min(1 + done, trials), trials)
+            if 1 + done >= trials or search.over(1 + done, trials):
+                of.stop()
+
+        if 1 + len(finished()) < trials:
+            study.optimize(one, n_trials=trials, callbacks=[after], catch=(_NoFigures,))
+        known = [t.user_attrs["trial"] for t in sorted(finished(), key=lambda t: t.number)]
+    search.done = [first, *(_read(search, i + 1, record) for i, record in enumerate(known[: trials - 1]))]
+    search.asked = [space.indices(space.today), *(record["asked"] for record in known[: trials - 1])]
+
+
+class _NoFigures(Exception):
+    """The design was refused, or its runs were lost: Optuna marks the trial as failed."""
+
+
+def _read(search: Search, number: int, record: Mapping[str, Any]) -> Trial:
+    """A trial of any writer, as it was recorded."""
+    space, screen = search.evaluate.space, search.evaluate.screen
+    assert screen is not None
+    settings = screen.decoded({n: space.options[n][i] for n, i in record["asked"].items()})
+    values = None if record["values"] is None else {n: math.nan if v is None else v for n, v in record["values"].items()}
+    words = tuple(in_words(space.scenario, settings, assumptions=True))
+    return Trial(number, settings, words, values, record["refused"], record["feasible"], given_up=record["given_up"])
+
+
+def _agree(study: Any, asked: Mapping[str, Any], name: str) -> None:
+    """Refuse to mix studies of other scenarios, options or versions."""
+    there = study.user_attrs.get("asked")
+    if there is None:
+        study.set_user_attr("asked", dict(asked))
+        return
+    if said := differences(there, asked):
+        raise InputError(f"study {name!r}", f"the database holds another one of this name ({said})", "search with what it was begun with, or give another --study")
+
+
+def _url(address: str) -> str:
+    import sqlalchemy as sa
+
+    try:
+        url = sa.make_url(address)
+    except (sa.exc.ArgumentError, ValueError):
+        raise InputError("--storage", "the address cannot be understood", "write it as postgresql://user@host/database") from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise InputError("--storage", f"{url.get_backend_name()} is not for several writers", "use PostgreSQL, or leave out --storage: one coordinator may have many workers")
+    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername)).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _plain_errors(address: str) -> Iterator[None]:
+    """Whatever the database says, in one line and without the password."""
+    import optuna
+    import sqlalchemy as sa
+
+    try:
+        yield
+    except ImportError:
+        raise InputError("--storage", "PostgreSQL needs its driver", "install it with: pip install 'salessim[databases]'") from None
+    except (optuna.exceptions.StorageInternalError, sa.exc.SQLAlchemyError) as wrong:
+        place = sa.make_url(address).render_as_string(hide_password=True)
+        said = " ".join(str(wrong.__cause__ or wrong).split("\n")[0].split())[:150]
+        raise InputError(place, f"the database cannot be used ({said})", "check that it runs and lets you in, and give the same command again: what was finished is kept") from None
+
+
+__all__ = ["search_shared"]
