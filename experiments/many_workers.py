@@ -56,7 +56,7 @@ def on(kind: str, workers: int, trials: int) -> tuple[float, str]:
 
     from salessim.cluster import Cluster
 
-    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, Cluster(cluster.scheduler_address) as executor:
+    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster, Cluster(cluster.scheduler_address) as executor:
         return timed(executor, trials)
 
 

@@ -115,7 +115,7 @@ def ours(seed: int) -> Outcome:
     return Outcome(truth(design) / optimum()[0] - 1, best.searched + selected, 2 * len(best.final.base.numbers))
 
 
-SETTINGS: dict[str, Any] = {"trials": 8, "replications": 3, "final": 30}
+SETTINGS: dict[str, Any] = {"trials": 6, "replications": 4, "final": 30}
 
 
 def peer(replications: int) -> Callable[[int], Outcome]:

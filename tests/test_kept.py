@@ -170,7 +170,7 @@ def test_limits_that_no_design_meets_name_the_obstacle(tmp_path: Path) -> None:
     assert "No design that was tried keeps this limit: cost at most 21,000 EUR/month. On fresh runs the nearest design (" in one.output
     assert "has cost 21,915" in one.output  # three people
     assert "4.36 % too much" in one.output
-    both = runner.invoke(main, [*common, "--limit", "cost <= 30000/month", "--limit", "lost_customers <= 100 per week", "--json"])
+    both = runner.invoke(main, [*common, "--force", "--limit", "cost <= 30000/month", "--limit", "lost_customers <= 100 per week", "--json"])
     assert both.exit_code == 3
     told = json.loads(both.stdout)
     assert told["settled"] is False

@@ -30,7 +30,7 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def dask() -> Iterator[Any]:
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as local:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
         yield local
 
 

@@ -52,8 +52,6 @@ class Screen:
     """Limit (by its key) -> figure that simulation gives today's process over (for cost: less) what theory gives it."""
 
     def __post_init__(self) -> None:
-        known = catalogue(self.space.scenario)
-        self.signs = [1.0 if known.about(n).direction == "lower is better" else -1.0 for n in self.objectives]
         self.people = {n: team for n in self.space.options if (team := _team_of(self.space, n)) is not None}
         self._before = {n: before(self.space.scenario, self.space.scenario.levers[n]) for n in self.people}
         self._structures: dict[tuple[str, ...], Approximation | None] = {}
@@ -61,6 +59,8 @@ class Screen:
         now = self.predict(self.space.today)
         self.names = [n for n in self.objectives if now is not None and n in now.values]
         """Objectives that theory can say something about."""
+        known = catalogue(self.space.scenario)
+        self.signs = [1.0 if known.about(n).direction == "lower is better" else -1.0 for n in self.names]
         self.scale = [abs(now.values[n]) if now is not None and math.isfinite(now.values[n]) and now.values[n] else 1.0 for n in self.names]
 
     def calibrate(self, values: Mapping[str, float] | None) -> None:
