@@ -53,7 +53,7 @@ EVERYTHING: dict[str, Any] = {
             "right": {"automatic": "0 min", "posted": {"at": ["12:00"], "days": "Mon-Fri"}, "calendar": "office", "then": [{"join": True}]},
         }},
         "second": {"steps": {
-            "wait": {"customer": "5 days", "unless": [{"after": "30 days", "lost": "expired", "assumption": "a month"}, {"after": "60 days", "to": "ask"}], "reminders": {"every": "4 days", "factor": 0.7, "most": 3},
+            "wait": {"customer": "5 days", "counts_from": "arrival", "unless": [{"after": "30 days", "lost": "expired", "assumption": "a month"}, {"after": "60 days", "to": "ask"}], "reminders": {"every": "4 days", "factor": 0.7, "most": 3},
                      "milestone": "won",
                      "spawns": [{"kind": "ticket", "to": "reserve", "probability": "50 %", "after": {"law": "exponential", "mean": "40 days"}, "new_customer": True, "segment": "large",
                                  "when": "discount < 20 %", "factor": "0.5 + margin / 2", "gives": {"discount": "0"}}],
@@ -141,6 +141,7 @@ def test_everything_is_said_once(everything: Scenario) -> None:
         "from 2026-06-01 on, 30 % of the cases meet it as tool: Time: 10 min",
         "- **Ways**: 1.3 left, 1.4 right; goes on when all have come back", "- **Duty**: core", "- **Duty**: optional, done in 80 % of the cases", "90 %: back from the parallel ways", "- **Queue**: the newest first",
         "the system, by itself; in the hours of office", "- **Rhythm**: runs at 12:00, Mon to Fri", "after 30 days: lost: expired", "after 60 days: go to 1.1 ask",
+        "- **Time**: 5 days; counted from the case's arrival; at once if that has passed",
         "a reminder every 4 days, at most 3; each leaves 70 % of the time that remains",
         "50 %: ticket, after 40 days on average, usually 4.2 to 92 days: go to 2.2 reserve (as a new customer; as large; only if `discount < 20 %`; probability times `0.5 + margin / 2`; with discount = `0`)",
         "all for whom it holds: finished (only if `discount < 20 %`)", "10 %: go to 1.1 ask (share times `1 + discount`)", "waits until 5 cases are together, at most 2 days",
