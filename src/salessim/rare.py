@@ -101,7 +101,7 @@ class RareTables:
         column["silent"].append(step.silent)
         column["attempt"].append(book.number(step.attempt) if step.attempt else -1)
         column["factor"].append(self.number(step.factor))
-        column["from_arrival"].append(int(step.counts_from == "arrival"))
+        column["at_least"].append((step.at_least or 0) if step.counts_from == "arrival" else -1)
         column["asks"].append(int(step.asks))
         column["serve_first"].append(self.number(step.serve_first))
         column["first_end"].append(len(column["end_key"]))

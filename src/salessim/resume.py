@@ -209,8 +209,11 @@ class _Draw:
         if formula >= 0:
             self.look(case, row, words)
             factor = max(0.0, _evaluate(model.formulas, formula, self.facts))
-        age = case.enabled - case.born if model.rare.from_arrival[row] else 0  # as the visit began
-        return (lambda word: max(0, int(ticks(_sample(laws, law, word) * factor)) - age)), None if formula >= 0 else (law, age)
+        least = int(model.rare.at_least[row])
+        if least >= 0:
+            age = case.enabled - case.born  # as the visit began
+            return (lambda word: max(least, int(ticks(_sample(laws, law, word) * factor)) - age)), None if formula >= 0 else (law, age, least)
+        return (lambda word: int(ticks(_sample(laws, law, word) * factor))), None if formula >= 0 else law
 
     def floor(self, key: Any, time: Callable[[int], int], passed: int) -> int | None:
         """The smallest word for which a time is longer than what has passed; remembered by key and what has passed."""

@@ -441,6 +441,8 @@ class Step(Documented):
     """Multiplies the time."""
     counts_from: Literal["visit", "arrival"] = "visit"
     """From when the time runs: what has passed since the case arrived is taken off, and a case that is older goes on at once."""
+    at_least: Duration | None = None
+    """Of a time that counts from the arrival: the visit lasts so long however old the case is."""
     sets: dict[Mark, FormulaText] = {}
     """New values of attributes at the end of a visit; all formulas see the values before."""
     adherence: Share | dict[Name, Share] = 1.0
@@ -559,6 +561,8 @@ class Step(Documented):
                 raise ValueError(f"'counts_from: arrival' is for steps with 'automatic' or 'customer', not {kind!r}; put the deadline into a step of its own before this one")
             if self.calendar is not None:
                 raise ValueError("'counts_from: arrival' counts all the time since the case arrived, so a 'calendar' cannot be kept; remove one of the two, or put the hours into a step that follows")
+        elif self.at_least is not None:
+            raise ValueError("'at_least' is what a visit lasts whose time counts from the case's arrival; add 'counts_from: arrival', or remove it")
         if kind == "parallel":
             for field in ("factor", "time_by_segment", "calendar"):
                 if getattr(self, field) not in (None, {}):

@@ -143,7 +143,7 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     _redirect(data, second, first)
 
 
-_ITS_OWN = ("sets", "unless", "reminders", "gather", "posted", "takes", "gives_back", "adherence", "optional", "factor", "counts_from", "silent", "together_with")
+_ITS_OWN = ("sets", "unless", "reminders", "gather", "posted", "takes", "gives_back", "adherence", "optional", "factor", "counts_from", "at_least", "silent", "together_with")
 """What a step does, or is, that the first of two merged steps does not take over from the second."""
 
 

@@ -1,0 +1,299 @@
+"""What the time to a move runs on: working hours, all hours, or the age of the case. Laws in a held-out contest.
+
+Tickets that close a month after they were opened, cancellation deadlines, terms of payment: how long a case still waits
+there falls one for one with its age. "Fifteen days after the answer" runs on all hours, though it ends in working hours as
+it began in them. Models of the same moves are compared, each as it would be simulated. The wait may have a law of its own,
+on the clock of the week or in plain time; or the age at the move has one, T, drawn apart from the age at which the wait
+began, and the wait is T - age, or a least wait where that is less. Of a move that comes with the least wait it is only
+known that T was not later (left-censored: Turnbull 1976). Open and competing cases are censored: each move that was seen
+stands for those like it that were not seen for long enough (inverse probability of censoring, Robins and Rotnitzky 1992),
+with the very weights that Aalen and Johansen's estimate gives it, so that shares stay what they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
+from salessim.calibration.memory import LEAST_PER_STATE, PAYS
+from salessim.calibration.rhythm import AT_ONCE, HOUR
+
+SURE = 3.09
+"""Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
+LEAST_OF_GROUP = 20
+"""Moves from which a state has a say in what all states of its activity run on: two cells of a density."""
+PER_CELL = 10.0
+"""Moves of a cell in which the density of a law is constant: its logarithm is then known to a third."""
+MOST_CELLS = 100
+EARLY = 0.05
+"""A least wait is one that no more moves than this undercut."""
+OUT_OF_HOURS = 0.05
+"""Of the mean pace, what is granted to hours in which a clock stands: moves seen there must not decide by themselves."""
+
+Clock = Callable[[Any], Any]
+Timing = Literal["working", "elapsed", "age"]
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The waits in one state, those that have ended in whatever move and those that are still open.
+
+    Args:
+        born: when each case arrived, seconds since 1970, shape [n].
+        since: when each wait began.
+        until: when it ended, or the end of observation.
+        moved: whether it has ended, shape [n].
+        chosen: whether it ended in the move in question, shape [n].
+    """
+
+    born: Any
+    since: Any
+    until: Any
+    moved: Any
+    chosen: Any
+
+    @property
+    def weight(self) -> Any:
+        """For how many waits each of the moves in question stands; without censoring 1."""
+        elapsed = self.until - self.since
+        at, place = np.unique(elapsed, return_inverse=True)
+        risk = len(elapsed) - np.searchsorted(np.sort(elapsed), at, side="left")
+        ends = np.bincount(place, self.moved, len(at))
+        open_ = np.cumprod(np.concatenate([[1.0], 1 - ends / risk]))[:-1]
+        return (len(elapsed) * open_ / risk)[place][self.chosen]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What a time runs on.
+
+    Args:
+        on: "working" (a clock of the week), "elapsed", or "age" (of the case).
+        least: of an age, seconds that the wait takes at least.
+    """
+
+    on: Timing
+    least: float = 0.0
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How far ahead of the usual law others are in one state: held-out log-likelihood and its variance, by what they run on."""
+
+    usual: Runs
+    moves: int
+    ahead: Mapping[Runs, tuple[float, float]]
+
+    @property
+    def best(self) -> Runs | None:
+        """What is surely better than the usual."""
+        sure = {runs: gain for runs, (gain, variance) in self.ahead.items() if gain > _margin(variance)}
+        return max(sure, key=lambda runs: sure[runs]) if sure else None
+
+    def worse(self, runs: Runs) -> bool:
+        """Whether something is surely worse here than the usual."""
+        gain, variance = self.ahead.get(runs, (0.0, 0.0))
+        return -gain > _margin(variance)
+
+
+def _margin(variance: float) -> float:
+    return max(PAYS, SURE * math.sqrt(variance))
+
+
+def decided(contests: Mapping[_Key, Contest]) -> dict[_Key, Runs]:
+    """What the same move from several states of an activity runs on.
+
+    A rule hardly holds for older cases alone: where all states together say surely what it is, so it is in each of them
+    that does not surely say otherwise.
+
+    Args:
+        contests: state -> what its moves say.
+    """
+    totals: dict[Runs, tuple[float, float]] = {}
+    for contest in contests.values():
+        for runs, (gain, variance) in contest.ahead.items():
+            before = totals.get(runs, (0.0, 0.0))
+            totals[runs] = before[0] + gain, before[1] + variance
+    together = Contest(Runs("elapsed"), 0, totals).best
+    found = {}
+    for key, contest in contests.items():
+        own = contest.best if contest.moves >= LEAST_PER_STATE else None
+        if own is None and together is not None and together in contest.ahead and not contest.worse(together):
+            own = together
+        found[key] = own or contest.usual
+    return found
+
+
+def contest(waits: Waits, clock: Clock | None, least: float = 0.0) -> Contest:
+    """Laws of the same moves against each other, each learnt from one half of the cases and judged by the other.
+
+    Args:
+        waits: in the state that the move leaves.
+        clock: working seconds, if the move is made in such hours.
+        least: seconds that a wait may have to take whatever the age.
+
+    Example:
+        >>> rng = np.random.default_rng(1)
+        >>> born = rng.uniform(0, 1e7, 400)
+        >>> since = born + rng.uniform(0, 20 * 86400, 400)
+        >>> closed = born + 30 * 86400 + rng.uniform(0, 3600, 400)
+        >>> every = np.ones(400, bool)
+        >>> contest(Waits(born, since, closed, every, every), None).best
+        Runs(on='age', least=0.0)
+        >>> contest(Waits(born, since, since + rng.exponential(86400, 400), every, every), None).best is None
+        True
+    """
+    usual = Runs("elapsed" if clock is None else "working")
+    chosen = waits.chosen
+    count = int(chosen.sum())
+    begun, elapsed, weight = (waits.since - waits.born)[chosen], (waits.until - waits.since)[chosen], waits.weight
+    later = elapsed > AT_ONCE
+    if later.sum() < LEAST_OF_GROUP:
+        return Contest(usual, count, {})
+    half = np.unique(waits.born[chosen], return_inverse=True)[1] % 2  # all moves of a case in one half
+    if len(np.unique(half[later])) < 2:
+        return Contest(usual, count, {})
+    plain = np.ones(count)
+    wait, pace = (elapsed, plain) if clock is None else _on(clock, waits.since[chosen], waits.until[chosen])
+
+    def judged(law: Callable[[Any], Any]) -> Any:
+        return np.where(half == 0, law(half == 1), law(half == 0))
+
+    usually = judged(lambda learn: _of_wait(wait, later, pace, weight, learn))
+    others: dict[Runs, Any] = {}
+    if clock is not None:
+        others[Runs("elapsed")] = judged(lambda learn: _of_wait(elapsed, later, plain, weight, learn))
+    if np.ptp(begun) > AT_ONCE:
+        others[Runs("age", least)] = judged(lambda learn: _of_age(begun, elapsed, least, weight, learn))
+    gains = {runs: weight * (found - usually) for runs, found in others.items()}
+    return Contest(usual, count, {runs: (float(gain.sum()), count * float(gain.var())) for runs, gain in gains.items()})
+
+
+def least_wait(elapsed: Any) -> float:
+    """The wait that many moves take and hardly any undercuts, such as "15 days"; 0 where there is none.
+
+    Args:
+        elapsed: seconds, shape [n].
+
+    Example:
+        >>> least_wait(np.array([1296000.0] * 10 + [2000000.0, 2500000.0, 3000000.0])) / 86400
+        15.0
+    """
+    times = np.sort(elapsed[elapsed > AT_ONCE])
+    if len(times) < LEAST_PER_STATE // 8 or len(times) < (1 - EARLY) * len(elapsed):
+        return 0.0
+    held = np.searchsorted(times, times + float(times.mean()) / POINT_WIDTH, side="right") - np.arange(len(times))
+    points = np.flatnonzero(held >= max(2.0, POINT_MASS * len(times)))
+    if not len(points) or points[0] > EARLY * len(times):
+        return 0.0
+    best = points[points <= EARLY * len(times)]
+    first = int(best[np.argmax(held[best])])
+    return float(np.median(times[first : first + held[first]]))
+
+
+def ages(waits: Waits, least: float = 0.0) -> tuple[Any, Any]:
+    """The law of the age at a move: seconds, and the share that has moved by each, ending at 1."""
+    elapsed, begun = (waits.until - waits.since)[waits.chosen], (waits.since - waits.born)[waits.chosen]
+    return _ages(begun, elapsed, least, waits.weight)
+
+
+def _ages(begun: Any, elapsed: Any, least: float, weight: Any) -> tuple[Any, Any]:
+    later = elapsed > least + _grain(elapsed, least)
+    return reached((begun + elapsed)[later], weight[later], (begun + least)[~later], weight[~later])
+
+
+def _grain(elapsed: Any, least: float) -> float:
+    """How far apart waits may be that count as one point."""
+    return float(elapsed.mean()) / POINT_WIDTH if least else AT_ONCE
+
+
+def reached(exact: Any, weight: Any, before: Any, weight_before: Any) -> tuple[Any, Any]:
+    """The distribution of times of which some are known and of others only that they were not later than something.
+
+    Kaplan and Meier's estimate with time reversed, which is Turnbull's where nothing is censored from the right.
+    What lies before all that is known counts as 0: whatever it is, it is over.
+
+    Example:
+        >>> time, share = reached(np.array([1.0, 3.0]), np.ones(2), np.array([2.0]), np.ones(1))
+        >>> time.tolist(), [round(float(x), 3) for x in share]  # the one not later than 2 is the 1
+        ([1.0, 3.0], [0.667, 1.0])
+    """
+    if not len(exact):
+        return np.zeros(1), np.ones(1)
+    time, place = np.unique(exact, return_inverse=True)
+    mass = np.bincount(place, weight, len(time))
+    order = np.argsort(before)
+    earlier = np.concatenate([[0.0], np.cumsum(weight_before[order])])[np.searchsorted(before[order], time, side="right")]
+    risk = np.cumsum(mass) + earlier
+    share = np.append(np.cumprod((1 - mass / risk)[::-1])[::-1][1:], 1.0)
+    first = float(share[0] * (1 - mass[0] / risk[0]))
+    return (time, share) if first < 1e-12 else (np.append(0.0, time), np.append(first, share))
+
+
+def _on(clock: Clock, since: Any, until: Any) -> tuple[Any, Any]:
+    """Waits on a clock, and how fast it goes in the hour in which each ends."""
+    hour = until // HOUR * HOUR
+    mean = float(clock(until.max()) - clock(since.min())) / max(HOUR, float(until.max() - since.min()))
+    pace = (clock(hour + HOUR) - clock(hour)) / HOUR
+    return clock(until) - clock(since), np.maximum(pace, max(OUT_OF_HOURS * mean, 1e-9))
+
+
+def _of_wait(wait: Any, later: Any, pace: Any, weight: Any, learn: Any) -> Any:
+    """Log density of each move in plain time, by a law of the wait that some of them teach."""
+    known = learn & later
+    at_once = (float(weight[learn & ~later].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0)
+    cells = _Cells(wait[known], weight[known], float(wait[later].mean()), float(wait.max()))
+    return np.where(later, math.log1p(-at_once) + cells.log_density(wait) + np.log(pace), math.log(at_once))
+
+
+def _of_age(begun: Any, elapsed: Any, least: float, weight: Any, learn: Any) -> Any:
+    """The same by a law of the age."""
+    grain = _grain(elapsed, least)
+    time, share = _ages(begun[learn], elapsed[learn], least, weight[learn])
+    early = elapsed < least - grain
+    undercut = (float(weight[learn & early].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0) if least else 0.0
+    mass = np.diff(np.concatenate([[0.0], share])) * float(weight[learn].sum())
+    cells = _Cells(time, mass, float(elapsed.mean()), float((begun + elapsed).max()))
+    at_least = np.log(cells.below(begun + least)) - (math.log(2 * grain) if least else 0.0)  # all in a point as wide as two cells, or at once
+    usual = math.log1p(-undercut) + np.where(elapsed > least + grain, cells.log_density(begun + elapsed), at_least)
+    return np.where(early, math.log(undercut / least), usual) if least else usual
+
+
+class _Cells:
+    """A density that is constant in cells of about equal shares, those at points that many times agree in narrow ones.
+
+    Args:
+        times: shape [n].
+        mass: of each.
+        scale: mean wait in the same unit, for the width of the narrowest cell.
+        longest: that has to be told.
+    """
+
+    def __init__(self, times: Any, mass: Any, scale: float, longest: float) -> None:
+        grain = max(scale / POINT_WIDTH, 1e-6)
+        order = np.argsort(times, kind="stable")
+        cell, run = np.floor(times[order] / grain), np.cumsum(mass[order])
+        count = int(np.clip(run[-1] / PER_CELL, 1, MOST_CELLS))
+        cuts = cell[np.minimum(np.searchsorted(run, run[-1] * np.arange(count + 1) / count), len(cell) - 1)]
+        points = cuts[1:][np.diff(cuts) == 0]
+        self.edges = np.unique(np.concatenate([[0.0], cuts, points + 1, [cuts[-1] + 1, max(2 * cuts[-1], longest / grain) + 2]])) * grain
+        held = np.bincount(np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.edges) - 2), mass, len(self.edges) - 1) + 0.5
+        self.share = held / held.sum()
+        self.density = np.log(self.share / np.diff(self.edges))
+
+    def log_density(self, times: Any) -> Any:
+        """At some times."""
+        return self.density[np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.density) - 1)]
+
+    def below(self, times: Any) -> Any:
+        """The share up to some times; never nothing."""
+        return np.maximum(np.interp(times, self.edges, np.concatenate([[0.0], np.cumsum(self.share)])), 1e-9)
+
+
+__all__ = ["Contest", "Runs", "Timing", "Waits", "ages", "contest", "decided", "least_wait", "reached"]
