@@ -92,41 +92,30 @@ class Contest:
 
     @property
     def best(self) -> Runs | None:
-        """What is surely better than the usual."""
-        sure = {runs: gain for runs, (gain, variance) in self.ahead.items() if gain > _margin(variance)}
-        return max(sure, key=lambda runs: sure[runs]) if sure else None
-
-    def worse(self, runs: Runs) -> bool:
-        """Whether something is surely worse here than the usual."""
-        gain, variance = self.ahead.get(runs, (0.0, 0.0))
-        return -gain > _margin(variance)
-
-
-def _margin(variance: float) -> float:
-    return max(PAYS, SURE * math.sqrt(variance))
+        """What is surely better than the usual; the age only if it is better than plain time as well."""
+        best, most = None, -PAYS
+        for runs in sorted(self.ahead, key=lambda runs: runs.on == "age"):
+            gain, variance = self.ahead[runs]
+            if gain > max(PAYS, SURE * math.sqrt(variance), most + PAYS):
+                best, most = runs, gain
+        return best
 
 
 def decided(contests: Mapping[_Key, Contest]) -> dict[_Key, Runs]:
     """What the same move from several states of an activity runs on.
 
-    A rule hardly holds for older cases alone: where all states together say surely what it is, so it is in each of them
-    that does not surely say otherwise.
+    A rule hardly holds for some of them alone: what is surely so in one state is so in others of which it tells the moves
+    better than the usual law does, though not surely.
 
     Args:
         contests: state -> what its moves say.
     """
-    totals: dict[Runs, tuple[float, float]] = {}
-    for contest in contests.values():
-        for runs, (gain, variance) in contest.ahead.items():
-            before = totals.get(runs, (0.0, 0.0))
-            totals[runs] = before[0] + gain, before[1] + variance
-    together = Contest(Runs("elapsed"), 0, totals).best
+    sure = {key: contest.best if contest.moves >= LEAST_PER_STATE else None for key, contest in contests.items()}
+    rules = sorted({runs for runs in sure.values() if runs}, key=lambda runs: (runs.on, runs.least))
     found = {}
     for key, contest in contests.items():
-        own = contest.best if contest.moves >= LEAST_PER_STATE else None
-        if own is None and together is not None and together in contest.ahead and not contest.worse(together):
-            own = together
-        found[key] = own or contest.usual
+        better = [runs for runs in rules if contest.ahead.get(runs, (0.0, 0.0))[0] > 0]
+        found[key] = sure[key] or max(better, key=lambda runs: contest.ahead[runs][0], default=contest.usual)
     return found
 
 
@@ -162,13 +151,16 @@ def contest(waits: Waits, clock: Clock | None, least: float = 0.0) -> Contest:
     plain = np.ones(count)
     wait, pace = (elapsed, plain) if clock is None else _on(clock, waits.since[chosen], waits.until[chosen])
 
+    point = (least - _grain(elapsed, least), least + _grain(elapsed, least)) if least else None
+    of_clock = point if clock is None else None
+
     def judged(law: Callable[[Any], Any]) -> Any:
         return np.where(half == 0, law(half == 1), law(half == 0))
 
-    usually = judged(lambda learn: _of_wait(wait, later, pace, weight, learn))
+    usually = judged(lambda learn: _of_wait(wait, later, pace, weight, learn, of_clock))
     others: dict[Runs, Any] = {}
     if clock is not None:
-        others[Runs("elapsed")] = judged(lambda learn: _of_wait(elapsed, later, plain, weight, learn))
+        others[Runs("elapsed")] = judged(lambda learn: _of_wait(elapsed, later, plain, weight, learn, point))
     if np.ptp(begun) > AT_ONCE:
         others[Runs("age", least)] = judged(lambda learn: _of_age(begun, elapsed, least, weight, learn))
     gains = {runs: weight * (found - usually) for runs, found in others.items()}
@@ -244,11 +236,11 @@ def _on(clock: Clock, since: Any, until: Any) -> tuple[Any, Any]:
     return clock(until) - clock(since), np.maximum(pace, max(OUT_OF_HOURS * mean, 1e-9))
 
 
-def _of_wait(wait: Any, later: Any, pace: Any, weight: Any, learn: Any) -> Any:
-    """Log density of each move in plain time, by a law of the wait that some of them teach."""
+def _of_wait(wait: Any, later: Any, pace: Any, weight: Any, learn: Any, point: tuple[float, float] | None) -> Any:
+    """Log density of each move in plain time, by a law of the wait that some of them teach; a point is one cell."""
     known = learn & later
     at_once = (float(weight[learn & ~later].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0)
-    cells = _Cells(wait[known], weight[known], float(wait[later].mean()), float(wait.max()))
+    cells = _Cells(wait[known], weight[known], float(wait[later].mean()), float(wait.max()), point)
     return np.where(later, math.log1p(-at_once) + cells.log_density(wait) + np.log(pace), math.log(at_once))
 
 
@@ -260,7 +252,7 @@ def _of_age(begun: Any, elapsed: Any, least: float, weight: Any, learn: Any) -> 
     undercut = (float(weight[learn & early].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0) if least else 0.0
     mass = np.diff(np.concatenate([[0.0], share])) * float(weight[learn].sum())
     cells = _Cells(time, mass, float(elapsed.mean()), float((begun + elapsed).max()))
-    at_least = np.log(cells.below(begun + least)) - (math.log(2 * grain) if least else 0.0)  # all in a point as wide as two cells, or at once
+    at_least = np.log(cells.below(begun + least)) - (math.log(2 * grain) if least else 0.0)  # all in one point, or at once
     usual = math.log1p(-undercut) + np.where(elapsed > least + grain, cells.log_density(begun + elapsed), at_least)
     return np.where(early, math.log(undercut / least), usual) if least else usual
 
@@ -273,9 +265,10 @@ class _Cells:
         mass: of each.
         scale: mean wait in the same unit, for the width of the narrowest cell.
         longest: that has to be told.
+        point: a cell that is to be one of them, so that laws which both have it tell it in the same width.
     """
 
-    def __init__(self, times: Any, mass: Any, scale: float, longest: float) -> None:
+    def __init__(self, times: Any, mass: Any, scale: float, longest: float, point: tuple[float, float] | None = None) -> None:
         grain = max(scale / POINT_WIDTH, 1e-6)
         order = np.argsort(times, kind="stable")
         cell, run = np.floor(times[order] / grain), np.cumsum(mass[order])
@@ -283,6 +276,8 @@ class _Cells:
         cuts = cell[np.minimum(np.searchsorted(run, run[-1] * np.arange(count + 1) / count), len(cell) - 1)]
         points = cuts[1:][np.diff(cuts) == 0]
         self.edges = np.unique(np.concatenate([[0.0], cuts, points + 1, [cuts[-1] + 1, max(2 * cuts[-1], longest / grain) + 2]])) * grain
+        if point is not None:
+            self.edges = np.unique(np.append(self.edges[(self.edges <= point[0]) | (self.edges >= point[1])], point))
         held = np.bincount(np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.edges) - 2), mass, len(self.edges) - 1) + 0.5
         self.share = held / held.sum()
         self.density = np.log(self.share / np.diff(self.edges))
