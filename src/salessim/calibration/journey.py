@@ -22,7 +22,7 @@ from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
-from salessim.calibration.timing import Runs, Waits, ages, contest, decided, least_wait
+from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.statistics import incidence, incidence_error
 from salessim.units import NEVER, SECOND
@@ -223,9 +223,7 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[st
             groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
     result: dict[tuple[str, State], dict[State | str, Runs]] = {}
     for (_, activity), members in groups.items():
-        least = least_wait(np.concatenate([(w.until - w.since)[w.chosen] for w in members.values()]))
-        found_in = decided({member: contest(w, clock_of.get(activity), least) for member, w in members.items()})
-        for (key, goal), runs in found_in.items():
+        for (key, goal), runs in runs_on(members, clock_of.get(activity)).items():
             result.setdefault(key, {})[goal] = runs
     return result
 
@@ -299,10 +297,9 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
             continue
         run = runs.get(goal, ELAPSED if clock is None else WORKING)
         waited = None
-        if run.on == "age":
-            waits = Waits(born, since, until, ending > 0, ending == i)
-            time, share = ages(waits, run.least)
-            begun, waited = (float(np.average(x[ending == i], weights=waits.weight)) for x in (since - born, elapsed))
+        if run.ages is not None:
+            (time, share), weight = run.ages, Waits(born, since, until, ending > 0, ending == i).weight
+            begun, waited = (float(np.average(x[ending == i], weights=weight)) for x in (since - born, elapsed))
             late = begun + rests.late
             waited += left * (float(rests.late.mean()) - waited) if left else 0.0
         else:

@@ -134,7 +134,7 @@ def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
     ends = np.searchsorted(time, time + width, side="right")
     held = run[ends] - run[:-1]
     found: list[tuple[int, int]] = []
-    for first in np.argsort(-held, kind="stable"):
+    for first in np.argsort(-held, kind="stable").tolist():
         if held[first] < POINT_MASS:
             break
         if all(ends[first] <= a or first >= b for a, b in found):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from salessim.calibration.rhythm import AT_ONCE, HOUR
 SURE = 3.09
 """Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
 LEAST_OF_GROUP = 20
-"""Moves from which a state has a say in what all states of its activity run on: two cells of a density."""
+"""Moves with which a state has a say in what those of its activity run on: two cells of a density."""
 PER_CELL = 10.0
 """Moves of a cell in which the density of a law is constant: its logarithm is then known to a third."""
 MOST_CELLS = 100
@@ -76,56 +76,24 @@ class Runs:
     Args:
         on: "working" (a clock of the week), "elapsed", or "age" (of the case).
         least: of an age, seconds that the wait takes at least.
+        ages: of an age, its law: seconds, and the share that has moved by each, ending at 1.
     """
 
     on: Timing
     least: float = 0.0
+    ages: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
-class Contest:
-    """How far ahead of the usual law others are in one state: held-out log-likelihood and its variance, by what they run on."""
+def runs_on(states: Mapping[_Key, Waits], clock: Clock | None) -> dict[_Key, Runs]:
+    """What the time to a move runs on, in each of the states of an activity that it leaves.
 
-    usual: Runs
-    moves: int
-    ahead: Mapping[Runs, tuple[float, float]]
-
-    @property
-    def best(self) -> Runs | None:
-        """What is surely better than the usual; the age only if it is better than plain time as well."""
-        best, most = None, -PAYS
-        for runs in sorted(self.ahead, key=lambda runs: runs.on == "age"):
-            gain, variance = self.ahead[runs]
-            if gain > max(PAYS, SURE * math.sqrt(variance), most + PAYS):
-                best, most = runs, gain
-        return best
-
-
-def decided(contests: Mapping[_Key, Contest]) -> dict[_Key, Runs]:
-    """What the same move from several states of an activity runs on.
-
-    A rule hardly holds for some of them alone: what is surely so in one state is so in others of which it tells the moves
-    better than the usual law does, though not surely.
+    Each law is learnt from one half of the cases and judged by the other. Waits have a law in each state, ages one in all of
+    them: it is the point of a rule that it does not ask what else sets cases apart. So it is judged over all states together, and
+    holds in each where no other law is surely better.
 
     Args:
-        contests: state -> what its moves say.
-    """
-    sure = {key: contest.best if contest.moves >= LEAST_PER_STATE else None for key, contest in contests.items()}
-    rules = sorted({runs for runs in sure.values() if runs}, key=lambda runs: (runs.on, runs.least))
-    found = {}
-    for key, contest in contests.items():
-        better = [runs for runs in rules if contest.ahead.get(runs, (0.0, 0.0))[0] > 0]
-        found[key] = sure[key] or max(better, key=lambda runs: contest.ahead[runs][0], default=contest.usual)
-    return found
-
-
-def contest(waits: Waits, clock: Clock | None, least: float = 0.0) -> Contest:
-    """Laws of the same moves against each other, each learnt from one half of the cases and judged by the other.
-
-    Args:
-        waits: in the state that the move leaves.
+        states: state -> its waits.
         clock: working seconds, if the move is made in such hours.
-        least: seconds that a wait may have to take whatever the age.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -133,38 +101,68 @@ def contest(waits: Waits, clock: Clock | None, least: float = 0.0) -> Contest:
         >>> since = born + rng.uniform(0, 20 * 86400, 400)
         >>> closed = born + 30 * 86400 + rng.uniform(0, 3600, 400)
         >>> every = np.ones(400, bool)
-        >>> contest(Waits(born, since, closed, every, every), None).best
+        >>> runs_on({"answered": Waits(born, since, closed, every, every)}, None)["answered"]
         Runs(on='age', least=0.0)
-        >>> contest(Waits(born, since, since + rng.exponential(86400, 400), every, every), None).best is None
-        True
+        >>> runs_on({"answered": Waits(born, since, since + rng.exponential(86400, 400), every, every)}, None)["answered"]
+        Runs(on='elapsed', least=0.0)
     """
     usual = Runs("elapsed" if clock is None else "working")
-    chosen = waits.chosen
-    count = int(chosen.sum())
-    begun, elapsed, weight = (waits.since - waits.born)[chosen], (waits.until - waits.since)[chosen], waits.weight
+    judged = {key: waits for key, waits in states.items() if _can_judge(waits)}
+    found = dict.fromkeys(states, usual)
+    if not judged:
+        return found
+    born = np.concatenate([w.born[w.chosen] for w in judged.values()])
+    begun = np.concatenate([(w.since - w.born)[w.chosen] for w in judged.values()])
+    elapsed = np.concatenate([(w.until - w.since)[w.chosen] for w in judged.values()])
+    weight = np.concatenate([w.weight for w in judged.values()])
+    half = np.unique(born, return_inverse=True)[1] % 2  # all moves of a case in one half
+    least = least_wait(elapsed)
+    aged = weight * np.where(half == 0, _of_age(begun, elapsed, least, weight, half == 1), _of_age(begun, elapsed, least, weight, half == 0))
+    ends = np.cumsum([int(w.chosen.sum()) for w in judged.values()])
+    parts = [slice(b - int(w.chosen.sum()), b) for b, w in zip(ends, judged.values(), strict=True)]
+    plain = {key: _by_wait(w, None, least, half[part]) for (key, w), part in zip(judged.items(), parts, strict=True)}
+    usually = plain if clock is None else {key: _by_wait(w, clock, 0.0, half[part]) for (key, w), part in zip(judged.items(), parts, strict=True)}
+    best: dict[_Key, Any] = {}
+    for key in judged:
+        if _surely(plain[key], usually[key]):
+            found[key] = Runs("elapsed")
+        best[key] = plain[key] if found[key].on == "elapsed" else usually[key]
+    if np.ptp(begun) <= AT_ONCE or not _surely(aged, np.concatenate(list(usually.values()))) or not _surely(aged, np.concatenate(list(plain.values()))):
+        return found
+    rule = {key for key, part in zip(judged, parts, strict=True) if not _surely(best[key], aged[part])}
+    kept = np.concatenate([np.full(part.stop - part.start, key in rule) for key, part in zip(judged, parts, strict=True)])
+    if rule:
+        law = _ages(begun[kept], elapsed[kept], least, weight[kept])
+        found |= dict.fromkeys(rule, Runs("age", least, law))
+    return found
+
+
+def _surely(better: Any, worse: Any) -> bool:
+    """Whether one law is surely ahead of another, by the log-likelihood of each held-out move."""
+    gain = better - worse
+    return len(gain) >= LEAST_PER_STATE and float(gain.sum()) > max(PAYS, SURE * math.sqrt(len(gain)) * float(gain.std()))
+
+
+def _can_judge(waits: Waits) -> bool:
+    """Whether moves that take time are in either half of the cases, enough for a law."""
+    later = (waits.until - waits.since)[waits.chosen] > AT_ONCE
+    return bool(later.sum() >= LEAST_OF_GROUP and len(np.unique(waits.born[waits.chosen][later])) >= LEAST_OF_GROUP)
+
+
+def _by_wait(waits: Waits, clock: Clock | None, least: float, half: Any) -> Any:
+    """Weighted log density of each move by the law of the wait that the other half of the cases teaches."""
+    chosen, weight = waits.chosen, waits.weight
+    since, until = waits.since[chosen], waits.until[chosen]
+    elapsed = until - since
     later = elapsed > AT_ONCE
-    if later.sum() < LEAST_OF_GROUP:
-        return Contest(usual, count, {})
-    half = np.unique(waits.born[chosen], return_inverse=True)[1] % 2  # all moves of a case in one half
-    if len(np.unique(half[later])) < 2:
-        return Contest(usual, count, {})
-    plain = np.ones(count)
-    wait, pace = (elapsed, plain) if clock is None else _on(clock, waits.since[chosen], waits.until[chosen])
-
+    wait, pace = (elapsed, np.ones(len(elapsed))) if clock is None else _on(clock, since, until)
     point = (least - _grain(elapsed, least), least + _grain(elapsed, least)) if least else None
-    of_clock = point if clock is None else None
-
-    def judged(law: Callable[[Any], Any]) -> Any:
-        return np.where(half == 0, law(half == 1), law(half == 0))
-
-    usually = judged(lambda learn: _of_wait(wait, later, pace, weight, learn, of_clock))
-    others: dict[Runs, Any] = {}
-    if clock is not None:
-        others[Runs("elapsed")] = judged(lambda learn: _of_wait(elapsed, later, plain, weight, learn, point))
-    if np.ptp(begun) > AT_ONCE:
-        others[Runs("age", least)] = judged(lambda learn: _of_age(begun, elapsed, least, weight, learn))
-    gains = {runs: weight * (found - usually) for runs, found in others.items()}
-    return Contest(usual, count, {runs: (float(gain.sum()), count * float(gain.var())) for runs, gain in gains.items()})
+    result = np.zeros(len(elapsed))
+    for part in (0, 1):
+        learn = half != part
+        if (learn & later).any():
+            result[~learn] = _of_wait(wait, later, pace, weight, learn, point)[~learn]
+    return weight * result
 
 
 def least_wait(elapsed: Any) -> float:
@@ -187,12 +185,6 @@ def least_wait(elapsed: Any) -> float:
     best = points[points <= EARLY * len(times)]
     first = int(best[np.argmax(held[best])])
     return float(np.median(times[first : first + held[first]]))
-
-
-def ages(waits: Waits, least: float = 0.0) -> tuple[Any, Any]:
-    """The law of the age at a move: seconds, and the share that has moved by each, ending at 1."""
-    elapsed, begun = (waits.until - waits.since)[waits.chosen], (waits.since - waits.born)[waits.chosen]
-    return _ages(begun, elapsed, least, waits.weight)
 
 
 def _ages(begun: Any, elapsed: Any, least: float, weight: Any) -> tuple[Any, Any]:
@@ -291,4 +283,4 @@ class _Cells:
         return np.maximum(np.interp(times, self.edges, np.concatenate([[0.0], np.cumsum(self.share)])), 1e-9)
 
 
-__all__ = ["Contest", "Runs", "Timing", "Waits", "ages", "contest", "decided", "least_wait", "reached"]
+__all__ = ["Runs", "Timing", "Waits", "least_wait", "reached", "runs_on"]
