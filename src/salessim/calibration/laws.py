@@ -134,11 +134,11 @@ def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
     ends = np.searchsorted(time, time + width, side="right")
     held = run[ends] - run[:-1]
     found: list[tuple[int, int]] = []
-    for first in np.argsort(-held, kind="stable").tolist():
+    for first in map(int, np.argsort(-held, kind="stable")):
         if held[first] < POINT_MASS:
             break
         if all(ends[first] <= a or first >= b for a, b in found):
-            found.append((int(first), int(ends[first])))
+            found.append((first, int(ends[first])))
     if not found:
         return from_curve(time, share, note)
     points: dict[float, float] = {}
@@ -150,7 +150,7 @@ def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
         middle = float(mass[a:b] @ time[a:b] / mass[a:b].sum())
         points[round(float(run[a]) + (1e-4 if a else 0.0), 4)] = points[round(float(run[b]), 4)] = middle
     rising = np.maximum.accumulate([points[p] for p in sorted(points)])
-    return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(float(x)) for p, x in zip(sorted(points), rising, strict=True)}, "source": note}
+    return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in zip(sorted(points), rising.tolist(), strict=True)}, "source": note}
 
 
 def amounts(values: Any, currency: str) -> dict[str, Any] | str:
