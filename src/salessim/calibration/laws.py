@@ -143,7 +143,7 @@ def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
         return from_curve(time, share, note)
     points: dict[float, float] = {}
     for p in POINTS:
-        i = int(min(np.searchsorted(share, p * (1 - 1e-9)), len(time) - 1))
+        i = min(int(np.searchsorted(share, p * (1 - 1e-9))), len(time) - 1)
         if not any(a <= i < b for a, b in found):
             points[round(p, 4)] = float(time[i])
     for a, b in found:
