@@ -17,7 +17,7 @@ MECHANISMS = (
     "automation", "customer", "automatic on a calendar", "limit", "fade of queue", "fade of age", "fade table", "loop", "spawn",
     "new customer", "batch", "replay", "dispersion", "campaign", "weekday profile", "share by segment", "time by segment", "milestone", "step cost",
     "arrival calendar", "replay outside the horizon", "mixture with a constant", "zero time", "tabled law", "warm-up", "step priority", "waiting room",
-    "attribute", "attribute by segment", "attribute formula", "attribute of a channel", "inherited", "sets", "time factor", "condition", "share factor",
+    "attribute", "attribute by segment", "attribute formula", "attribute of a channel", "inherited", "sets", "time factor", "time from arrival", "time from arrival, but at least", "condition", "share factor",
     "serve first", "adherence", "silent", "unless", "unless to a step", "reminders", "posted every", "posted at", "gather", "gather without end",
     "parallel", "parallel count", "branch takes a place", "branch brings a case", "branch lost", "branch inside a branch", "limit of places", "place held over steps", "automatic takes a place", "place passed on",
     "version", "version of a share", "spawn condition", "gift", "clock in a formula", "places in a formula",
@@ -384,6 +384,10 @@ def _more(
             step.pop("queue", None)
             step["serve_first"] = rng.choice(["q", "0.5 * n - q", "-(age / 1 h)", "value / 1 EUR"])
     else:
+        if "calendar" not in step and maybe(0.4, "time from arrival"):
+            step["counts_from"] = "arrival"
+            if maybe(0.5, "time from arrival, but at least"):
+                step["at_least"] = minutes(1, 6)
         if maybe(0.4, "unless"):
             ends: list[dict[str, Any]] = [{"after": minutes(1, 9), "lost": "expired"}, {"after": {"law": "exponential", "mean": "2 h"}, "lost": "rival"}]
             if maybe(0.4, "unless to a step"):

@@ -59,6 +59,22 @@ def test_of_ten_days_seven_leave_three() -> None:
     assert set(left("10 days", 7 * 24, 5)) == {72.0}
 
 
+def test_a_time_that_counts_from_the_arrival_is_conditioned_on_the_age() -> None:
+    """Arrived 20 days ago, at the step for 5: of an even law over 10 to 30 days what is left is even over 10 days, or the rest of a notice of 9."""
+    law = {"law": "uniform", "low": "10 days", "high": "30 days"}
+
+    def until(**step: Any) -> Any:
+        wait = {"customer": law, "counts_from": "arrival", "then": [{"done": True}], **step}
+        network = build(scenario({"wait": wait}, [{"step": "wait", "arrived": ago(480), "since": ago(120)}], "100 years"))
+        return np.array([resumed(network, 5, r)[0].until for r in range(4000)]) / HOUR
+
+    assert close(until(), stats.uniform(0, 240).cdf)
+    # Of T in 10 to 30 days, T - 15 is below 9 up to 24 days: the notice, of which 4 are left, holds in 14 of 20 cases.
+    found = until(at_least="9 days")
+    assert np.mean(found == 96.0) == pytest.approx(0.7, abs=0.03)
+    assert close(found[found > 96.0], stats.uniform(96, 144).cdf)
+
+
 def test_what_should_be_over_ends_at_the_start() -> None:
     network = build(scenario({"wait": {"customer": "10 days", "then": [{"done": True}]}}, [{"step": "wait", "since": ago(300)}]))
     found = resumed(network, 0, 0)[0]

@@ -482,6 +482,7 @@ def dataclasses_replace(network: Any, model: Any) -> Any:
           "c": {"automatic": "1 h", "gives_back": "p", "then": [{"to": "d"}]}, "d": {"automatic": "1 h", "takes": "q", "then": [{"to": "e"}]}, "e": {"automatic": "1 h", "takes": "p", "then": [{"done": True}]}}, "wait for ever"),
         ({"a": {"automatic": "1 h", "core": True, "adherence": 0.9, "then": [{"done": True}]}}, "core step is never skipped"),
         ({"a": {"automatic": "1 h", "reminders": {"every": "1 h", "factor": 0.5}, "then": [{"done": True}]}}, "'reminders' is for steps with 'customer'"),
+        ({"a": {"parallel": ["b"], "counts_from": "arrival", "then": [{"done": True}]}, "b": {"automatic": "1 h", "then": [{"join": True}]}}, "'counts_from: arrival' is for steps with 'automatic' or 'customer', not 'parallel'"),
         ({"a": {"customer": "1 h", "unless": [{"after": "1 EUR", "lost": "x"}], "then": [{"done": True}]}}, "time belongs"),
         ({"a": {"customer": "1 h", "then": [{"done": True, "when": "1 == 1"}, {"lost": "x", "share": 1}]}}, "none takes the rest"),
         ({"a": {"automatic": "1 h", "posted": {"at": ["25:00"]}, "then": [{"done": True}]}}, "time of day"),
@@ -509,3 +510,47 @@ def test_a_condition_nobody_meets_is_a_route_that_is_not_there() -> None:
     assert moved == 0
     gain = compare(process(plain, horizon="60 days"), process(guarded, horizon="60 days"), replications=10, engine="compiled")
     assert gain.difference("lost_share").change.value == 0
+
+
+# --- times that count from the arrival -------------------------------------------------------------------------------
+
+
+def _closed(first: str, rule: dict[str, Any]) -> float:
+    """Days from arrival to the end of a case that answers a step after a time and is then closed by a rule."""
+    steps = {"answer": {"customer": first, "then": [{"to": "close"}]}, "close": {"automatic": "31 days", "counts_from": "arrival", **rule, "then": [{"done": True}]}}
+    channels = {"in": {"enters": "answer", "segments": {"all": 1}, "replay": ["2026-01-06T10:00:00"]}}
+    frame = simulate(process(steps, channels=channels), seed=1).frame
+    return float((frame["ended"].iloc[-1] - frame["enabled"].iloc[0]) / np.timedelta64(1, "D"))
+
+
+def test_a_time_that_counts_from_the_arrival_by_hand() -> None:
+    assert _closed("10 days", {}) == 31.0  # 21 days at the step
+    assert _closed("31 days", {}) == 31.0
+    assert _closed("40 days", {}) == 40.0  # older than 31 days: at once
+    assert _closed("20 days", {"at_least": "15 days"}) == 35.0
+    assert _closed("10 days", {"at_least": "15 days"}) == 31.0  # 21 days are left, which is more
+    assert _closed("10 days", {"factor": "2"}) == 62.0  # the time is doubled, not what is left of it
+    assert _closed("10 days", {"unless": [{"after": "20 days", "lost": "expired"}]}) == 30.0  # other ends count from the visit
+    assert _closed("10 days", {"versions": [{"name": "sooner", "from": "2026-01-10", "step": {"automatic": "12 days", "counts_from": "arrival", "then": [{"done": True}]}}]}) == 12.0
+
+
+@pytest.mark.parametrize("n", [0.0, 2.0])
+def test_the_later_of_a_deadline_and_what_comes_before_it(n: float) -> None:
+    """For exponential T and W, E max(T, W) = t + w - 1 / (1 / t + 1 / w); with a notice of n days W + n is in the place of W."""
+    t, w = 4.0, 3.0
+    steps = {
+        "answer": {"customer": exp(w), "then": [{"to": "close"}]},
+        "close": {"customer": exp(t), "counts_from": "arrival", **({"at_least": f"{n} days"} if n else {}), "then": [{"done": True}]},
+    }  # fmt: skip
+    exact = w + n + t * math.exp(-n / t) * t / (t + w)  # what T is above W + n: beyond n at all, above W, and then memoryless
+    assert n or math.isclose(exact, t + w - 1 / (1 / t + 1 / w))
+    assert holds([stayed(r) for r in runs(process(steps))], exact)
+
+
+def test_a_time_from_the_arrival_goes_with_neither_people_nor_a_calendar() -> None:
+    with pytest.raises(ScenarioError, match="for steps with 'automatic' or 'customer', not 'work'"):
+        process({"a": {"work": "1 h", "by": "t", "counts_from": "arrival", "then": [{"done": True}]}}, teams={"t": {"size": 1}})
+    with pytest.raises(ScenarioError, match="add 'counts_from: arrival'"):
+        process({"a": {"customer": "1 h", "at_least": "1 h", "then": [{"done": True}]}})
+    with pytest.raises(ScenarioError, match="a 'calendar' cannot be kept"):
+        process({"a": {"customer": "1 h", "calendar": "c", "counts_from": "arrival", "then": [{"done": True}]}}, calendars={"c": {"shifts": [{"days": "Mon", "hours": "09:00-12:00"}]}})

@@ -43,7 +43,7 @@ def in_turn(step: Step) -> list[Any]:
 def uses_more(step: Step) -> bool:
     """Whether a step uses anything that `stages.decide` does not know."""
     return bool(
-        step.parallel or step.factor or step.sets or step.adherence != 1.0 or step.unless or step.reminders or step.posted
+        step.parallel or step.factor or step.counts_from != "visit" or step.sets or step.adherence != 1.0 or step.unless or step.reminders or step.posted
         or step.gather or step.takes or step.owner or step.silent or step.serve_first or step.versions
         or any(r.when or r.factor for r in step.then)
         or any(s.when or s.factor or s.gives or s.passes for s in step.spawns)
@@ -101,6 +101,7 @@ class RareTables:
         column["silent"].append(step.silent)
         column["attempt"].append(book.number(step.attempt) if step.attempt else -1)
         column["factor"].append(self.number(step.factor))
+        column["at_least"].append((step.at_least or 0) if step.counts_from == "arrival" else -1)
         column["asks"].append(int(step.asks))
         column["serve_first"].append(self.number(step.serve_first))
         column["first_end"].append(len(column["end_key"]))

@@ -209,6 +209,10 @@ class _Draw:
         if formula >= 0:
             self.look(case, row, words)
             factor = max(0.0, _evaluate(model.formulas, formula, self.facts))
+        least = int(model.rare.at_least[row])
+        if least >= 0:
+            age = case.enabled - case.born  # as the visit began
+            return (lambda word: max(least, int(ticks(_sample(laws, law, word) * factor)) - age)), None if formula >= 0 else (law, age, least)
         return (lambda word: int(ticks(_sample(laws, law, word) * factor))), None if formula >= 0 else law
 
     def floor(self, key: Any, time: Callable[[int], int], passed: int) -> int | None:

@@ -78,7 +78,7 @@ class Basis:
             found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", step.patience.mean / HOUR, left.error, left.left, step.patience.mean / HOUR * left.left))
         if name in self.move_of and step.customer is not None and step.customer.mean > 0:
             move, mean = self.move_of[name], step.customer.mean / HOUR
-            found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, mean * move.count))
+            found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, move.wait / 3600 * move.count))
         return found
 
     def shares(self, steps: Mapping[str, Mapping[str, Any]]) -> tuple[list[Figure], dict[str, float]]:

@@ -2,8 +2,8 @@
 
 After each visit a case moves on to another step or to an ending, or is still waiting when the log ends. The moves
 compete and waiting cases are censored, so shares and times come from Aalen-Johansen, not from ratios of finished
-moves. What a case remembers of its past is told by `memory`, whether those that have not moved ever will by `remainder`;
-a way that closes after so many visits gets a limit.
+moves. What a case remembers of its past is told by `memory`, whether those that have not moved ever will by `remainder`,
+what a time runs on by `timing`; a way that closes after so many visits gets a limit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
+from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.statistics import incidence, incidence_error
 from salessim.units import NEVER, SECOND
@@ -38,6 +39,7 @@ LEAST_OF_CHANNEL = 20
 MOST_MOVES = 60
 """The language takes 64 routes from a step; rarer ones are left out (and counted)."""
 
+ELAPSED, WORKING = Runs("elapsed"), Runs("working")
 STAYS = "stays open"
 """The goal of those that do not move any more."""
 
@@ -53,24 +55,31 @@ class Move:
     time: Any
     """Seconds by which the share `moved` has moved."""
     moved: Any
-    on_clock: bool
-    """Whether `time` is working time of the goal's team."""
+    runs: Runs
+    """What `time` is: time since the state was left, working time of the goal's team since then, or the age of the case."""
     error: float = 0.0
     """Of the share: its standard error relative to it."""
     limit: int | None = None
     """Closed once the case has left the state so often before."""
     takes_rest: bool = False
     """Whether cases go this way when a limit has closed theirs."""
+    waited: float | None = None
+    """Mean seconds from leaving the state, where `time` does not tell it."""
 
     @property
     def immediate(self) -> bool:
         """Whether nearly all move within a second."""
-        return bool(self.moved[max(0, np.searchsorted(self.time, 1.0, side="right") - 1)] >= 0.98 and self.time[0] <= 1.0)
+        return self.runs.on != "age" and bool(self.moved[max(0, np.searchsorted(self.time, 1.0, side="right") - 1)] >= 0.98 and self.time[0] <= 1.0)
 
     @property
     def mean(self) -> float:
         """Mean of `time`."""
         return float(np.sum(np.diff(np.concatenate([[0.0], self.moved])) * self.time))
+
+    @property
+    def wait(self) -> float:
+        """Mean seconds from leaving the state."""
+        return self.mean if self.waited is None else self.waited
 
     @property
     def spread(self) -> float:
@@ -115,6 +124,8 @@ Clock = Callable[[Any], Any]
 class _Wait:
     """From leaving a state to the next move, or to now where there is none yet."""
 
+    born: float
+    """When the case arrived."""
     reached: float
     """When the competition of the ways on began: with a visit that is the customer's, which may end early on some of them, else with leaving it."""
     since: float
@@ -180,8 +191,9 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
                 continue  # nothing is known of what follows
             until, goal = (now, None) if under_way else _next(case, states, i, now, memory)
             begun = case.reached[i] if state[0] in own else case.left[i]
-            waits.setdefault(key, []).append(_Wait(begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
+            waits.setdefault(key, []).append(_Wait(case.reached[0], begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
+    runs = _run_on(waits, clock_of)
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
@@ -189,7 +201,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
     for (channel, state), rows in sorted(waits.items()):
         if state[0] == "" and sum(row.goal is not None for row in rows) < LEAST_OF_CHANNEL:
             rows = arrived
-        moves, lost = _moves(rows, clock_of)
+        moves, lost = _moves(rows, clock_of, runs.get((channel, state), {}))
         dropped += lost
         if moves:
             onward[entry[channel] if state[0] == "" else state] = moves
@@ -203,7 +215,25 @@ def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memor
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move], int]:
+def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[str, Clock]) -> dict[tuple[str, State], dict[State | str, Runs]]:
+    """What the times of all moves run on; the states of an activity have a say together."""
+    groups: dict[tuple[str, str], dict[tuple[tuple[str, State], State | str], Waits]] = {}
+    for key, rows in sorted(waits.items()):
+        known = [r for r in rows if not math.isnan(r.since)]
+        born, since, until = (np.array(x) for x in zip(*((r.born, r.since, r.until) for r in known), strict=True)) if known else ([], [], [])
+        goals = [r.goal for r in known]
+        for goal in sorted({g for g in goals if g is not None}, key=str):
+            chosen = np.array([g == goal for g in goals])
+            found = Waits(born, since, until, np.array([g is not None for g in goals]), chosen)
+            groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
+    result: dict[tuple[str, State], dict[State | str, Runs]] = {}
+    for (_, activity), members in groups.items():
+        for (key, goal), runs in runs_on(members, clock_of.get(activity)).items():
+            result.setdefault(key, {})[goal] = runs
+    return result
+
+
+def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
     """Shares and times of competing moves; waiting cases are censored."""
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
@@ -215,18 +245,18 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock]) -> tuple[list[Move]
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    curves, rests = _curves(used, kept, clock_of)
+    curves, rests = _curves(used, kept, clock_of, runs)
     shares = _shares(used, kept, rests)
     if late:
-        curves |= _curves(late, [rest], clock_of)[0]
+        curves |= _curves(late, [rest], clock_of, runs)[0]
         shares[rest] = 0.0, 0.0
     stay = rests.left if rests.stays else 0.0
     total = sum(share for share, _ in shares.values()) / (1 - stay)
-    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), False, error_of_share(stay, rests.waiting))] if stay and total > 0 else []
+    moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), ELAPSED, error_of_share(stay, rests.waiting))] if stay and total > 0 else []
     for goal in kept:
         if goal in curves and total > 0 and (shares[goal][0] > 0 or goal == rest):
-            time, moved, timed = curves[goal]
-            moves.append(Move(goal, shares[goal][0] / total, counts[goal], time, moved, timed, shares[goal][1], limits.get(goal), goal == rest))
+            curve = curves[goal]
+            moves.append(Move(goal, shares[goal][0] / total, counts[goal], curve.time, curve.moved, curve.runs, shares[goal][1], limits.get(goal), goal == rest, curve.waited))
     return moves, sum(n for g, n in counts.items() if g not in kept)
 
 
@@ -241,11 +271,21 @@ def _shares(rows: list[_Wait], goals: list[Any], rests: Remainder) -> dict[Any, 
     return {goal: incidence_error(elapsed, ending, i) for goal, i in code.items()}
 
 
-def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) -> tuple[dict[Any, tuple[Any, Any, bool]], Remainder]:
-    """The curve of the time from leaving a state to each goal, and what does not move."""
+@dataclass(frozen=True)
+class _Curve:
+    """Of the time to a goal; fields as of `Move`."""
+
+    time: Any
+    moved: Any
+    runs: Runs
+    waited: float | None = None
+
+
+def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
+    """The curve of the time from leaving a state to each goal, or of the age there, and what does not move."""
     rows = [r for r in rows if not math.isnan(r.since)]
     code = {goal: i + 1 for i, goal in enumerate(goals)}
-    since, until = np.array([r.since for r in rows]), np.array([r.until for r in rows])
+    born, since, until = np.array([r.born for r in rows]), np.array([r.since for r in rows]), np.array([r.until for r in rows])
     ending = np.array([0 if r.goal is None else code[r.goal] for r in rows])
     rests = remainder(until - since, ending > 0)
     if rests.stays:  # what few were watched for long enough to see is no part of the shares
@@ -253,14 +293,24 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock]) 
         until = np.minimum(until, since + rests.end)
     elapsed = until - since
     left = 0.0 if rests.stays else rests.left
+    parts = 1 - left * np.arange(len(rests.late))[::-1] / max(1, len(rests.late))
     curves = {}
     for goal, i in code.items():
         clock = clock_of.get(goal[0]) if isinstance(goal, tuple) else None
-        times = elapsed if clock is None else clock(until) - clock(since)
-        curve = incidence(times, ending, i)
-        if curve.final > 0:
-            pace = float(times.sum()) / max(1e-9, float(elapsed.sum()))
-            time = np.maximum.accumulate(np.concatenate([curve.time, pace * rests.late]))
-            parts = np.arange(len(rests.late))[::-1] / max(1, len(rests.late))
-            curves[goal] = (time, np.concatenate([curve.share / curve.final * (1 - left), 1 - left * parts]), clock is not None)
+        curve = incidence(elapsed, ending, i)
+        if curve.final <= 0:
+            continue
+        run = runs.get(goal, ELAPSED if clock is None else WORKING)
+        waited = None
+        if run.ages is not None:
+            (time, share), weight = run.ages, Waits(born, since, until, ending > 0, ending == i).weight
+            begun, waited = (float(np.average(x[ending == i], weights=weight)) for x in (since - born, elapsed))
+            late = begun + rests.late
+            waited += left * (float(rests.late.mean()) - waited) if left else 0.0
+        else:
+            times = elapsed if run.on == "elapsed" or clock is None else clock(until) - clock(since)
+            curve = incidence(times, ending, i)
+            time, share = curve.time, curve.share / curve.final
+            late = rests.late * float(times.sum()) / max(1e-9, float(elapsed.sum()))
+        curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited)
     return curves, rests

@@ -15,6 +15,8 @@ from salessim.statistics import incidence, kaplan_meier
 POINTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93,
           0.96, 0.98, 0.99, 0.995, 0.999, 1.0)  # fmt: skip
 """Shares at which quantile laws are written down; the tail is told closely, because straight lines between its far points put the mean too high."""
+POINT_WIDTH, POINT_MASS = 1000.0, 0.02
+"""Times that agree to a thousandth of their mean are one point if so many cases have them (see `with_points`)."""
 CLOSE_ENOUGH = 0.04
 """A family is used if it is nowhere further from the observed distribution than this; else its quantiles are."""
 
@@ -112,6 +114,43 @@ def from_curve(time: Any, share: Any, note: str, say: Callable[[float], str] = i
     drawn = float(np.sum(np.diff(POINTS) * (values[1:] + values[:-1]) / 2))
     values = values * (true / drawn)
     return {"law": "quantiles", "points": {f"{100 * p:g} %": say(float(x)) for p, x in zip(POINTS, values, strict=True)}, "source": note}
+
+
+def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
+    """A quantile law in which times that many cases have, such as "15 days", stay what they are.
+
+    A point is a window of a thousandth of the mean that holds two of a hundred cases, twenty times what a law without points
+    has there. Between points lines are straight; a law without points is that of `from_curve`.
+
+    Example:
+        >>> import numpy as np
+        >>> law = with_points(np.array([1.0, 86400.0, 172800.0]), np.array([0.2, 0.6, 1.0]), "data")
+        >>> [law["points"][p] for p in ("20 %", "20.01 %", "60 %", "60.01 %")]
+        ['1 s', '1 days', '1 days', '2 days']
+    """
+    time, share = np.asarray(time, float), np.asarray(share, float)
+    mass = np.diff(np.concatenate([[0.0], share]))
+    width, run = float(mass @ time) / POINT_WIDTH, np.concatenate([[0.0], share])
+    ends = np.searchsorted(time, time + width, side="right")
+    held = run[ends] - run[:-1]
+    found: list[tuple[int, int]] = []
+    for first in map(int, np.argsort(-held, kind="stable")):
+        if held[first] < POINT_MASS:
+            break
+        if all(ends[first] <= a or first >= b for a, b in found):
+            found.append((first, int(ends[first])))
+    if not found:
+        return from_curve(time, share, note)
+    points: dict[float, float] = {}
+    for p in POINTS:
+        i = min(int(np.searchsorted(share, p * (1 - 1e-9))), len(time) - 1)
+        if not any(a <= i < b for a, b in found):
+            points[round(p, 4)] = float(time[i])
+    for a, b in found:
+        middle = float(mass[a:b] @ time[a:b] / mass[a:b].sum())
+        points[round(float(run[a]) + (1e-4 if a else 0.0), 4)] = points[round(float(run[b]), 4)] = middle
+    rising = np.maximum.accumulate([points[p] for p in sorted(points)])
+    return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in zip(sorted(points), rising.tolist(), strict=True)}, "source": note}
 
 
 def amounts(values: Any, currency: str) -> dict[str, Any] | str:

@@ -250,7 +250,7 @@ class Learner:
                 if state[0] or arrival_seen(self.log):
                     for move in moves:
                         if isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
-                            by_team.setdefault(self.staff.does[move.goal[0]][0], []).append((move.count, move.mean))
+                            by_team.setdefault(self.staff.does[move.goal[0]][0], []).append((move.count, move.wait))
             return {team: sum(n * m for n, m in rows) / sum(n for n, _ in rows) for team, rows in by_team.items()}
         work = self.real[self.real["step"].isin(self.staffed) & self.real["started"].notna()]
         result = {}
@@ -457,9 +457,16 @@ class Learner:
             return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
         wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
-        step: dict[str, Any] = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
-        if move.on_clock:
-            step["calendar"] = self.clock_names[move.goal[0]]
+        step: dict[str, Any]
+        match move.runs.on:
+            case "age":
+                note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
+                step = {"customer": laws.with_points(move.time, move.moved, note), "counts_from": "arrival"}
+                step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
+            case "elapsed":
+                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
+            case "working":
+                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
         step["then"] = [goal]
         stage["steps"][wait] = step
         self.move_of[wait] = move

@@ -44,7 +44,10 @@ class Wait:
     move: Move
 
     def less(self, queue: Any) -> tuple[float, float]:
-        """Take a queue's times out, quantile by quantile; the means before and after."""
+        """Take a queue's times out, quantile by quantile; the means of the wait before and after.
+
+        Of an age as well: who has to be there earlier by the queue's time has to leave for the queue earlier.
+        """
         before = self.move.mean
         weight = np.diff(np.concatenate([[0.0], self.move.moved]))
         middle = self.move.moved - weight / 2
@@ -66,7 +69,8 @@ class Wait:
         note = f"data: {self.move.count:,} waits, open ones censored, less {laws.in_words(before - target)} of working time that queues explain"
         law = laws.from_curve(times[order], np.minimum(np.cumsum(weight[order]), 1.0), note)
         self.paragraph["customer"] = law
-        return before, target
+        since = before - self.move.wait  # of an age, what had passed before
+        return before - since, max(0.0, target - since)
 
 
 @dataclass

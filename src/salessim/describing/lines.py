@@ -184,8 +184,11 @@ def _who(t: Teller, _: str, s: Any) -> Told:
 def _time(t: Teller, _: str, s: Any) -> Told:
     if s.kind == "parallel":
         return None
-    factor = s.factor
-    return t.clauses([t.laws(s.time, s.time_by_segment, hours=s.kind == "work"), t("time_factor", formula=t.formula(factor)) if factor else None])
+    factor = t("time_factor", formula=t.formula(s.factor)) if s.factor else None
+    since = None
+    if s.counts_from == "arrival":
+        since = t("counts_from_arrival") if s.at_least is None else t("counts_from_at_least", time=t.time(s.at_least))
+    return t.clauses([t.laws(s.time, s.time_by_segment, hours=s.kind == "work"), factor, since])
 
 
 def _branches(t: Teller, _: str, s: Any) -> Told:
@@ -305,7 +308,7 @@ def _flat(t: Teller, said: Told) -> str | None:
 
 STEP_LINES = (
     Line("title_who", ("by", "owner", "skill", "together_with", "calendar", "customer_hours"), _who),
-    Line("title_time", ("work", "automatic", "customer", "time_by_segment", "factor"), _time),
+    Line("title_time", ("work", "automatic", "customer", "time_by_segment", "factor", "counts_from", "at_least"), _time),
     Line("title_branches", ("parallel", "count"), _branches),
     Line("title_duty", ("core", "adherence", "optional"), _duty),
     Line("title_cost", ("cost",), _cost),

@@ -439,6 +439,10 @@ class Step(Documented):
     """So many branches, all beginning at the one step of `parallel`."""
     factor: FormulaText | None = None
     """Multiplies the time."""
+    counts_from: Literal["visit", "arrival"] = "visit"
+    """From when the time runs: what has passed since the case arrived is taken off, and a case that is older goes on at once."""
+    at_least: Duration | None = None
+    """Of a time that counts from the arrival: the visit lasts so long however old the case is."""
     sets: dict[Mark, FormulaText] = {}
     """New values of attributes at the end of a visit; all formulas see the values before."""
     adherence: Share | dict[Name, Share] = 1.0
@@ -552,6 +556,13 @@ class Step(Documented):
         for field, kinds in only.items():
             if getattr(self, field) not in (None, (), 0.0) and kind not in kinds:
                 raise ValueError(f"'{field}' is for steps with {' or '.join(repr(k) for k in kinds)}, not {kind!r}; remove it")
+        if self.counts_from == "arrival":
+            if kind not in ("automatic", "customer"):
+                raise ValueError(f"'counts_from: arrival' is for steps with 'automatic' or 'customer', not {kind!r}; put the deadline into a step of its own before this one")
+            if self.calendar is not None:
+                raise ValueError("'counts_from: arrival' counts all the time since the case arrived, so a 'calendar' cannot be kept; remove one of the two, or put the hours into a step that follows")
+        elif self.at_least is not None:
+            raise ValueError("'at_least' is what a visit lasts whose time counts from the case's arrival; add 'counts_from: arrival', or remove it")
         if kind == "parallel":
             for field in ("factor", "time_by_segment", "calendar"):
                 if getattr(self, field) not in (None, {}):

@@ -167,7 +167,7 @@ POINTS = 400
 def first_to_end(step: Step, segment: str) -> tuple[float, list[float]]:
     """The chance that a step's own time is over before any of its competing ends, and that of each of them.
 
-    Reminders and factors are left out: they change it for each case by itself.
+    Reminders, factors and the age of a case where its time counts from arrival are left out: they differ from case to case.
     """
     laws = [step.time_in(segment), *(end.after for end in step.unless)]
     if len(laws) == 1:

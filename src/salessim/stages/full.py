@@ -93,6 +93,8 @@ def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segme
         phase = POSTED
     if phase in (GATHERED, POSTED):
         time = own_time(rules.laws, formulas, steps.time[cell], rare.factor[row], words[0], facts)
+        if rare.at_least[row] >= 0:
+            time = max(rare.at_least[row], time - age)
         time, end = first_end(rules.laws, rare, row, visit, who, reminded(rare.remind_every[row], rare.remind_factor[row], rare.remind_most[row], time))
         return WAIT, time, (SETTING if end < 0 else BROKEN - end)
     if phase in (BEGIN, SILENT):
