@@ -264,3 +264,13 @@ def test_the_tables_of_an_export_are_all_known(name: str, tmp_path: Path) -> Non
     match = recognise(open_source(written(export, tmp_path)))
     assert match is not None
     assert (match.preset, set(match.entries)) == (export.preset, export.entries)
+
+
+def test_a_proposal_that_is_edited_changes_no_later_one(tmp_path: Path) -> None:
+    name = next(iter(EXPORTS))
+    source = written(EXPORTS[name], tmp_path)
+    first = inspect_log(source)
+    before = first.to_yaml()
+    for activity in first.mapping["activities"].values():
+        activity["kind"] = "ignore"
+    assert inspect_log(source).to_yaml() == before

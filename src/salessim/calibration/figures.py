@@ -137,7 +137,7 @@ def _arrivals(book: Book, log: Sample, window: Window) -> None:
     weekday, hour = ((local // DAY).astype(int) + 3) % 7, (local % DAY // 3600).astype(int)
     for day, count in enumerate(np.bincount(weekday, minlength=7)):
         book.share("arrivals", "arrivals by weekday", f"share of arrivals on a {DAYS[day]}", count, n)
-    if log.view.arrivals or log.view.starts:
+    if (log.view.arrivals or log.view.starts) and not log.view.arrivals_in_days:
         for h, count in enumerate(np.bincount(hour, minlength=24)):
             book.share("arrivals", "arrivals by hour", f"share of arrivals from {h:02d}:00 to {h + 1:02d}:00", count, n)
     if n >= LEAST and len(starts) >= 14:
@@ -316,7 +316,7 @@ def _calendars(book: Book, log: Sample, window: Window, common: list[int]) -> No
         n = int(mine.sum())
         for d, count in enumerate(np.bincount(weekday[mine], minlength=7)):
             book.share("calendars", "weekdays", f"{names[i]!r}, share of {what} on a {DAYS[d]}", count, n)
-        for h, count in enumerate(np.bincount(hour[mine], minlength=24)):
+        for h, count in enumerate(np.bincount(hour[mine], minlength=24)) if not view.days[i] else ():
             book.share("calendars", "hours", f"{names[i]!r}, share of {what} from {h:02d}:00 to {h + 1:02d}:00", count, n)
         starts, dates = weeks_of(log, window)
         per_week = per_slot(local[mine], starts, WEEK)

@@ -63,6 +63,7 @@ class Pictures:
     weekly: tuple[Band, ...]
     quantiles: tuple[Band, ...]
     hours: Band
+    """Without points where the log has no time of day."""
     open_cases: Band
 
     def coverage(self) -> dict[str, float]:
@@ -92,7 +93,8 @@ def sketch(log: Sample, window: Window) -> Sketch:
         begun = known.begun if view.starts else known.done
         times[f"{name}: wait before"] = np.maximum(0, (begun - known.ready)[mine & (begun >= window.since)]) / 3600
     stamp = known.begun if view.starts else known.done
-    local = view.clock(stamp[(stamp >= window.since) & (stamp < window.until)])
+    with_hours = ~np.array(view.days, bool)[known.activity]
+    local = view.clock(stamp[(stamp >= window.since) & (stamp < window.until) & with_hours])
     hour = ((local // 3600).astype(int) + 72) % 168
     hourly = open_cases(known.born, known.over, window.since, window.until)
     days = len(hourly) // 24
@@ -113,7 +115,7 @@ def pictures(log: Sample, window: Window, real: Sketch, simulated: Sequence[Sket
         for name, line in real.quantiles.items()
         if np.isfinite(line).all() and line.max() > 0
     )
-    hours = _band("hours", tuple(range(168)), real.hours, [s.hours for s in simulated])
+    hours = _band("hours", () if all(log.view.days) else tuple(range(168)), real.hours, [s.hours for s in simulated])
     return Pictures(weekly, quantiles, hours, _band("open cases", days, real.open_cases, [s.open_cases for s in simulated], roots=True))
 
 

@@ -289,10 +289,10 @@ def _simulated(
 
 def _silent(log: Sample, scenario: Scenario) -> tuple[str, ...]:
     """Families of figures that cannot be compared, because a model takes channels or segments together."""
-    from salessim.importers.eventlog import clean
+    from salessim.importers.eventlog import clean_about
 
-    channels = {clean(str(c)) for c in scenario.channels} == set(log.channel)
-    segments = {clean(str(s)) for s in scenario.segments} == set(log.segment)
+    channels = {clean_about(str(c)) for c in scenario.channels} == set(log.channel)
+    segments = {clean_about(str(s)) for s in scenario.segments} == set(log.segment)
     return (*(() if channels else ("arrivals by channel", "won by channel")), *(() if segments else ("waits by segment",)))
 
 

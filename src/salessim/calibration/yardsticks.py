@@ -68,7 +68,7 @@ def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
     return {
         "NGD2": distances.ngram_distance(a.pairs, b.pairs),
         "NGD3": distances.ngram_distance(a.triples, b.triples),
-        "CED": distances.circadian(clock(stamps_a), clock(stamps_b)),
+        "CED": float("nan") if all(a.view.days) else distances.circadian(clock(stamps_a), clock(stamps_b)),
         "RED": distances.relative(stamps_a - first_a[case_a], stamps_b - first_b[case_b]),
         "CTD": distances.cycle_times(a.last() - first_a, b.last() - first_b),
         "AED": distances.absolute(stamps_a, stamps_b - shift),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _OVER = re.compile(r"\b(clos|won|win|lost|complet|finish|end|resolv|deliver|sign|cancel|paid)")
 """What the last date of a record is called where it ends with it."""
 _DATE_WORDS = re.compile(r"(?:^|[\s_]+)(?:date|time|datetime|timestamp|at|on|day)$|^(?:date|time)[\s_]+|(?<=[a-z])(?:Date|Time|At|On)$")
+MOST_KNOWN = 0.9
+"""What a later table says of fewer of the records is not known of a record beforehand; a few may be missing by mistake."""
 MOST_STATES = 20
 """Words in a column of states; a column with more is something else."""
 
@@ -44,6 +46,10 @@ class Records:
     states: str | None
     endings: dict[str, str]
     """Word in `states` -> how a record with it ended."""
+    days: tuple[str, ...]
+    """Columns of dates without a time of day."""
+    dateless: int
+    """Rows without any date."""
 
 
 def records(source: Source) -> list[Records]:
@@ -70,7 +76,9 @@ def _records(label: str, table: Table) -> Records | None:
     order = sorted(dated, key=lambda c: (sum(bool((dated[c] < dated[o]).sum() < (dated[c] > dated[o]).sum()) for o in dated), list(frame.columns).index(c)))
     states, endings = _states(frame, {key, *dated})
     middle = pd.Timestamp(dated[order[0]].median()) if order else None
-    return Records(label, frame, key, {_moment(c, order): c for c in order}, middle, tuple(formats), states, endings)
+    days = tuple(c for c in order if (dated[c].dropna().dt.normalize() == dated[c].dropna()).all())
+    dateless = int(pd.concat([dated[c].isna() for c in order], axis=1).all(axis=1).sum()) if order else 0
+    return Records(label, frame, key, {_moment(c, order): c for c in order}, middle, tuple(formats), states, endings, days, dateless)
 
 
 def _key(frame: pd.DataFrame) -> str | None:
@@ -136,11 +144,18 @@ def mapping_of(found: list[Records], warnings: list[str]) -> tuple[dict[str, Any
                 steps[name] = {"time": column}
                 activities[name] = {"kind": "event", "stage": stage_of(name)}
         roles, confidence = guess_columns(r.frame.drop(columns=[r.key, *r.moments.values()]), {})
+        if r is not first and (told := _told_by_outcome(r, first)):
+            for role in [role for role in ("segment", "channel") if role in roles]:
+                warnings.append(f"The column {roles.pop(role)!r} is known of {told} only: as a {role} it would tell how they ended, so it is left out.")
         columns = {"case": r.key, **{role: c for role, c in roles.items() if role in (*ABOUT, "resource")}}
         tables[r.label] = {"shape": "cases", "columns": columns, **({"steps": steps} if steps else {}), **_format(r)}
         sure[r.label] = min([0.8, *(confidence[role] for role in columns if role in confidence)])
         if r is not first:
             warnings.append(f"The table {r.label!r} is joined by {r.key!r}, which {100 * _shared(r, first):.0f} % of its rows share with {first.label!r}.")
+        if r.days:
+            warnings.append(f"Dates of {', '.join(map(repr, r.days))} have no time of day: hours cannot be learnt from them, nor waits below a day.")
+        if r.dateless:
+            warnings.append(f"{r.dateless:,} of {len(r.frame):,} rows of {r.label!r} have no date at all: they are not in the log.")
     warnings.insert(0, "Rows are records with dates, not events: each is at a step from one date to the next. Rename the steps to what people do then.")
     if not any(a["kind"] == "work" for a in activities.values()):
         warnings.append("There is one date only, so nothing tells how long anything took: add the table that says when these records began.")
@@ -156,6 +171,12 @@ def _shared(r: Records, first: Records) -> float:
     if tight(r.key) != tight(first.key):
         return 0.0
     return float(r.frame[r.key].str.strip().isin(set(first.frame[first.key].str.strip())).mean())
+
+
+def _told_by_outcome(r: Records, first: Records) -> str | None:
+    """Which of the first table's records a further table is about, if most are in it no more: what it says then hangs on what became of them."""
+    known = first.frame[first.key].str.strip().isin(set(r.frame[r.key].str.strip()))
+    return f"{int(known.sum()):,} of {len(known):,} records" if known.mean() < MOST_KNOWN else None
 
 
 def _ending(together: list[Records], warnings: list[str]) -> tuple[str, str] | None:

@@ -13,9 +13,11 @@ from salessim.importers.joining import History, history
 from salessim.importers.mapping import CASE_ROLES, STAGES, Mapping, load_mapping, parse_mapping
 from salessim.importers.names import LONGEST_STEP as LONGEST_STEP
 from salessim.importers.names import MOST_STEPS as MOST_STEPS
+from salessim.importers.names import NOT_GIVEN
 from salessim.importers.names import SYSTEM as SYSTEM
 from salessim.importers.names import WAITING as WAITING
 from salessim.importers.names import clean as clean
+from salessim.importers.names import clean_about as clean_about
 from salessim.importers.names import step_names as step_names
 from salessim.importers.parts import part_of
 from salessim.importers.quality import Quality, Tally
@@ -82,7 +84,7 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
     zone, stages = mapping.office_in, set(frame["stage"].unique())
     about = LogAbout(
         start=told.window[0].tz_convert(zone).to_pydatetime(),
-        end=told.window[1].tz_convert(zone).to_pydatetime(),
+        end=_closing(told.window[1].tz_convert(zone), tally).to_pydatetime(),
         time_zone=zone,
         currency=mapping.currency,
         stages=tuple(s for s in STAGES if s in stages),
@@ -102,6 +104,13 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
             "say which activities end a case ('ends: won' or 'ends: \"lost: reason\"')",
         )  # fmt: skip
     return log
+
+
+def _closing(last: pd.Timestamp, tally: Tally) -> pd.Timestamp:
+    """Until when the log tells: its last date, and all of that day where it is a date without a time of day."""
+    import pandas as pd
+
+    return last + pd.DateOffset(days=1) if tally.has_days and last == last.normalize() else last
 
 
 def _by_case(known: pd.Series, frame: pd.DataFrame) -> pd.Series:
@@ -246,8 +255,14 @@ def _with_attributes(frame: pd.DataFrame, about: pd.DataFrame, tally: Tally) -> 
 
     instead = {"customer": frame["case"].astype("str"), "segment": "all", "channel": "log"}
     for role, default in instead.items():
-        frame[role] = _by_case(about[role], frame).fillna("") if role in about else default
-        frame[role] = frame[role].astype("str")
+        if role not in about:
+            frame[role] = default
+            continue
+        said = _by_case(about[role], frame).fillna("").astype("str")
+        blank = said == ""
+        frame[role] = said.mask(blank, default if role == "customer" else NOT_GIVEN)
+        called = "each counts as a customer of its own" if role == "customer" else f"they count as {NOT_GIVEN!r}"
+        tally.doubtful(f"cases name no {role}; {called}", int(frame.loc[blank, "case"].nunique()))
     frame["value"] = 0.0
     if "value" in about:
         amount = amounts(about["value"].fillna(""), "amounts", tally)

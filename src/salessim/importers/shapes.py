@@ -44,6 +44,7 @@ def events(reading: Reading) -> Part:
     for name, column in zip(STAMPS, (columns.enabled, columns.start, columns.time or columns.end), strict=True):
         rows[name] = reading.dates(frame, column)
     if columns.start:
+        rows["end"] = reading.not_before(rows["start"], rows["end"])
         backwards = rows["end"] < rows["start"]
         tally.repaired("visits ended before they started; start and end were swapped", int(backwards.sum()), reading._first(backwards))
         rows["start"], rows["end"] = rows["start"].mask(backwards, rows["end"]), rows["end"].mask(backwards, rows["start"])

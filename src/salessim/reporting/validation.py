@@ -128,14 +128,15 @@ def _sections(period: Period) -> list[dict[str, Any]]:
             {"title": "Times, quantile against quantile", "text": "Each point is a quantile (1 % to 99 %): how long it is in the log and in simulated logs. Points on the dashed line are the same in both; below it, simulated times are too long. The bar is the 95 % interval of simulated logs.",
              "figures": [figure(charts.quantiles(table), table, "Quantiles of the log against simulated ones", "Both axes grow by factors beyond an hour.")]}
         )  # fmt: skip
-    hours = _frame((drawn.hours,), "hour").assign(log=lambda t: 100 * t["log"], simulated=lambda t: 100 * t["simulated"], low=lambda t: 100 * t["low"], high=lambda t: 100 * t["high"])
-    hours["series"] = [DAYS[h // 24] for h in hours["hour"]]
-    hours["hour"] %= 24
-    hours = hours[hours.groupby("series")["high"].transform("max") > 0]
-    sections.append(
-        {"title": "When work is done", "text": "Share of all visits that fall into each hour of the week, in local time.",
-         "figures": [figure(charts.bands(hours, "hour", "hour of the day", "% of visits"), hours, "Visits by hour of the week", "A shifted curve means a wrong calendar or a wrong time zone.")]}
-    )  # fmt: skip
+    if drawn.hours.at:
+        hours = _frame((drawn.hours,), "hour").assign(log=lambda t: 100 * t["log"], simulated=lambda t: 100 * t["simulated"], low=lambda t: 100 * t["low"], high=lambda t: 100 * t["high"])
+        hours["series"] = [DAYS[h // 24] for h in hours["hour"]]
+        hours["hour"] %= 24
+        hours = hours[hours.groupby("series")["high"].transform("max") > 0]
+        sections.append(
+            {"title": "When work is done", "text": "Share of all visits that fall into each hour of the week, in local time.",
+             "figures": [figure(charts.bands(hours, "hour", "hour of the day", "% of visits"), hours, "Visits by hour of the week", "A shifted curve means a wrong calendar or a wrong time zone.")]}
+        )  # fmt: skip
     table = _frame((drawn.open_cases,), "date")
     sections.append(
         {"title": "Open cases", "text": "Mean of each day. A curve that leaves the band and stays outside means that cases stay for another time, or that another number comes in.",

@@ -6,6 +6,7 @@ out in full, so that a person sees and can change all of it, and reading knows n
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -115,7 +116,7 @@ def _column(table: Rows, name: str) -> str | None:
 
 def fill_in(source: Source, match: Match) -> tuple[Data, list[str], list[dict[str, str]]]:
     """A mapping with the columns of the source, warnings, and some rows of its first table."""
-    preset = load(match.preset)
+    preset = deepcopy(load(match.preset))  # a proposal is edited, what is known of a system is not
     warnings: list[str] = []
     tables: Data = {label: _filled(entry, table, source) for label, (entry, table) in match.entries.items()}
     mapping: Data = {"tables": tables, **preset["mapping"], "office_in": "UTC", "activities": {}}
