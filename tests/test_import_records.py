@@ -74,10 +74,29 @@ def test_where_only_losses_are_called_so_the_activity_that_cases_stop_with_is_th
     assert log.frame["outcome"].value_counts().to_dict() == {"next": 42, "completed": 40, "lost: declined": 2, "open": 2}
 
 
+def test_where_no_ending_has_a_name_the_activity_that_nearly_all_cases_stop_with_is_it(tmp_path: Path) -> None:
+    """39 of 40 old cases stop with a verdict; were they 36, the log would rather hold whole cases."""
+    for others, wanted in ((1, "completed"), (4, None)):
+        old = "".join(f"{i},enter,2026-01-{i % 20 + 1:02d}\n{i},{'verdict' if i >= others else 'look'},2026-01-{i % 20 + 3:02d}\n" for i in range(40))
+        looked = "".join(f"{i},look,2026-01-{i % 20 + 2:02d}\n" for i in range(10, 40))
+        (tmp_path / "log.csv").write_text("case,activity,time\n" + old + looked + "n1,enter,2026-03-01\nn2,enter,2026-03-01\n")
+        proposal = inspect_log(tmp_path / "log.csv")
+        assert {n: a.get("ends") for n, a in proposal.mapping["activities"].items()} == {"enter": None, "look": None, "verdict": wanted}
+        assert proposal.mapping.get("complete_cases_only", False) is (wanted is None)
+
+
+def test_names_that_sound_like_no_stage_take_that_of_the_others_and_it_is_said(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{name},2026-01-0{k + 1} 10:00\n" for i in range(9) for k, name in enumerate(("open ticket", "resolve ticket", "zap")))
+    (tmp_path / "log.csv").write_text("case,activity,time\n" + rows)
+    proposal = inspect_log(tmp_path / "log.csv")
+    assert proposal.mapping["activities"]["zap"]["stage"] == "service"
+    assert "Nothing in the names 'zap' says which of the seven stages they belong to: taken for 'service', as most rows of the others are." in proposal.warnings
+
+
 REAL = {  # what their descriptions say: cases that have a date, won, open
     "bpic2012/bpic12_full_until_2011-12-31.csv.gz": (7_455, None, 645),
     "bpic2012/BPIC_2012_W_train.csv.gz": (3_030, 3_030, 0),
-    "helpdesk/helpdesk.xes.gz": (4_580, 4_580, 0),
+    "helpdesk/helpdesk.xes.gz": (4_580, 4_557, 23),
     "order_to_cash/o2c_until_2016-12-31.csv.gz": (31_573, None, 4_976),
     "maven_crm": (8_300, 4_238, 1_589),
     "olist": (4_171, 189, 3_982),

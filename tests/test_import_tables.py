@@ -236,13 +236,7 @@ def hour(stamp: Any) -> str:
 
 UNSETTLED = "dynamics without the audit"
 """Its documents have one date each; since when the later ones waited is not settled, so only its tables are looked at."""
-KNOWN_FAULTS = {
-    "salesforce leads": "the last state of a lead lasts until the first stage of its opportunity ends",
-    "erpnext to the delivery": "the first stage counts from when the lead was made, not the opportunity",
-}
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.xfail(reason=KNOWN_FAULTS[n], strict=True)) if n in KNOWN_FAULTS else n for n in EXPORTS if n != UNSETTLED])
+@pytest.mark.parametrize("name", [n for n in EXPORTS if n != UNSETTLED])
 def test_the_tables_of_an_export_tell_their_history(name: str, tmp_path: Path) -> None:
     export = EXPORTS[name]
     proposal = inspect_log(written(export, tmp_path))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
 from salessim.importers.formats import guess_formats
-from salessim.importers.meanings import ending_of, stage_of
+from salessim.importers.meanings import ANY_STAGE, ending_of, listed, sounds_like, stage_of
 from salessim.importers.names import MOST_STEPS
 from salessim.importers.roles import ABOUT, ROLES, guess_columns, tight
 from salessim.importers.stamps import FIRST_YEAR, LAST_YEAR, cells
@@ -156,6 +156,9 @@ def mapping_of(found: list[Records], warnings: list[str]) -> tuple[dict[str, Any
             warnings.append(f"Dates of {', '.join(map(repr, r.days))} have no time of day: hours cannot be learnt from them, nor waits below a day.")
         if r.dateless:
             warnings.append(f"{r.dateless:,} of {len(r.frame):,} rows of {r.label!r} have no date at all: they are not in the log.")
+    unheard = [name for name, a in activities.items() if a["kind"] == "work" and sounds_like(name) is None]
+    if unheard:
+        warnings.append(f"Nothing in the names {listed(unheard)} says which of the seven stages they belong to: taken for {ANY_STAGE!r}.")
     warnings.insert(0, "Rows are records with dates, not events: each is at a step from one date to the next. Rename the steps to what people do then.")
     if not any(a["kind"] == "work" for a in activities.values()):
         warnings.append("There is one date only, so nothing tells how long anything took: add the table that says when these records began.")

@@ -140,6 +140,7 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
     order = frame["enabled"] if told.enabled_known else frame["started"].fillna(frame["ended"])
     frame["_by"] = order.fillna(frame["started"]).fillna(frame["ended"]).fillna(frame["enabled"])
     frame = frame.sort_values(["case", "_by", "ended"], kind="stable").reset_index(drop=True)
+    frame["_from"] = frame["enabled"].fillna(frame["_by"])  # a state begins when it is entered, not when it is left
     born = told.born.dt.tz_convert(mapping.office_in)
     _enabled(frame, born, told.enabled_known, tally)
     frame["step"] = frame["activity"].astype("str").map(steps)
@@ -161,7 +162,8 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
 
 def _enabled(frame: pd.DataFrame, born: pd.Series, is_known: bool, tally: Tally) -> None:
     """Fill in when visits were enabled: with the end of the visit before, or else the case's first date."""
-    previous = frame["ended"].shift().where(frame["case"] == frame["case"].shift())
+    # A visit before without an end ended when the case went on, which is with this one: see `_outcomes`.
+    previous = frame["ended"].shift().fillna(frame["_from"]).where(frame["case"] == frame["case"].shift())
     if is_known:
         tally.doubtful("visits do not say when they were enabled; the end of the visit before counts", int(frame["enabled"].isna().sum()))
     enabled = frame["enabled"].fillna(previous)
@@ -188,7 +190,7 @@ def _outcomes(frame: pd.DataFrame, endings: pd.DataFrame, mapping: Mapping, tall
     contradictory = unfinished & ~(last & how.isna())
     tally.repaired("visits without an end were followed by others; they end when the case goes on", int(contradictory.sum()))
     if contradictory.any():
-        following = frame["_by"].shift(-1).where(~last)
+        following = frame["_from"].shift(-1).where(~last)
         closing = _by_case(endings["when"], frame).dt.tz_convert(frame["ended"].dt.tz)
         cut_short = following.fillna(closing).fillna(frame["_by"])
         earliest = frame["started"].fillna(frame["enabled"])

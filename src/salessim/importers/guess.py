@@ -137,8 +137,9 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
     if "lifecycle" in columns:
         mapping["lifecycle"] = words_of(frame[columns["lifecycle"]])
     mapping["activities"], systems, complete = meanings(frame, columns, mapping.get("lifecycle", {}), warnings)
-    if not complete and "outcome" not in columns:
+    if "outcome" not in columns:
         finals(frame, columns, written.parsed, mapping["activities"], warnings)
+        complete = not any("ends" in a for a in mapping["activities"].values())
     if systems:
         mapping["system_resources"] = systems
     if complete and "outcome" not in columns:
