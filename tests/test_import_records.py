@@ -93,10 +93,24 @@ def test_names_that_sound_like_no_stage_take_that_of_the_others_and_it_is_said(t
     assert "Nothing in the names 'zap' says which of the seven stages they belong to: taken for 'service', as most rows of the others are." in proposal.warnings
 
 
+ALONE = {
+    "account,sector,revenue\nAcme,metal,1100.04\nBeta,food,251.41\n": "No column holds dates",
+    "lead_id,contact_date,source\n1,2026-01-05,web\n2,2026-01-06,fair\n": "no model can be learnt from cases of which nobody knows how they ended",
+    "lead_id,won_date,rep\n1,2026-01-05 10:00,ann\n2,2026-01-06 11:00,bob\n": "There is one date only",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_a_table_that_is_not_enough_alone_says_what_is_missing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    (said,) = [w for w in inspect_log(tmp_path / "a.csv").warnings if ALONE[text] in w]
+    assert "together with" in said
+
+
 REAL = {  # what their descriptions say: cases that have a date, won, open
     "bpic2012/bpic12_full_until_2011-12-31.csv.gz": (7_455, None, 645),
     "bpic2012/BPIC_2012_W_train.csv.gz": (3_030, 3_030, 0),
-    "helpdesk/helpdesk.xes.gz": (4_580, 4_557, 23),
+    "helpdesk/helpdesk.xes.gz": (4_580, 4_559, 21),
     "order_to_cash/o2c_until_2016-12-31.csv.gz": (31_573, None, 4_976),
     "maven_crm": (8_300, 4_238, 1_589),
     "olist": (4_171, 189, 3_982),

@@ -52,8 +52,9 @@ class Band:
 
     @property
     def inside(self) -> float:
-        """The share of points at which the real log lies within the band."""
-        return float(np.mean((self.real >= self.low) & (self.real <= self.high))) if len(self.at) else float("nan")
+        """The share of points at which the real log lies within the band; points where all logs are alike tell nothing."""
+        tells = ~((self.low == self.high) & (self.real == self.low)) if len(self.at) else np.zeros(0, bool)
+        return float(np.mean(((self.real >= self.low) & (self.real <= self.high))[tells])) if tells.any() else float("nan")
 
 
 @dataclass(frozen=True)
@@ -138,5 +139,8 @@ def _band(name: str, at: tuple[Any, ...], real: Any, simulated: list[Any], *, ro
     low, high = middle - half, middle + half
     if roots:
         low, high = (np.maximum(0.0, np.maximum(0.0, x) ** 2 - 0.375) for x in (low, high))
-        return Band(name, at, np.asarray(real, float), np.mean(np.array(simulated, float), axis=0), low, high)
+        counts = np.array(simulated, float)
+        alike = (counts == np.asarray(real, float)).all(axis=0)  # such as 0 in every log, whatever the model is
+        low, high = (np.where(alike, real, x) for x in (low, high))
+        return Band(name, at, np.asarray(real, float), counts.mean(axis=0), low, high)
     return Band(name, at, np.asarray(real, float), middle, np.maximum(0.0, low), high)

@@ -88,6 +88,12 @@ def _key(frame: pd.DataFrame) -> str | None:
     return next(iter([*called, *(c for c in unique if re.search(r"(?:id|key|no|number|nr|code)$", c.lower())), *(c for c in unique if c == frame.columns[0])]), None)
 
 
+def has_dates(table: Table) -> bool:
+    """Whether any column of a table holds dates."""
+    frame = table.frame()
+    return any(_dates(frame[column], table) is not None for column in frame.columns)
+
+
 def _dates(column: pd.Series, table: Table) -> tuple[pd.Series, str | list[str] | None] | None:
     """Its dates and their format, if nearly all filled cells are dates; bare numbers are amounts, keys or years."""
     filled = cells(column).dropna()
@@ -161,7 +167,7 @@ def mapping_of(found: list[Records], warnings: list[str]) -> tuple[dict[str, Any
         warnings.append(f"Nothing in the names {listed(unheard)} says which of the seven stages they belong to: taken for {ANY_STAGE!r}.")
     warnings.insert(0, "Rows are records with dates, not events: each is at a step from one date to the next. Rename the steps to what people do then.")
     if not any(a["kind"] == "work" for a in activities.values()):
-        warnings.append("There is one date only, so nothing tells how long anything took: add the table that says when these records began.")
+        warnings.append("There is one date only, so nothing tells how long anything took: inspect this table together with the one that says when these records began (both files, or their folder).")
     return {"tables": tables, "activities": activities}, sure
 
 
@@ -188,7 +194,7 @@ def _ending(together: list[Records], warnings: list[str]) -> tuple[str, str] | N
         name = list(r.moments)[-1]
         if (r.endings and len(r.moments) > 1) or _OVER.search(name.lower().replace("_", " ")):
             return r.label, name
-    warnings.append("No date sounds like the end of a record: say which activity ends a case ('ends: won'), or set complete_cases_only.")
+    warnings.append("No date sounds like the end of a record, and no model can be learnt from cases of which nobody knows how they ended: inspect this table together with the one that says so (both files, or their folder), or say which activity ends a case ('ends: won').")
     return None
 
 

@@ -79,7 +79,10 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
     rows = told.visits
     works = rows["activity"].map({name: a.kind == "work" for name, a in mapping.activities.items()}).astype(bool)
     if not works.any():
-        raise LogError(source, "no activity of the mapping is work", "set kind: work for the activities people do")
+        raise LogError(
+            source, "no activity of the mapping is work",
+            "set kind: work for the activities people do; where a table has one date only, give the one that says when its cases began as well",
+        )  # fmt: skip
     frame = _frame(rows[works], _endings(rows, works, mapping), told, mapping, steps, tally)
     zone, stages = mapping.office_in, set(frame["stage"].unique())
     about = LogAbout(
@@ -94,6 +97,10 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
         enabled_known=told.enabled_known,
         hourly=told.hourly,
     )
+    for name, a in mapping.activities.items():
+        if a.milestone and a.kind == "event" and not a.ends:  # an ending is in the log: the case is won with it
+            marked = int((rows["activity"] == name).sum())
+            tally.doubtful(f"events {name!r} mark the point {a.milestone!r}, but events are not in the log; set kind: work to keep it", marked)
     now = pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=1)
     tally.doubtful("dates lie in the future", sum(int((rows[c] > now).sum()) for c in ("enabled", "start", "end")))
     log = EventLog(frame, about)
@@ -101,7 +108,7 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
     if open_cases == frame["case"].nunique() and not mapping.complete_cases_only:
         raise LogError(
             source, "every case is still open, so nothing can be learnt about endings",
-            "say which activities end a case ('ends: won' or 'ends: \"lost: reason\"')",
+            "say which activities end a case ('ends: won' or 'ends: \"lost: reason\"'), or give the table that tells of endings as well",
         )  # fmt: skip
     return log
 

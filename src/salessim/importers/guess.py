@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
-from salessim.importers.dated import Records, fits_a_scenario, mapping_of, records
+from salessim.importers.dated import Records, fits_a_scenario, has_dates, mapping_of, records
 from salessim.importers.formats import Written, guess_formats
 from salessim.importers.mapping import Mapping, parse_mapping
 from salessim.importers.meanings import finals, meanings, say_endings
@@ -184,6 +184,8 @@ def _with_blanks(
     source: Source, table: Table, columns: dict[str, str], confidence: dict[str, float], blanks: tuple[str, ...], warnings: list[str], sample: list[dict[str, str]]
 ) -> Proposal:
     have = ", ".join(map(repr, table.columns[:20]))
+    if "time" in blanks and not has_dates(table):
+        warnings = ["No column holds dates: the table is about things such as accounts, products or people and tells of nothing that happened. Inspect it together with the tables that do (several files, or their folder).", *warnings]
     note = f"No column looks like the {' or the '.join(blanks)}. Fill the blanks in and run inspect again with --mapping. There are {have}."
     shown: dict[str, Any] = {role: columns.get(role) for role in dict.fromkeys(("case", "activity", *(() if "end" in columns else ("time",)), *columns))}
     return Proposal({"columns": shown, "activities": {}}, confidence, [note, *warnings], sample, source.name, None, blanks)

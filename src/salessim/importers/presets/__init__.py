@@ -111,7 +111,13 @@ def _column(table: Rows, name: str) -> str | None:
     if "*" in name:
         before, after = name.split("*")
         return name if any(c.startswith(before) and c.endswith(after) and len(c) > len(name) for c in table.columns) else None
-    return next((c for c in table.columns if tight(c) == tight(name)), None)
+    return next((c for c in table.columns if tight(c) == tight(name)), None) or next((c for c in table.columns if tight(_looked_up(c)) == tight(name)), None)
+
+
+def _looked_up(column: str) -> str:
+    """What a key of another record is called: Dataverse writes _opportunityid_value, and bpf_opportunityid in its process flows."""
+    bare = column[1:-6] if column.startswith("_") and column.endswith("_value") else column
+    return bare.removeprefix("bpf_")
 
 
 def fill_in(source: Source, match: Match) -> tuple[Data, list[str], list[dict[str, str]]]:
