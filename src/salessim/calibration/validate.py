@@ -55,7 +55,7 @@ class Row:
         """
         if not math.isfinite(self.real + self.low + self.high) or self.low == self.high == self.real:
             return None
-        return self.low <= self.real <= self.high
+        return bool(self.low <= self.real <= self.high)
 
     @property
     def mark(self) -> str:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from salessim.importers.readers import Source, Table
 
-_OVER = re.compile(r"\b(clos|won|win|lost|complet|finish|end|resolv|deliver|sign|cancel|paid)")
+_OVER = re.compile(r"\b(clos|won|win|lost|complet|finish|end|resolv|deliver|sign|cancel|paid)|成交|赢单|关闭|完成|结束|签约")
 """What the last date of a record is called where it ends with it."""
-_DATE_WORDS = re.compile(r"(?:^|[\s_]+)(?:date|time|datetime|timestamp|at|on|day)$|^(?:date|time)[\s_]+|(?<=[a-z])(?:Date|Time|At|On)$")
+_DATE_WORDS = re.compile(r"(?:^|[\s_]+)(?:date|time|datetime|timestamp|at|on|day)$|^(?:date|time)[\s_]+|(?<=[a-z])(?:Date|Time|At|On)$|(?<=.)(?:日期|时间)$")
+_NO_MOMENT = re.compile(r"updat|modif|edited|escalat|\bdue\b|deadline|expect|estimat|target|plan|forecast|remind|birth|expir|valid|更新|修改|预计|计划|截止|到期|生日")
+"""Dates that tell of no step of a record: bookkeeping, plans and limits."""
 MOST_KNOWN = 0.9
 """What a later table says of fewer of the records is not known of a record beforehand; a few may be missing by mistake."""
 MOST_STATES = 20
@@ -69,7 +71,7 @@ def _records(label: str, table: Table) -> Records | None:
     dated: dict[str, pd.Series] = {}
     formats: list[str | list[str]] = []
     for column in frame.columns:
-        written = _dates(frame[column], table) if column != key else None
+        written = _dates(frame[column], table) if column != key and not _NO_MOMENT.search(_in_words(column)) else None
         if written is not None:
             dated[column] = written[0].reindex(frame.index)
             formats += [written[1]] if written[1] and written[1] not in formats else []
@@ -79,6 +81,11 @@ def _records(label: str, table: Table) -> Records | None:
     days = tuple(c for c in order if (dated[c].dropna().dt.normalize() == dated[c].dropna()).all())
     dateless = int(pd.concat([dated[c].isna() for c in order], axis=1).all(axis=1).sum()) if order else 0
     return Records(label, frame, key, {_moment(c, order): c for c in order}, middle, tuple(formats), states, endings, days, dateless)
+
+
+def _in_words(column: str) -> str:
+    """The name of a column in small letters, with blanks between its words."""
+    return re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column)).lower()
 
 
 def _key(frame: pd.DataFrame) -> str | None:
