@@ -137,6 +137,8 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
                 arrivals["batch"] = {1: 0.5, 3: 0.5}
             if maybe(0.2, "dispersion"):
                 arrivals["daily_cv"] = 0.5
+            if maybe(0.15, "level that wanders"):
+                arrivals["weekly_volatility"] = 0.3
             if maybe(0.2, "weekday profile"):
                 arrivals |= {"weekdays": {"Mon": 2, "Tue": 1}, "hours": {"00:00-12:00": 2, "12:00-24:00": 1}}
             if maybe(0.2, "campaign"):

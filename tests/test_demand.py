@@ -200,6 +200,21 @@ def test_content_costs_by_the_piece() -> None:
     assert spending(scenario) == pytest.approx(400 * (4 * 2 + 12 * 5 + 3))
 
 
+def test_a_level_that_wanders_keeps_its_mean_and_drifts_away() -> None:
+    """Of two days a and b the levels have a covariance of (1 + c^2)^min(a, b) - 1; a week is the sum of its days and chance."""
+    scenario = desk({"rate": "3500 per week", "weekly_volatility": 0.2}, weeks=9)
+    step = (1 + 0.2**2) ** (1 / 7)
+    totals = np.array([np.histogram(births(scenario, n), np.arange(0, 64, 7))[0] for n in range(600)], float)
+    for week in (0, 4, 8):
+        day = np.arange(7 * week, 7 * week + 7)
+        exact = 3500 + 500**2 * float(np.sum(step ** np.minimum.outer(day, day) - 1))
+        seen = totals[:, week]
+        assert abs(seen.mean() - 3500) < 4 * math.sqrt(exact / 600)
+        fourth = float(np.mean((seen - seen.mean()) ** 4)) / exact**2
+        assert abs(seen.var(ddof=1) / exact - 1) < 4 * math.sqrt((fourth - 1) / 600)
+    assert same_run(desk({"weekly_volatility": 0.2}), desk({"weekly_volatility": "20 %"}))
+
+
 # --- spend -------------------------------------------------------------------------------------------------------
 
 SPEND = {"per_week": "2000 EUR", "most": "40 per week", "half_at": "1500 EUR", "shape": 1.5}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from salessim import Scenario, simulate
+from salessim.calibration import calibrate
 from salessim.calibration.memory import closed_after, learn
 
 
@@ -16,6 +18,9 @@ class Walk:
     waits: list[float]
     ending: str = "completed"
     gave_up: list[bool] = field(default_factory=list)
+    channel: str = "web"
+    segment: str = "all"
+    value: float = 0.0
 
     def __post_init__(self) -> None:
         self.gave_up = [False] * len(self.steps)
@@ -44,7 +49,7 @@ def test_the_activity_before_is_found() -> None:
     memory = learn(walks(1, "after"))
     assert list(memory.trees) == ["c"]
     (question,) = [q for _, asked in memory.trees["c"].leaves() for q in asked]
-    assert (question.about, question.activity) in {("after", "a"), ("after", "b"), ("passed", "a"), ("passed", "b")}
+    assert (question.about, question.name) in {("after", "a"), ("after", "b"), ("passed", "a"), ("passed", "b")}
     cases = walks(2, "after")
     for case, states in zip(cases, memory.states(cases), strict=True):
         assert [step for step, _ in states] == case.steps
@@ -70,6 +75,47 @@ def test_what_matters_later_is_carried_along() -> None:
     assert set(memory.trees) >= {"x", "y", "z"}  # z decides, and x and y hand on what z has to know
 
 
+def kinds(seed: int, rule: str, n: int = 3000) -> list[Walk]:
+    """Cases of two channels, two segments and all values that pass a, then c, then d or e."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for _ in range(n):
+        channel, segment, value = "web" if rng.random() < 0.6 else "fair", "large" if rng.random() < 0.3 else "small", float(rng.lognormal(8, 1))
+        share = {"none": 0.5, "channel": 0.8 if channel == "web" else 0.3, "segment": 0.8 if segment == "large" else 0.4, "value": 0.8 if value > 3000 else 0.3}[rule]
+        waits = [float(x) for x in rng.exponential(3600, 3)]
+        result.append(Walk(["", "a", "c", "d" if rng.random() < share else "e"], waits, channel=channel, segment=segment, value=value))
+    return result
+
+
+@pytest.mark.parametrize("rule", ["channel", "segment", "value"])
+def test_what_a_case_is_tells_visits_apart_and_those_before_need_not_know(rule: str) -> None:
+    cases = kinds(1, rule)
+    memory = learn(cases)
+    assert list(memory.trees) == ["c"]
+    assert memory.asks(rule)
+    forms = memory.behind(("c", 0))
+    assert [state for state, _ in forms][-1] == ("c", 0)
+    assert {q.about for _, given in forms for q, _ in given} == {rule}
+    assert {memory.door(state) for state, _ in forms} == {("c", 0)}
+    assert memory.door(("a", 0)) == ("a", 0)
+    for case, states in zip(cases, memory.states(cases), strict=True):
+        wanted = {"channel": case.channel, "segment": case.segment}.get(rule)
+        (mine,) = [given for state, given in forms if state == states[2]]
+        assert all((case.value > q.least if rule == "value" else wanted == q.name) == yes for q, yes in mine)
+
+
+def test_what_a_case_is_does_not_matter_where_it_does_not() -> None:
+    assert sum(bool(learn(kinds(seed, "none")).trees) for seed in range(30)) <= 1
+
+
+def test_a_value_that_only_some_cases_get_is_not_asked_about() -> None:
+    """The amount is written down when the deal is as good as won: to ask for it would be to know the end."""
+    cases = kinds(2, "value")
+    for case in cases:
+        case.value = case.value if case.steps[-1] == "d" else 0.0
+    assert not learn(cases).asks("value")
+
+
 def test_memory_is_that_of_the_part_not_used_to_estimate_it() -> None:
     """Fewer visits than a state needs never make one, however different they are."""
     rng = np.random.default_rng(3)
@@ -88,3 +134,39 @@ def test_a_way_that_closes_is_a_limit(closes: int) -> None:
             if goal == "out":
                 break
     assert closed_after(done, ["again", "out"]) == {"again": closes}
+
+
+TRUTH = """
+clock: {start: 2025-01-06, horizon: 60 weeks}
+segments: {large: {value: {law: lognormal, mean: 20000 EUR, cv: 0.5}}, small: {value: {law: lognormal, mean: 9000 EUR, cv: 0.5}}}
+channels:
+  web: {enters: call, segments: {large: 30 %, small: 70 %}, arrivals: {rate: 60 per week}}
+  fair: {enters: call, segments: {large: 50 %, small: 50 %}, arrivals: {rate: 30 per week}}
+stages:
+  opportunity:
+    steps:
+      call:
+        customer: {law: exponential, mean: 2 days}
+        then: [{lost: no interest, when: channel == 'web', share: 60 %}, {lost: no interest, when: channel == 'fair', share: 20 %}, {to: look}]
+      look:
+        customer: {law: exponential, mean: 4 days}
+        then: [{to: decide, when: value > 10000 EUR}, {lost: too small}]
+      decide:
+        customer: {law: exponential, mean: 4 days}
+        then: [{done: true, share: {large: 25 %, small: 60 %}}, {lost: price}]
+"""
+
+
+def test_a_learnt_scenario_treats_each_case_as_what_it_is() -> None:
+    """Of small deals from the web above 10,000, 40 % come to the decision and 60 % of these are won."""
+    truth = Scenario.parse(TRUTH)
+    learnt = calibrate(simulate(truth, seed=1), holdout=0).scenario
+    frame = simulate(learnt.change({"clock.horizon": "300 weeks"}), seed=2).frame
+    over = frame.drop_duplicates("case", keep="last")
+    over = over[over["outcome"] != "open"]
+    for channel, passes in (("web", 0.4), ("fair", 0.8)):
+        for segment, won in (("large", 0.25), ("small", 0.6)):
+            for above in (True, False):
+                mine = over[(over["channel"] == channel) & (over["segment"] == segment) & (over["value"] > 10_000 if above else over["value"] < 8_000)]
+                assert len(mine) > 200
+                assert (mine["outcome"] == "completed").mean() == pytest.approx(passes * won * above, abs=0.06)

@@ -127,6 +127,7 @@ def test_those_who_work_at_other_hours_are_counted_by_heads() -> None:
     assert found.heads == 2
     assert found.shifts == [{"days": "Sat", "hours": "10:00-14:00"}]
     assert found.share == pytest.approx(80 / 8080)
+    assert found.presence == pytest.approx(10 / 39)  # the fortieth Saturday is after the last stamp
     assert duty(stamps[: len(days)], people[: len(days)], usual) is None
     assert duty(stamps[: len(days) + 4], people[: len(days) + 4], usual) is None  # four stamps are no duty
 
@@ -190,6 +191,24 @@ def test_rare_weekend_duty_comes_back_and_is_simulated() -> None:
     frames = [simulate(model, seed=1, replication=r).frame for r in range(4)]
     distance = mean(between(whole.file_of(see(f, view, learner.activity_of)), whole, real, whole) for f in frames)["CED"]
     assert distance <= 3 * yardstick
+
+
+def test_duty_on_one_saturday_in_five_is_not_there_on_all() -> None:
+    """Of the log's work on Saturdays only that of every fifth is left; the model does about as much in all, and on few of them."""
+    log = simulate(sales(weekend=True), seed=3)
+    frame = log.frame.assign(person=log.frame["person"].replace("duty-1", "sales-1"))
+    started = frame["started"].dt.tz_convert("Europe/Berlin")
+    week = (started - pd.Timestamp("2026-01-05", tz="Europe/Berlin")).dt.days // 7
+    idle = frame["case"][(started.dt.day_of_week == 5) & (week % 5 != 0)]
+    learner = learnt(EventLog(frame[~frame["case"].isin(idle)].reset_index(drop=True), log.about))
+    [rare] = [team for name, team in learner.staff.teams.items() if name.endswith("at other hours")]
+    absent = float(rare["absence"]["share"].split()[0]) / 100
+    assert 0.7 < absent < 0.95
+    frames = pd.concat([simulate(learner.over(dt.date(2026, 1, 5), pd.Timestamp(log.about.end)), seed=1, replication=r).frame for r in range(4)])
+    local = frames["started"][frames["person"] != ""].dropna().dt.tz_convert("Europe/Berlin")
+    saturdays = local[local.dt.day_of_week == 5]
+    real = int(((started.dt.day_of_week == 5) & (week % 5 == 0) & (log.frame["team"] != "")).sum())
+    assert 0.4 * real < len(saturdays) / 4 < 2 * real
 
 
 def test_no_duty_is_made_up_where_nobody_works_at_other_hours() -> None:

@@ -2,7 +2,8 @@
 
 Arrivals are a unit-rate Poisson process of named draws, put through the inverse of the channel's cumulative
 intensity (time change; Çınlar 1975, Lewis & Shedler 1979). So a channel that is scaled up keeps its pattern, and
-arrival n of a channel does not depend on any other. Over-dispersion multiplies each day by a Gamma draw of its own.
+arrival n of a channel does not depend on any other. Over-dispersion multiplies each day by a Gamma draw of its own;
+where the level wanders, each day multiplies it by a lognormal draw of mean 1.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Sources(NamedTuple):
     """Days since the start: the name of the slot's Gamma draw."""
     daily_law: Any
     """Law of the factor of a day, or -1."""
+    drift_law: Any
+    """Law of the factor by which the level changes from one day to the next, or -1."""
     first_batch: Any
     last_batch: Any
     batch_mark: Any
@@ -74,16 +77,20 @@ class Segments(NamedTuple):
 def cumulate(sources: Sources, laws: LawTable, seed, replication, cumulative, factor) -> None:
     """Fill the cumulative intensity at the start of each slot, and each slot's factor of the day."""
     for s in range(sources.key.shape[0]):
-        total, day, level = 0.0, -1, 1.0
+        total, day, today, level = 0.0, -1, 1.0, 1.0
         first, last = sources.first_slot[s], sources.last_slot[s]
         for i in range(first, last):
-            if sources.daily_law[s] >= 0 and sources.slot_day[i] != day:
+            if sources.slot_day[i] != day and (sources.daily_law[s] >= 0 or sources.drift_law[s] >= 0):
+                words = block(seed, replication, sources.key[s], sources.slot_day[i], 0, _DAY)
+                if sources.daily_law[s] >= 0:
+                    today = sample(laws, sources.daily_law[s], words[0])
+                if sources.drift_law[s] >= 0 and day >= 0:
+                    level *= sample(laws, sources.drift_law[s], words[1])
                 day = sources.slot_day[i]
-                level = sample(laws, sources.daily_law[s], block(seed, replication, sources.key[s], day, 0, _DAY)[0])
             cumulative[i] = total
-            factor[i] = level
+            factor[i] = today * level
             if i + 1 < last:
-                total += sources.slot_rate[i] * level * float(sources.slot_start[i + 1] - sources.slot_start[i])
+                total += sources.slot_rate[i] * factor[i] * float(sources.slot_start[i + 1] - sources.slot_start[i])
 
 
 @inlined

@@ -17,7 +17,7 @@ import numpy as np
 
 from salessim.demand import Segments, Sources
 from salessim.durations import build_table
-from salessim.durations.specs import Gamma
+from salessim.durations.specs import Gamma, Lognormal
 from salessim.errors import ScenarioError
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection, without
 from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
@@ -785,6 +785,7 @@ def _sources(
         column["daily_law"].append(
             book.number(Gamma(law="gamma", mean=quantity(1.0), cv=cv)) if cv > 0 else -1
         )
+        column["drift_law"].append(book.number(_daily_step(channel.arrivals.weekly_volatility)) if channel.arrivals and channel.arrivals.weekly_volatility else -1)
         column["first_batch"].append(len(column["batch_size"]))
         batch = (channel.arrivals.batch if channel.arrivals else None) or {}
         total = 0.0
@@ -816,6 +817,11 @@ def _sources(
         mix=_floats(column["mix"]),
         **result,
     )
+
+
+def _daily_step(weekly: float) -> Lognormal:
+    """The factor of mean 1 by which a level changes in a day, so that seven of them together have the standard deviation of a week."""
+    return Lognormal(law="lognormal", mean=quantity(1.0), cv=math.sqrt((1 + weekly**2) ** (1 / 7) - 1))
 
 
 def _check_count(scenario: Scenario, name: str, arrivals: Arrivals, stretches: list[tuple[int, float, int]]) -> None:

@@ -1,7 +1,8 @@
 """How many cases come, and when: level, season, weekday, hour, public holidays, changes of level, and more than chance.
 
 The level of a channel may have changed while the log was kept. Planning goes on with the last one; the past, which
-queues and held-out comparisons are simulated over, has them all.
+queues and held-out comparisons are simulated over, has them all. A forecast begins with the level of today, which
+goes on wandering (`drift`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from salessim.calibration.drift import Drift, drift
 from salessim.scenario.calendars import DAYS, public_holidays
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ LEAST_CHANGE = 0.1
 """A change of level below this share is left to chance."""
 TRUSTED_HOLIDAYS = 5.0
 """Public holidays that have to be seen before they weigh as much as the assumption that they are like Sundays."""
+LEAST_VOLATILITY = 0.001
+"""Less is none."""
+MOST_SPREAD = 10.0
+"""What the language allows for days that differ."""
 SEASONS = 2
 """Whole years from which a season is learnt."""
 TRUSTED_SEASON = 30.0
@@ -72,6 +78,8 @@ class Inflow:
     """Where the hours of the profile come from, if not from the arrivals."""
     doubt: float = 1.0
     """By how much an interval is wider because the dispersion is not known exactly."""
+    drift: Drift | None = None
+    """The level of today, a week, and how it wanders; None in logs of few weeks, which do not show it."""
 
     @property
     def error(self) -> float:
@@ -92,6 +100,23 @@ class Inflow:
         campaigns = [*self._late_start(), *self._other_levels(base)] if past else []
         campaigns += self._holidays(first, days)
         return result | ({"campaigns": campaigns} if campaigns else {})
+
+    def ahead(self, first: dt.date, days: int) -> dict[str, Any]:
+        """Arrivals of the weeks after the log, which begin with the level of today and wander."""
+        result = self.paragraph(first, days, past=False)
+        if self.drift is None:
+            return result
+        found = self.drift
+        more = {"weekly_volatility": round(found.volatility, 4)} if found.volatility >= LEAST_VOLATILITY else {}
+        source = f"data: {self.count:,} arrivals; the level of today, the last weeks counting most, and how it wanders (local level model)"
+        # So that weeks differ as they did around their level.
+        of_day = np.array(list(self.profile["weekdays"].values())) * found.level / 7
+        excess = max(0.0, found.dispersion - 1) * float(of_day.sum() / np.sum(of_day**2)) if of_day.any() else 0.0
+        return result | {"rate": f"{found.level:.6g} per week", "daily_cv": round(min(MOST_SPREAD, math.sqrt(excess)), 4), "source": source} | more
+
+    def today(self) -> tuple[float, float]:
+        """The level of today, a week, and its standard error relative to it."""
+        return (self.levels[-1].per_week, self.error) if self.drift is None else (self.drift.level, self.drift.error)
 
     def _late_start(self) -> list[dict[str, Any]]:
         if self.first_day > 1 - LEAST_CHANGE:
@@ -166,10 +191,12 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
         cuts, dispersion = _cuts(counts, shape)
         for a, b in pairwise(cuts):
             level[a:b] = counts[a:b].sum() / max(1e-9, shape[a:b].sum())
-    expected = exposure * level * weekly[weekday] * season[month]
+    profiled = exposure * weekly[weekday] * season[month]
+    expected = profiled * level
     per_week = float(weekly.sum())
     on_holidays = _on_holidays(counts[~ordinary], expected[~ordinary], weekly) if holidays else None
-    usual = np.where(ordinary, expected, expected * (1.0 if on_holidays is None else on_holidays))
+    as_usual = np.where(ordinary, 1.0, 1.0 if on_holidays is None else on_holidays)
+    usual = expected * as_usual
     profile: dict[str, Any] = {
         "weekdays": {DAYS[d]: round(float(7 * weekly[d] / max(1e-9, per_week)), 4) for d in range(7)},
         "hours": {f"{h:02d}:00-{h + 1:02d}:00": round(float(24 * n / max(1.0, hours.sum())), 4) for h, n in enumerate(hours)},
@@ -177,11 +204,14 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     }
     if not np.allclose(season, 1.0):
         profile["months"] = {MONTHS[m]: round(float(season[m]), 4) for m in range(12)}
+    # Weeks that end today: the first days may be left over.
+    whole = np.arange(len(days) % 7, len(days), 7)
+    weeks = (np.add.reduceat(x, whole) for x in (counts, profiled * as_usual / max(1e-9, per_week))) if len(whole) else ((), ())
     levels = tuple(Level(days[a], days[b - 1] + dt.timedelta(1), float(level[a]) * per_week) for a, b in pairwise(cuts))
     if spread is not None and spread.arrivals and not spread.hours_known:
         del profile["hours"]  # nothing in the log tells
     assumption = spread.arrivals if spread is not None else None
-    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day, assumption, _doubt(len(days) // 7))
+    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day, assumption, _doubt(len(days) // 7), drift(*weeks))
 
 
 def _doubt(weeks: int) -> float:

@@ -97,7 +97,7 @@ def _cut_json(cut: Cut) -> dict[str, Any]:
 
 
 def backtest(
-    log: EventLog, *, cuts: int = 3, weeks: int = 6, replications: int = 100, level: float = 0.95, seed: int = 0, uncertain: bool = False,
+    log: EventLog, *, cuts: int = 3, weeks: int = 6, replications: int = 100, level: float = 0.95, seed: int = 0, uncertain: bool = True,
     holidays: str | None = None, workers: int | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Backtest:  # fmt: skip
     """Learn from a log up to several dates, forecast the weeks after each, and compare with what happened.

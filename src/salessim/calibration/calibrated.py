@@ -57,7 +57,7 @@ class Calibration:
 
 def calibrate(
     log: EventLog, *, holdout: float = 0.2, seed: int = 0, replications: int = 20, name: str | None = None,
-    holidays: str | None = None, uncertain: bool = False, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, workers: int | None = None,
+    holidays: str | None = None, uncertain: bool | None = None, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:  # fmt: skip
     """Learn a scenario from an event log.
@@ -73,7 +73,8 @@ def calibrate(
         name: of the scenario.
         holidays: country whose public holidays are days off; by default that of the log's mapping.
         uncertain: let replications draw the estimates that are not known well, so that results tell ignorance from chance;
-            each replication then builds its own model, which takes some three times as long.
+            each replication then builds its own model, which takes some three times as long. By default they do with
+            `from_today`: intervals of a forecast that takes estimates for the truth are too narrow.
         from_today: learn from the whole log up to its last midnight, and let the scenario begin there with the cases that
             are open, for a forecast; what was held out is then compared with a model of its own.
         causal_share: how much of an observed fall of conversion with the wait for the first answer is an effect of waiting,
@@ -96,6 +97,7 @@ def calibrate(
     known = cut(log, split.to_pydatetime())
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
+    uncertain = from_today if uncertain is None else uncertain
     learner = learner_of(known, name, holidays, causal_share=causal_share)
     scenario = None if from_today else learner.scenario(uncertain)
     checked = None
@@ -105,4 +107,4 @@ def calibrate(
     if scenario is None:
         learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share)
         scenario = learner.today(uncertain)
-    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures))
+    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures_today() if from_today else learner.figures))

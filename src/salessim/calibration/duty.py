@@ -30,6 +30,8 @@ class Duty:
     heads: int
     """How many when anybody is there, on average."""
     shifts: list[dict[str, Any]]
+    presence: float
+    """Share of these hours in which anybody is: the Sunday on which work is done is one of many."""
     share: float
     """Of all stamps."""
 
@@ -69,8 +71,9 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
             hours[mine] = False
     if not hours.any():
         return None
-    there = seen.drop_duplicates().groupby(["date", "hour"]).size()
-    return Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(hours, 60, axis=1) & ~open_), float(outside.mean()))
+    there = seen[hours[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
+    presence = len(there) / float(np.sum(hours * closed * dates[:, None]))
+    return Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(hours, 60, axis=1) & ~open_), min(1.0, presence), float(outside.mean()))
 
 
 def usual_days(shifts: list[dict[str, Any]], stamps: pd.Series, people: pd.Series) -> list[dict[str, Any]]:

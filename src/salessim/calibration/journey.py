@@ -47,7 +47,7 @@ class Move:
     """One way on from a state."""
 
     goal: State | str
-    """A state, or "completed", "lost: REASON" or `STAYS`."""
+    """The door to a state (see `memory`), or "completed", "lost: REASON" or `STAYS`."""
     share: float
     count: int
     time: Any
@@ -95,6 +95,8 @@ class Sequence:
     """A case as states with the times of leaving one and reaching the next."""
 
     channel: str
+    segment: str
+    value: float
     steps: list[str]
     reached: Any
     left: Any
@@ -131,6 +133,7 @@ def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
     reach = frame["enabled"] if log.about.enabled_known else frame["started"].fillna(frame["ended"]).fillna(frame["enabled"])
     reached, left, born = seconds(reach), seconds(frame["ended"]), seconds(frame["enabled"])
     steps, outcomes, channels = frame["step"].tolist(), frame["outcome"].tolist(), frame["channel"].tolist()
+    segments, values = frame["segment"].tolist(), frame["value"].tolist()
     result = []
     codes = frame["case"].to_numpy()
     bounds = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1], [True]]))
@@ -139,6 +142,8 @@ def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
         result.append(
             Sequence(
                 channels[a],
+                segments[a],
+                values[a],
                 ["", *(steps[i] for i in real)],
                 np.array([born[a], *(reached[i] for i in real)]),
                 np.array([born[a], *(left[i] for i in real)]),
@@ -173,7 +178,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
             under_way = bool(np.isnan(case.left[i]))
             if under_way and state[0] not in own:
                 continue  # nothing is known of what follows
-            until, goal = (now, None) if under_way else _next(case, states, i, now)
+            until, goal = (now, None) if under_way else _next(case, states, i, now, memory)
             begun = case.reached[i] if state[0] in own else case.left[i]
             waits.setdefault(key, []).append(_Wait(begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
@@ -191,10 +196,10 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
     return Moves(onward, entry, memory, dropped)
 
 
-def _next(case: Sequence, states: list[State], i: int, now: float) -> tuple[float, State | str | None]:
+def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memory) -> tuple[float, State | str | None]:
     """When a case that left its i-th state reached what, if it has."""
     if i + 1 < len(states):
-        return case.reached[i + 1], states[i + 1]
+        return case.reached[i + 1], memory.door(states[i + 1])
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 

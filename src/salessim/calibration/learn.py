@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
 from salessim.calibration.clocks import Clock
+from salessim.calibration.covariates import Effects, effects
 from salessim.calibration.customers import customers_of
 from salessim.calibration.estimates import Figure, error_of_mean
 from salessim.calibration.history import arrival_seen, born, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
-from salessim.calibration.memory import State
+from salessim.calibration.memory import Question, State
 from salessim.calibration.names import Names
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
@@ -41,6 +43,8 @@ LEAST_GIVE_UPS = 5
 """Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
+PEOPLE_DIFFER = 0.1
+"""From here on it is told how much people differ."""
 MOST_CHANNELS = 8
 """Channels whose share of wins is told."""
 LONGEST_WARM_UP = 52
@@ -99,6 +103,7 @@ class Learner:
         quits = self.real.loc[gave_up(self.real), "step"].value_counts()
         self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
         self.impatient: dict[str, Impatient] = {}
+        self.effects: dict[str, Effects] = {}
         self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
         self._answer_in_time(causal_share)
@@ -113,7 +118,7 @@ class Learner:
         memory = self.moves.memory
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"visits told apart by their past at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
+            f"visits told apart by their past{self._known()} at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
         )
         if not arrival_seen(self.log):
             self.assumptions.append(
@@ -129,10 +134,16 @@ class Learner:
         for name in set(self.calendar_names.name_of.values()) - used:  # reached at once, or at a rare activity
             del self.staff.calendars[name]
         self._channels(data)
+        self._doors(data)
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
         self._customers(data)
         return data
+
+    def _known(self) -> str:
+        """What of a case tells visits apart, in words."""
+        asked = [about for about in ("channel", "segment", "value") if self.moves.memory.asks(about)]
+        return f" and by {' and '.join(asked)}" if asked else ""
 
     def _rhythms(self) -> None:
         """The clock on which each activity is waited for: at the pace of the week, where it has one, else in its team's hours.
@@ -327,6 +338,7 @@ class Learner:
         states = self._reachable()
         for state in states:  # names first, so that waits never take the name of an activity
             self._name(state)
+            self._door(self.moves.memory.door(state))
         for state in states:
             name, stage = self._name(state), self._stage(data, state)
             step: dict[str, Any] = {"automatic": "0 min"} if state[0] == "" or state[1] == GAVE_UP else dict(done[state[0]])
@@ -342,6 +354,38 @@ class Learner:
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
 
+    def _door(self, door: State) -> str:
+        """The step where cases come to an activity: a question about the case stands before its forms, where any does."""
+        forms = self.moves.memory.behind(door)
+        if len(forms) == 1:
+            return self._name(door)
+        asked = dict.fromkeys(question.about for _, given in forms for question, _ in given)
+        return self.names(("door", door), f"{clean(door[0])[:48]} by {' and '.join(asked)}")
+
+    def _doors(self, data: dict[str, Any]) -> None:
+        """The questions about cases that stand before an activity."""
+        memory = self.moves.memory
+        for door in {memory.door(state): None for state in self._reachable()}:
+            forms = memory.behind(door)
+            if len(forms) == 1:
+                continue
+            ways = []
+            for state, given in forms:
+                asked = [(q, yes) for q, yes in given if q.about != "channel" or self.channel_names(q.name, clean(q.name)) in data["channels"]]
+                if any(yes for q, yes in given if (q, yes) not in asked):
+                    continue  # of cases that come again only
+                when = " and ".join(f"{'' if yes else 'not '}({self._condition(q)})" for q, yes in asked)
+                ways.append({"to": self._name(state), **({} if state == door else {"when": when})})
+            source = "data: what follows differs, by held-out likelihood"
+            self._stage(data, door)["steps"][self._door(door)] = {"automatic": "0 min", "then": [{**way, "source": source} for way in ways]}
+
+    def _condition(self, question: Question) -> str:
+        """A question about the case as a formula."""
+        if question.about == "value":
+            return f"value > {question.least:.6g} {self.log.about.currency}"
+        name = self._segment(question.name) if question.about == "segment" else self.channel_names(question.name, clean(question.name))
+        return f"{question.about} == '{name}'"
+
     def _stage(self, data: dict[str, Any], state: State) -> dict[str, Any]:
         key = self.stage.get(state[0], "lead")
         result: dict[str, Any] = data["stages"].setdefault(key, {"title": STAGE_TITLES.get(key, key), "steps": {}})
@@ -355,6 +399,8 @@ class Learner:
         if step not in self.staffed:
             return {"customer": self._time_law(step, rows, "times")}
         result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
+        if step in self.effects:
+            result["factor"] = self.effects[step].formula(self._segment, self.log.about.currency)
         if step in self.staff.together:
             result["together_with"] = [self.staff.together[step]]
         if by_system.mean() >= 0.01:
@@ -370,10 +416,11 @@ class Learner:
             if state in found:
                 continue
             found.append(state)
-            todo += [m.goal for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple)]
+            todo += [form for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple) for form, _ in self.moves.memory.behind(m.goal)]
             if state[0] in self.patient and state[1] != GAVE_UP:
                 direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
-                todo += [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)] if direct else [(state[0], GAVE_UP)]
+                goals = [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)]
+                todo += [form for goal in goals for form, _ in self.moves.memory.behind(goal)] if direct else [(state[0], GAVE_UP)]
         return found
 
     def _routes(self, data: dict[str, Any], stage: dict[str, Any], state: State, name: str) -> list[dict[str, Any]]:
@@ -400,7 +447,7 @@ class Learner:
 
     def _goal(self, goal: State | str) -> dict[str, Any]:
         if isinstance(goal, tuple):
-            return {"to": self._name(goal)}
+            return {"to": self._door(goal)}
         if goal == STAYS:
             return {"lost": STAYS}
         if goal.startswith("lost: "):
@@ -419,7 +466,7 @@ class Learner:
         stage["steps"][wait] = step
         self.move_of[wait] = move
         if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
-            self.waits.append(Wait(step, target, move))
+            self.waits.append(Wait(step, tuple(self._name(form) for form, _ in self.moves.memory.behind(move.goal)), move))
         return wait
 
     def _stay(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
@@ -445,9 +492,24 @@ class Learner:
             for team in sorted(set(teams)):
                 mine = teams == team
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
+            times = times / self._effects(step, rows, np.where(open_, 0.0, times))
         law, doubt = laws.fitted(times, ~open_, what)
         self.spent[step, what] = Spent(math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt), len(times), float(times.sum()) / 3600)
         return law
+
+    def _effects(self, step: str, rows: pd.DataFrame, times: Any) -> Any:
+        """What multiplies each of some times of work; those under way are 0."""
+        told = self._segment_of[rows["case"]].to_numpy()
+        found = effects(times, told, rows["value"].to_numpy(), rows["person"].to_numpy(), rows["case"].to_numpy())
+        if found is None:
+            return 1.0
+        if found.people >= PEOPLE_DIFFER:
+            self.facts[f"People at {step!r}"] = f"they differ by {100 * found.people:.0f} % (standard deviation) in how long they take for the same; the law of the times holds that, whoever works"
+        if not found.any:
+            return 1.0
+        self.effects[step] = found
+        self.facts[f"Work at {step!r}"] = f"{found.words()}, with people held equal; chosen by held-out likelihood of {int((times > 0).sum()):,} times"
+        return found.of(told, rows["value"].to_numpy())
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
         """How long customers wait for people, where they go if that is too long, and who leaves without a word."""
@@ -536,7 +598,7 @@ class Learner:
         said = [f"{clean_about(c.channel)} {100 * c.share.value:.1f} % ({100 * c.share.low:.1f} to {100 * c.share.high:.1f} %) of {c.cases:,} cases" for c in found]
         self.facts["Won, by channel"] = "; ".join(said)
         low, high = min(found, key=lambda c: c.share.high), max(found, key=lambda c: c.share.low)
-        if low.share.high < high.share.low:
+        if low.share.high < high.share.low and not self.moves.memory.asks("channel"):
             self.assumptions.append(
                 f"Ways are learnt over all channels together: the model does not know that {clean_about(high.channel)} wins more than {clean_about(low.channel)}. "
                 "Where that matters, calibrate one channel at a time, or give the shares by segment."
@@ -564,7 +626,7 @@ class Learner:
         return [*basis.times(self.scenario().steps), *shares, *of_customers], rest | more
 
     def _goal_name(self, move: Move) -> str:
-        return self._name(move.goal) if isinstance(move.goal, tuple) else move.goal
+        return self._door(move.goal) if isinstance(move.goal, tuple) else move.goal
 
     # --- the results ------------------------------------------------------------------------------------------
 
@@ -590,8 +652,13 @@ class Learner:
         )
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
-        unsure = estimates.uncertain(self.figures, self.rest) if uncertain else None
-        return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * WEEKS_AHEAD, past=False), unsure, rows)
+        unsure = estimates.uncertain(self.figures_today(), self.rest) if uncertain else None
+        return self._parsed(clock, lambda inflow: inflow.ahead(first, 7 * WEEKS_AHEAD), unsure, rows)
+
+    def figures_today(self) -> list[Figure]:
+        """The estimates, arrivals being those of today."""
+        rates = {f"channels.{name}.arrivals.rate": inflow.today() for name, inflow in self.inflows.items()}
+        return [replace(f, value=rates[f.path][0], error=rates[f.path][1]) if f.path in rates else f for f in self.figures]
 
     def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
         """The same, over a past period, from an empty start."""

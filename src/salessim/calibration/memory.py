@@ -7,6 +7,9 @@ it raises the likelihood of what follows (the next state and, in quarters, the t
 cases that was not used to estimate it, by more than noise would. Because the next state is part of what is
 predicted, what matters later is carried along from where it happened. States told apart by times only are one to those
 before them: else age, which predicts itself, would be told apart everywhere once it mattered anywhere.
+
+What is known of a case when it comes (its channel, its segment, what it is worth) is asked for last, and is never carried along:
+a case knows it. So those before a visit see the door to it, behind which such questions lead to a state.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -31,12 +35,16 @@ LEAST_PER_STATE = 80
 """Visits a state needs."""
 MOST_STATES, MOST_IN_ALL = 12, 240
 """Of one activity and of all: more than that nobody reads."""
+MOST_KINDS = 8
+"""Channels that are asked about, the most frequent ones, and segments that a log may have."""
+VALUED = 0.95
+"""Of the cases must have a value before it is asked about: one that only some cases get says what has become of them."""
 MOST_CASES = 20_000
 """Cases that memory is learnt from; of a longer log evenly spaced ones."""
 MOST_ASKED = 60
 """Activities that questions ask about, the most frequent ones."""
 PARTS = (0.25, 0.5, 0.75, 0.9)
-"""Quantiles of waits and ages at which questions may cut, and of the time to what follows."""
+"""Quantiles of waits, ages and values at which questions may cut, and of the time to what follows."""
 TRUST = 10.0
 """Visits by which shares of a state are shrunk towards those of the state it comes from."""
 LEAST_AT_LIMIT = 30
@@ -67,6 +75,18 @@ class Journey(Protocol):
     def ending(self) -> str:
         """How the case ended; "open" if it has not."""
 
+    @property
+    def channel(self) -> str:
+        """Through which the case came."""
+
+    @property
+    def segment(self) -> str:
+        """Of its customer."""
+
+    @property
+    def value(self) -> float:
+        """What the case is worth; 0 if that is not known."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -74,14 +94,20 @@ class Question:
 
     Args:
         about: "again" (here before at least so often), "after" and "before that" (the activity before and the one
-            before it), "passed" (ever), "waited" and "age" (longer than so many seconds).
-        activity: the one asked about.
-        least: visits or seconds.
+            before it), "passed" (ever), "waited" and "age" (longer than so many seconds), or about the case: its
+            "channel", its "segment", its "value" (above).
+        name: of the activity, channel or segment asked about.
+        least: visits, seconds or money.
     """
 
     about: str
-    activity: str = ""
+    name: str = ""
     least: float = 0.0
+
+    @property
+    def of_case(self) -> bool:
+        """Whether the answer is known when the case comes."""
+        return self.about in ("channel", "segment", "value")
 
     def words(self, say: Callable[[float], str]) -> str:
         """For names of steps."""
@@ -89,15 +115,25 @@ class Question:
             case "again":
                 return "2nd time on" if self.least == 1 else "3rd time on"
             case "after":
-                return f"after {self.activity}" if self.activity else "first"
+                return f"after {self.name}" if self.name else "first"
             case "before that":
-                return f"soon after {self.activity}" if self.activity else "second"
+                return f"soon after {self.name}" if self.name else "second"
             case "passed":
-                return f"once {self.activity}"
+                return f"once {self.name}"
             case "waited":
                 return f"after {say(self.least)}"
+            case "channel":
+                return f"from {self.name}"
+            case "segment":
+                return self.name
+            case "value":
+                return f"above {self.least:,.0f}"
             case _:
                 return f"older than {say(self.least)}"
+
+
+Answers = tuple[tuple[Question, bool], ...]
+"""Questions, and whether each is answered with yes."""
 
 
 class _Visits:
@@ -126,10 +162,14 @@ class _Visits:
         self.step, self.before, self.earlier, self.again = table.T
         self.passed = np.array([row[4] for row in rows], np.uint64)
         self.waited, self.age = np.nan_to_num(np.array(waited)), np.nan_to_num(np.array(age))
+        self.case = np.repeat(np.arange(len(cases)), np.diff(self.first))
+        self.channel = np.array([case.channel for case in cases], object)
+        self.segment = np.array([case.segment for case in cases], object)
+        self.value = np.array([case.value for case in cases], float)
 
     def answers(self, question: Question, rows: Any) -> NDArray[np.bool_]:
         """One for each of some visits."""
-        code = self.asked.get(question.activity, NOBODY)
+        code = self.asked.get(question.name, NOBODY)
         result: NDArray[np.bool_]
         match question.about:
             case "again":
@@ -142,6 +182,12 @@ class _Visits:
                 result = (self.passed[rows] >> np.uint64(code)) & np.uint64(1) == 1
             case "waited":
                 result = self.waited[rows] > question.least
+            case "channel":
+                result = self.channel[self.case[rows]] == question.name
+            case "segment":
+                result = self.segment[self.case[rows]] == question.name
+            case "value":
+                result = self.value[self.case[rows]] > question.least
             case _:
                 result = self.age[rows] > question.least
         return result
@@ -157,6 +203,20 @@ class _Visits:
         for about, times in (("waited", self.waited), ("age", self.age)):
             cuts = sorted({float(f"{x:.2g}") for x in np.quantile(times[rows], PARTS)})
             found += [Question(about, least=cut) for cut in cuts if cut > 0]
+        return found
+
+
+    def of_case(self, rows: Any) -> list[Question]:
+        """Those about the cases themselves that could tell some visits apart."""
+        found = []
+        for about, kinds in (("channel", self.channel), ("segment", self.segment)):
+            counts = Counter(kinds[self.case[rows]].tolist())
+            usual = sorted(counts, key=lambda kind: (-counts[kind], kind))
+            if about == "channel" or len(set(kinds.tolist())) <= MOST_KINDS:
+                found += [Question(about, kind) for kind in usual[:MOST_KINDS] if LEAST_PER_STATE <= counts[kind] <= len(rows) - LEAST_PER_STATE]
+        if np.mean(self.value > 0) >= VALUED:
+            cuts = sorted({float(f"{x:.2g}") for x in np.quantile(self.value[self.case[rows]], PARTS)})
+            found += [Question("value", least=cut) for cut in cuts if cut > 0]
         return found
 
 
@@ -177,6 +237,22 @@ class _Node:
         said = visits.answers(self.question, rows)
         yield from self.no.walk(visits, rows[~said])
         yield from self.yes.walk(visits, rows[said])
+
+    def doors(self) -> Iterator[_Node]:
+        """Where the questions about the case begin, or the state itself where none is asked."""
+        if self.question is None or self.yes is None or self.no is None or self.question.of_case:
+            yield self
+            return
+        yield from self.no.doors()
+        yield from self.yes.doors()
+
+    def answers(self, given: Answers = ()) -> Iterator[tuple[int, Answers]]:
+        """Every state, and how each question on the way to it is answered; the plain one last."""
+        if self.question is None or self.yes is None or self.no is None:
+            yield self.number, given
+            return
+        yield from self.yes.answers((*given, (self.question, True)))
+        yield from self.no.answers((*given, (self.question, False)))
 
     def leaves(self, asked: tuple[Question, ...] = ()) -> Iterator[tuple[_Node, tuple[Question, ...]]]:
         """Every state, and which questions were answered with yes on the way to it."""
@@ -215,6 +291,26 @@ class Memory:
         last = {q.about if q.about != "passed" else q: q for q in asked}  # a later "older than" says more than the one before
         return ", ".join(q.words(say) for q in last.values())
 
+    def door(self, state: State) -> State:
+        """What those before a state see of it: its door has the number of the state behind it that answers every question about the case with no."""
+        return self.doors.get(state, state)
+
+    @cached_property
+    def doors(self) -> dict[State, State]:
+        """The door of each state of an activity that has a tree."""
+        return {(name, number): (name, door.number) for name, tree in self.trees.items() for door in tree.doors() for number, _ in door.answers()}
+
+    def behind(self, door: State) -> list[tuple[State, Answers]]:
+        """The states behind a door, and the answers about the case that lead there; the plain one last."""
+        for node in self.trees[door[0]].doors() if door[0] in self.trees else ():
+            if node.number == door[1]:
+                return [((door[0], number), given) for number, given in node.answers()]
+        return [(door, ())]
+
+    def asks(self, about: str) -> bool:
+        """Whether any question is about this."""
+        return any(q.about == about for tree in self.trees.values() for _, given in tree.answers() for q, _ in given)
+
     def count(self, activity: str) -> int:
         """States of an activity."""
         return sum(1 for _ in self.trees[activity].leaves()) if activity in self.trees else 1
@@ -234,8 +330,9 @@ def learn(cases: Sequence[Journey]) -> Memory:
     visits = _Visits(cases, asked)
     trees = {name: _Node(0) for name in visits.names if name}
     growth = _Growth(visits, cases)
-    while growth.round(trees):
-        pass
+    for of_case in (False, True):
+        while growth.round(trees, of_case=of_case):
+            pass
     return Memory({name: tree for name, tree in trees.items() if tree.question is not None}, asked)
 
 
@@ -269,10 +366,10 @@ class _Growth:
             onward = time[rows][~last[rows]]
             if len(onward):
                 self.soon[rows] = np.where(last[rows], 0, np.searchsorted(np.unique(np.quantile(onward, PARTS[:3])), time[rows]))
-        self.looked: dict[tuple[str, int], bytes] = {}
+        self.looked: dict[tuple[str, int, bool], bytes] = {}
 
-    def round(self, trees: dict[str, _Node]) -> bool:
-        """Ask the best question of every state that pays for one; whether any did."""
+    def round(self, trees: dict[str, _Node], *, of_case: bool) -> bool:
+        """Ask the best question, about its past or about the case, of every state that pays for one; whether any did."""
         grew = False
         for name, tree in trees.items():
             rows = self.rows[name]
@@ -285,10 +382,10 @@ class _Growth:
                 if len(mine) < 2 * LEAST_PER_STATE:
                     continue
                 following = self._following(mine)
-                key = (name, leaf.number)
+                key = (name, leaf.number, of_case)
                 if self.looked.get(key) == (mark := following.tobytes()):
                     continue  # nothing has changed since no question paid
-                question = self._best(mine, following)
+                question = self._best(mine, following, self.visits.of_case(mine) if of_case else self.visits.questions(mine))
                 if question is None:
                     self.looked[key] = mark
                     continue
@@ -296,7 +393,7 @@ class _Growth:
                 everyone = np.flatnonzero((self.visits.step == self.visits.names.index(name)) & (self.state == leaf.number))
                 said = everyone[self.visits.answers(question, everyone)]
                 self.state[said] = states
-                if question.about not in ("waited", "age"):
+                if question.about not in ("waited", "age") and not of_case:
                     self.seen_as[said] = states
                 grew = True
         return grew
@@ -307,14 +404,14 @@ class _Growth:
         reached = np.where(after >= 0, self.visits.step[after] * (MOST_STATES + 1) + self.seen_as[after], -1 - self.ending[rows])
         return np.unique(reached * len(PARTS) + self.soon[rows], return_inverse=True)[1]
 
-    def _best(self, rows: Any, following: Any) -> Question | None:
+    def _best(self, rows: Any, following: Any, questions: Sequence[Question]) -> Question | None:
         kinds = int(following.max()) + 1
         half = self.half[rows]
         whole = np.bincount(following + kinds * half, minlength=2 * kinds).reshape(2, kinds).astype(float)
         shares = [(whole[h] + 0.5) / (whole[h].sum() + 0.5 * kinds) for h in (0, 1)]
         plain = sum(float(whole[1 - h] @ np.log(shares[h])) for h in (0, 1))
         best, most = None, plain + PAYS
-        for question in self.visits.questions(rows):
+        for question in questions:
             said = self.visits.answers(question, rows)
             yes = int(said.sum())
             if not LEAST_PER_STATE <= yes <= len(rows) - LEAST_PER_STATE:

@@ -39,8 +39,8 @@ class Wait:
     """A step of the customer before a staffed step."""
 
     paragraph: dict[str, Any]
-    target: str
-    """Name of the staffed step."""
+    targets: tuple[str, ...]
+    """Names of the staffed steps that it leads to: forms of one activity."""
     move: Move
 
     def less(self, queue: Any) -> tuple[float, float]:
@@ -143,7 +143,7 @@ def settle(model: Model) -> Settled:
         if not model.waits and not model.impatient:
             break
         quiet += 1
-        means = [(w.move.count, *w.less(queues.waited[w.target])) for w in model.waits if w.target in queues.waited] or means
+        means = [(w.move.count, *w.less(queue)) for w in model.waits if len(queue := queues.before(w.targets))] or means
         unexplained = [(i, i.unexplained(queues.given_up(i))) for i in model.impatient]
     moved = max(1, sum(n for n, *_ in means))
     grown = {name: (original[name], int(team["size"])) for name, team in model.teams.items() if team["size"] != original[name]}
@@ -176,6 +176,10 @@ class _Queues:
         begun = real[real["step"].isin(self.model.team_of) & real["started"].notna()]
         clock = self.model.clocks
         return {str(n): clock[str(n)](seconds(r["started"])) - clock[str(n)](seconds(r["enabled"])) for n, r in begun.groupby("step")}
+
+    def before(self, steps: tuple[str, ...]) -> Any:
+        """Queues before some steps together."""
+        return np.concatenate([np.array([]), *(self.waited[step] for step in steps if step in self.waited)])
 
     def given_up(self, impatient: Impatient) -> float:
         """Share of visits that were given up."""

@@ -186,6 +186,14 @@ def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:
     return pd.concat([starts, ended]), "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
 
 
+PRESENT = 0.9
+"""Duty that is there in so large a share of its hours is there."""
+LEAST_PRESENT = 0.1
+"""The language takes no team that is away for longer."""
+SPELL_OF_DUTY = 3.0
+"""Hours for which somebody on duty stays, on average."""
+
+
 def _with_hours(stamps: pd.Series) -> pd.Series:
     """Stamps without those that are only days, where enough are left to show the hours."""
     clocked = stamps[~midnights(stamps)] if are_days(stamps) else stamps
@@ -210,6 +218,12 @@ def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
         staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
         # They finish what they have begun: the next such hours may be days away.
         staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
+        if found.presence < PRESENT:
+            presence = max(LEAST_PRESENT, found.presence)
+            staff.teams[name]["absence"] = {
+                "share": f"{100 * (1 - presence):.3g} %", "spell": {"law": "exponential", "mean": f"{SPELL_OF_DUTY * (1 - presence) / presence:.4g} h"},
+                "source": f"data: somebody is there in {100 * found.presence:.2g} % of these hours",
+            }  # fmt: skip
         if "cost" in staff.teams[team]:  # they are the same people
             staff.teams[name]["cost"] = staff.teams[team]["cost"]
         for teams in staff.does.values():

@@ -113,13 +113,13 @@ def log_writer(out: str) -> Callable[[EventLog], None]:
 @click.option("--from-today", is_flag=True, help="Begin with the cases that are open when the log ends; they are written as a table beside the scenario.")
 @click.option("--backtests", type=click.IntRange(0, 50), default=0, show_default=True, help="Forecast from so many earlier dates, and compare week by week with what happened.")
 @click.option("--causal-share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of how conversion falls with the wait for the first answer, so much is an effect of waiting.")
-@click.option("--uncertain", is_flag=True, help="Let replications draw what is not known well, so that results tell ignorance from chance.")
+@click.option("--uncertain/--certain", default=None, help="Let replications draw what is not known well, so that intervals hold ignorance beside chance [with --from-today and in back-tests they do].")
 @seed_option
 @workers_option
 @json_option
 @quiet_option
 def calibrate(
-    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: str, from_today: bool, backtests: int, causal_share: float, uncertain: bool, seed: int,
+    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: str, from_today: bool, backtests: int, causal_share: float, uncertain: bool | None, seed: int,
     workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
@@ -143,7 +143,7 @@ def calibrate(
     tested = None
     if backtests:
         with Progress("back-tests", quiet) as progress:
-            tested = backtest(events, cuts=backtests, uncertain=uncertain, seed=seed, workers=workers, progress=progress)
+            tested = backtest(events, cuts=backtests, uncertain=uncertain is not False, seed=seed, workers=workers, progress=progress)
     _save(calibration.scenario, out, table if from_today else None)
     if report and calibration.validation:
         from salessim.reporting import report_validation

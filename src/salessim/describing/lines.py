@@ -463,6 +463,7 @@ ARRIVAL_LINES = (
     Line("", ("months",), lambda t, _, a: t("month_profile", months=_factors(t, a.months)) if a.months else None),
     Line("", ("yearly_growth",), lambda t, _, a: t("growth", share=t.percent(a.yearly_growth)) if a.yearly_growth else None),
     Line("", ("daily_cv",), lambda t, _, a: t("day_spread", share=t.percent(a.daily_cv)) if a.daily_cv else None),
+    Line("", ("weekly_volatility",), lambda t, _, a: t("wanders", share=t.percent(a.weekly_volatility)) if a.weekly_volatility else None),
     Line("", ("campaigns",), lambda t, _, a: [campaign(t, c) for c in a.campaigns]),
     Line("", ("spend",), lambda t, _, a: _spend(t, a.spend) if a.spend else None),
     Line("", ("content",), lambda t, _, a: _content(t, a.content) if a.content else None),

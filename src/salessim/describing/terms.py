@@ -30,7 +30,7 @@ _ZH: dict[str, str] = {
     # customers and channels
     "customer": "客户时间", "priority": "优先级", "patience": "耐心", "starts": "初始值", "by_segment": "分客户类型", "formula": "公式", "inherited": "传给后续", "unit": "单位", "returns": "再次出现",
     "enters": "起始步骤", "mixes": "构成变化", "junk": "无效线索", "duplicates": "重复线索", "market": "市场", "arrivals": "到达", "replay": "历史到达", "from": "自", "segment": "客户类型", "after": "间隔",
-    "mark": "标记", "yearly_growth": "年增长", "campaigns": "营销活动", "spend": "投放", "content": "内容", "daily_cv": "日间波动", "batch": "成组", "factor": "系数", "adds": "增加", "lift": "提升",
+    "mark": "标记", "yearly_growth": "年增长", "campaigns": "营销活动", "spend": "投放", "content": "内容", "daily_cv": "日间波动", "weekly_volatility": "逐周漂移", "batch": "成组", "factor": "系数", "adds": "增加", "lift": "提升",
     "decay": "衰减", "most": "上限", "half_at": "半效投入", "half_life": "半衰期", "per_week": "每周", "changes": "调整", "adstock": "广告余效", "before": "此前", "pieces": "篇数", "published": "发布",
     "per_piece": "每篇带来", "lag": "滞后", "initial": "初始存量", "cost_per_piece": "每篇成本", "file": "文件", "time": "时间", "case": "案例", "always": "全天候", "rest": "其余", "none": "无",
     # steps

@@ -49,7 +49,7 @@ EN: dict[str, str] = {
     "unsure_value": "{law}", "unsure_factor": "what stands there times {law}", "unsure_plus": "what stands there and {law} more", "unsure_missing": "what lacks to 100 % times {law}", "unsure_together": "drawn together with {what}", "unsure_rest": "{what} gives or takes the difference",
     "standard": "The work follows one standard to {level}. If it did so entirely, {spread} of the spread of working times would be gone, {detours} of the side ways and {skips} of the skipping.", "next_sentence": " ", "standard_unusual": "How unusual the cases are: {shares}.",
     "standard_loss": "If all were, {loss} of the decisions for us at {at} would be lost.", "standard_here": "follows the standard to {level}", "logged_as": "logs call it {activity}", "override_removed": "{step} is core and has been taken out all the same{colon}{reason} (allowed by {who})",
-    "campaign_untitled": "campaign", "day_spread": "days differ by {share} more than chance explains", "weekday_profile": "uneven over the week ({days})", "hour_profile": "uneven over the day ({hours})",
+    "campaign_untitled": "campaign", "day_spread": "days differ by {share} more than chance explains", "wanders": "the level wanders by {share} from week to week", "weekday_profile": "uneven over the week ({days})", "hour_profile": "uneven over the day ({hours})",
     "month_profile": "uneven over the year ({months})", "replayed": "{count} recorded arrivals", "replayed_file": "recorded arrivals from {file}", "each": "{money} each",
     # people and calendars
     "calendars": "Calendars", "calendar": "Calendar", "open_hours": "Open", "date_range": " to ", "outages": "stands still after {between}, for {repair}", "staffing": "Staffing",
@@ -137,7 +137,7 @@ ZH: dict[str, str] = {
     "standard_loss": "若所有案例都特殊，在 {at} 有利于我方的决定减少 {loss}。", "standard_here": "按标准执行的程度为 {level}", "logged_as": "日志中称为“{activity}”", "override_removed": "{step} 为核心步骤，仍被取消{colon}{reason}（批准人：{who}）",
     "markets": "市场", "market": "市场", "market_size": "客户数", "market_returns": "流失者可能再来，间隔 {law}", "market_never": "流失者不再来",
     "arrivals_text": "{rate}", "batched": "成组到达，每组 {sizes}", "in_hours": "仅在 {calendar} 内", "growth": "每年增长 {share}", "campaign": "{title}，{start} 至 {end}：为平时的 {factor} 倍",
-    "campaign_untitled": "活动", "day_spread": "日间波动比随机多 {share}", "weekday_profile": "一周内不均匀（{days}）", "hour_profile": "一天内不均匀（{hours}）",
+    "campaign_untitled": "活动", "day_spread": "日间波动比随机多 {share}", "wanders": "水平逐周漂移约 {share}", "weekday_profile": "一周内不均匀（{days}）", "hour_profile": "一天内不均匀（{hours}）",
     "month_profile": "一年内不均匀（{months}）", "replayed": "{count} 个历史到达记录", "replayed_file": "历史到达记录，文件 {file}", "each": "每个 {money}",
     "calendars": "日历", "calendar": "日历", "open_hours": "开放时间", "date_range": " 至 ", "outages": "每运行 {between}停机一次，历时 {repair}", "staffing": "人员状况",
     "absence": "缺勤率 {share}，每次 {law}", "attrition": "在岗 {tenure}后离职，补员需 {hiring}", "joining": "{date} 起增加 {count} 人", "leaving": "{date} 起减少 {count} 人",

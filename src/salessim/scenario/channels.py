@@ -174,6 +174,8 @@ class Arrivals(Documented):
     spend: Spend | None = None
     content: Content | None = None
     daily_cv: Annotated[float, Field(ge=0, le=10)] = 0.0
+    weekly_volatility: Share = 0.0
+    """How far the level wanders: the standard deviation of its relative change from one week to the next."""
     batch: dict[Annotated[int, Field(ge=1, le=10_000)], Share] | None = None
 
     @model_validator(mode="after")

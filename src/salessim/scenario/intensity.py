@@ -58,7 +58,7 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     rates = rates * found.of_hour
     keep = np.ones(len(rates), bool)
     keep[1:] = rates[1:] != rates[:-1]
-    if arrivals.daily_cv > 0:
+    if arrivals.daily_cv > 0 or arrivals.weekly_volatility > 0:
         keep[1:] |= found.day[1:] != found.day[:-1]
     return list(zip(found.start[keep].tolist(), rates[keep].tolist(), found.day[keep].tolist(), strict=True))
 
@@ -100,7 +100,7 @@ def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile |
         more = None
     flat = len(set(hourly)) == 1
     plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
-    if plain and more is None and not arrivals.campaigns and not arrivals.daily_cv and calendar is None:
+    if plain and more is None and not arrivals.campaigns and not arrivals.daily_cv and not arrivals.weekly_volatility and calendar is None:
         return _Profile(mean, True, None, None, None, None, None)
     growth = math.log1p(arrivals.yearly_growth) / YEAR
     times = factors(arrivals, clock.start, most_days)
