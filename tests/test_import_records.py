@@ -74,10 +74,43 @@ def test_where_only_losses_are_called_so_the_activity_that_cases_stop_with_is_th
     assert log.frame["outcome"].value_counts().to_dict() == {"next": 42, "completed": 40, "lost: declined": 2, "open": 2}
 
 
+def test_where_no_ending_has_a_name_the_activity_that_nearly_all_cases_stop_with_is_it(tmp_path: Path) -> None:
+    """39 of 40 old cases stop with a verdict; were they 36, the log would rather hold whole cases."""
+    for others, wanted in ((1, "completed"), (4, None)):
+        old = "".join(f"{i},enter,2026-01-{i % 20 + 1:02d}\n{i},{'verdict' if i >= others else 'look'},2026-01-{i % 20 + 3:02d}\n" for i in range(40))
+        looked = "".join(f"{i},look,2026-01-{i % 20 + 2:02d}\n" for i in range(10, 40))
+        (tmp_path / "log.csv").write_text("case,activity,time\n" + old + looked + "n1,enter,2026-03-01\nn2,enter,2026-03-01\n")
+        proposal = inspect_log(tmp_path / "log.csv")
+        assert {n: a.get("ends") for n, a in proposal.mapping["activities"].items()} == {"enter": None, "look": None, "verdict": wanted}
+        assert proposal.mapping.get("complete_cases_only", False) is (wanted is None)
+
+
+def test_names_that_sound_like_no_stage_take_that_of_the_others_and_it_is_said(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{name},2026-01-0{k + 1} 10:00\n" for i in range(9) for k, name in enumerate(("open ticket", "resolve ticket", "zap")))
+    (tmp_path / "log.csv").write_text("case,activity,time\n" + rows)
+    proposal = inspect_log(tmp_path / "log.csv")
+    assert proposal.mapping["activities"]["zap"]["stage"] == "service"
+    assert "Nothing in the names 'zap' says which of the seven stages they belong to: taken for 'service', as most rows of the others are." in proposal.warnings
+
+
+ALONE = {
+    "account,sector,revenue\nAcme,metal,1100.04\nBeta,food,251.41\n": "No column holds dates",
+    "lead_id,contact_date,source\n1,2026-01-05,web\n2,2026-01-06,fair\n": "no model can be learnt from cases of which nobody knows how they ended",
+    "lead_id,won_date,rep\n1,2026-01-05 10:00,ann\n2,2026-01-06 11:00,bob\n": "There is one date only",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_a_table_that_is_not_enough_alone_says_what_is_missing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    (said,) = [w for w in inspect_log(tmp_path / "a.csv").warnings if ALONE[text] in w]
+    assert "together with" in said
+
+
 REAL = {  # what their descriptions say: cases that have a date, won, open
     "bpic2012/bpic12_full_until_2011-12-31.csv.gz": (7_455, None, 645),
     "bpic2012/BPIC_2012_W_train.csv.gz": (3_030, 3_030, 0),
-    "helpdesk/helpdesk.xes.gz": (4_580, 4_580, 0),
+    "helpdesk/helpdesk.xes.gz": (4_580, 4_559, 21),
     "order_to_cash/o2c_until_2016-12-31.csv.gz": (31_573, None, 4_976),
     "maven_crm": (8_300, 4_238, 1_589),
     "olist": (4_171, 189, 3_982),

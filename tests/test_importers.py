@@ -200,7 +200,8 @@ def test_stamps_without_offset_among_others_are_local(tmp_path: Path) -> None:
     rows = "case,activity,time\n1,call,2026-01-05T10:00:00+01:00\n2,call,2026-01-05T10:00:00\n3,call,2026-01-05\n"
     log, quality = mapped(tmp_path, rows, {"time": "time"}, stamps_in="Europe/Berlin", office_in="Europe/Berlin")
     assert [d.hour for d in log.frame["ended"]] == [10, 10, 0]
-    assert quality.counts["dates in column 'time' carry no offset, others do; they were read as Europe/Berlin"] == 2
+    assert quality.counts["dates in column 'time' carry no offset, others do; they were read as Europe/Berlin"] == 1
+    assert quality.counts["dates in column 'time' have no time of day; the hour is not known"] == 1
     assert any("carry no offset" in w for w in inspect_log(tmp_path / "log.csv").warnings)
 
 

@@ -24,6 +24,8 @@ from salessim.scenario.calendars import DAYS, public_holidays
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from salessim.calibration.days import Spread
+
 LEAST_WEEKS = 4
 """A level lasts at least so long."""
 SURE = 14.0
@@ -72,6 +74,8 @@ class Inflow:
     """Variance of the number of a week over its mean, changes of level apart; below 1 where they vary less than chance would."""
     first_day: float
     """The share of an ordinary day's arrivals that the first day can have shown: the log may begin late in it."""
+    assumption: str | None = None
+    """Where the hours of the profile come from, if not from the arrivals."""
     doubt: float = 1.0
     """By how much an interval is wider because the dispersion is not known exactly."""
     drift: Drift | None = None
@@ -92,7 +96,7 @@ class Inflow:
         source = f"data: {self.count:,} arrivals in {weeks:.1f} weeks"
         if len(self.levels) > 1 and not past:
             source += f"; the level since {now.since}, when it changed from {self.levels[-2].per_week:.4g} a week"
-        result = {"rate": f"{base:.6g} per week", **self.profile, "source": source}
+        result = {"rate": f"{base:.6g} per week", **self.profile, "source": source} | ({"assumption": self.assumption} if self.assumption else {})
         campaigns = [*self._late_start(), *self._other_levels(base)] if past else []
         campaigns += self._holidays(first, days)
         return result | ({"campaigns": campaigns} if campaigns else {})
@@ -144,7 +148,7 @@ class Inflow:
         ]  # fmt: skip
 
 
-def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays: str | None = None, closed: Iterable[str] = ()) -> Inflow:
+def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays: str | None = None, closed: Iterable[str] = (), spread: Spread | None = None) -> Inflow:
     """The arrivals of a channel, learnt from when its cases came in.
 
     Args:
@@ -153,6 +157,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
         end: of the log, local.
         holidays: country whose public holidays are days of their own.
         closed: days (ISO) on which nobody could come in; they say nothing about the level.
+        spread: how days without a time of day got one, if they did.
 
     Source:
         Changes of level by binary segmentation (Scott and Knott 1974) with a quasi-Poisson likelihood ratio.
@@ -203,7 +208,10 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     whole = np.arange(len(days) % 7, len(days), 7)
     weeks = (np.add.reduceat(x, whole) for x in (counts, profiled * as_usual / max(1e-9, per_week))) if len(whole) else ((), ())
     levels = tuple(Level(days[a], days[b - 1] + dt.timedelta(1), float(level[a]) * per_week) for a, b in pairwise(cuts))
-    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day, _doubt(len(days) // 7), drift(*weeks))
+    if spread is not None and spread.arrivals and not spread.hours_known:
+        del profile["hours"]  # nothing in the log tells
+    assumption = spread.arrivals if spread is not None else None
+    return Inflow(levels, profile, on_holidays, holidays, len(arrived), int((~ordinary).sum()), dispersion, first_day, assumption, _doubt(len(days) // 7), drift(*weeks))
 
 
 def _doubt(weeks: int) -> float:

@@ -8,6 +8,7 @@ weeks did not hang together. They do, so that a count just below is no proof; on
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -42,9 +43,10 @@ class Cut:
     """What happened, by series, shape [weeks]."""
 
     def inside(self, name: str) -> Any:
-        """Whether each week lies in its interval, shape [weeks]."""
+        """Whether each week lies in its interval, of those that can tell: not where nothing else was possible."""
         band = self.forecast.band(name)
-        return (band.low <= self.real[name]) & (self.real[name] <= band.high)
+        tells = ~((band.low == band.high) & (self.real[name] == band.low))
+        return ((band.low <= self.real[name]) & (self.real[name] <= band.high))[tells]
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,32 @@ class Backtest:
     level: float
 
     def coverage(self, *names: str) -> float:
-        """The share of weeks of some series, by default all, that lie in their interval."""
-        return float(np.mean([cut.inside(name) for cut in self.cuts for name in names or SERIES]))
+        """The share of weeks of some series, by default all, that lie in their interval; NaN where none can tell."""
+        found = np.concatenate([cut.inside(name) for cut in self.cuts for name in names or SERIES])
+        return float(np.mean(found)) if len(found) else float("nan")
 
     def lines(self) -> list[str]:
         """For people."""
         weeks = sum(len(cut.forecast.weeks) for cut in self.cuts)
-        few = int(stats.binom.ppf(0.025, weeks, self.level))
         dates = ", ".join(str(cut.date) for cut in self.cuts)
-        result = [f"Back-tests: forecasts made at {dates}, {weeks} weeks in all; {few} or more of {weeks} should lie in their {100 * self.level:g} % interval."]
+        result = [f"Back-tests: forecasts made at {dates}, {weeks} weeks in all; {self._few(weeks)} or more of {weeks} should lie in their {100 * self.level:g} % interval."]
         for name in SERIES:
-            hits = int(sum(cut.inside(name).sum() for cut in self.cuts))
-            real, told = (float(np.mean(x)) for x in ([cut.real[name] for cut in self.cuts], [cut.forecast.band(name).middle for cut in self.cuts]))
-            result.append(f"  {TITLES[name]:36} {hits:3} of {weeks} weeks inside; on average {real:.1f} happened, {told:.1f} were expected" + ("" if hits >= few else "  too few"))
+            told = np.concatenate([cut.inside(name) for cut in self.cuts])
+            hits, n = int(told.sum()), len(told)
+            real, expected = (float(np.mean(x)) for x in ([cut.real[name] for cut in self.cuts], [cut.forecast.band(name).middle for cut in self.cuts]))
+            result.append(f"  {TITLES[name]:36} {hits:3} of {n} weeks inside; on average {real:.1f} happened, {expected:.1f} were expected" + self._doubt(hits, n, weeks))
         return result
+
+    def _few(self, weeks: int) -> int:
+        """Fewer hits than this are hardly chance."""
+        return int(stats.binom.ppf(0.025, weeks, self.level)) if weeks else 0
+
+    def _doubt(self, hits: int, n: int, weeks: int) -> str:
+        return "  too few" if hits < self._few(n) else f"; {weeks - n} weeks tell nothing, they could not have been otherwise" if n < weeks else ""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"level": self.level, "coverage": {name: self.coverage(name) for name in SERIES}, "cuts": [_cut_json(cut) for cut in self.cuts]}
+        return {"level": self.level, "coverage": {name: None if math.isnan(share := self.coverage(name)) else share for name in SERIES}, "cuts": [_cut_json(cut) for cut in self.cuts]}
 
 
 def _cut_json(cut: Cut) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class Book:
     noise: dict[Key, float] = field(default_factory=dict)
     about: dict[Key, tuple[str, str]] = field(default_factory=dict)
     """Unit, and "count", "listed" (a share) or "mean" (anything else)."""
+    bases: set[tuple[str, str, str]] = field(default_factory=set)
+    """Part, family and what shares are of, where there were cases enough to take shares of."""
+    base_of: dict[Key, tuple[str, str, str]] = field(default_factory=dict)
+    """Of a listed share, what it is a share of."""
     runs: dict[int, dict[tuple[int, ...], float]] = field(default_factory=dict)
     """n -> share of each run of n activities."""
 
@@ -57,16 +61,20 @@ class Book:
         """So many."""
         self._add((part, family, label), n, np.sqrt(n + 0.375), 0.5, unit, "count")
 
-    def share(self, part: str, family: str, label: str, x: float, n: float, *, together: float = 1.0, listed: bool = False) -> None:
+    def share(self, part: str, family: str, label: str, x: float, n: float, *, together: float = 1.0, listed: str | None = None) -> None:
         """So many of n: x / n.
 
         Args:
             together: where what happens to one happens to others, as in a jam, so many count as one.
-            listed: what is not there is not listed, so a log without this share has none of it.
+            listed: what it is a share of, where shares of 0 are not listed: a log without this one, but with others of the
+                same, has none of it.
         """
         if n >= LEAST:
+            if listed is not None:
+                self.base_of[part, family, label] = part, family, listed
+                self.bases.add((part, family, listed))
             noise = 0.5 * np.sqrt(together / (n + 0.5))
-            self._add((part, family, label), 100 * x / n, np.arcsin(np.sqrt(min(1.0, (x + 0.375) / (n + 0.75)))), noise, "%", "listed" if listed else "mean")
+            self._add((part, family, label), 100 * x / n, np.arcsin(np.sqrt(min(1.0, (x + 0.375) / (n + 0.75)))), noise, "%", "mean" if listed is None else "listed")
 
     def mean(self, part: str, family: str, label: str, raw: float, scaled: float, noise: float, unit: str) -> None:
         """A figure that is neither; not taken where it does not exist."""
@@ -137,7 +145,7 @@ def _arrivals(book: Book, log: Sample, window: Window) -> None:
     weekday, hour = ((local // DAY).astype(int) + 3) % 7, (local % DAY // 3600).astype(int)
     for day, count in enumerate(np.bincount(weekday, minlength=7)):
         book.share("arrivals", "arrivals by weekday", f"share of arrivals on a {DAYS[day]}", count, n)
-    if log.view.arrivals or log.view.starts:
+    if (log.view.arrivals or log.view.starts) and not log.view.arrivals_in_days:
         for h, count in enumerate(np.bincount(hour, minlength=24)):
             book.share("arrivals", "arrivals by hour", f"share of arrivals from {h:02d}:00 to {h + 1:02d}:00", count, n)
     if n >= LEAST and len(starts) >= 14:
@@ -169,7 +177,7 @@ def _routing(book: Book, log: Sample, window: Window) -> None:
     total = np.bincount(source + 1, minlength=len(names) + 1)
     for a, b, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
         says = f"{f'after {names[a]!r}' if a >= 0 else 'on arrival'}, share that goes on to {repr(names[b]) if b >= 0 else 'its end'}"
-        book.share("routing", "moves", says, count, total[a + 1], listed=True)
+        book.share("routing", "moves", says, count, total[a + 1], listed=str(a))
     cases = max(1, int(_inside(log.born, window).sum()))
     when = np.where(np.isnan(log.done), log.begun, log.done)
     mine = _inside(when, window)
@@ -316,7 +324,7 @@ def _calendars(book: Book, log: Sample, window: Window, common: list[int]) -> No
         n = int(mine.sum())
         for d, count in enumerate(np.bincount(weekday[mine], minlength=7)):
             book.share("calendars", "weekdays", f"{names[i]!r}, share of {what} on a {DAYS[d]}", count, n)
-        for h, count in enumerate(np.bincount(hour[mine], minlength=24)):
+        for h, count in enumerate(np.bincount(hour[mine], minlength=24)) if not view.days[i] else ():
             book.share("calendars", "hours", f"{names[i]!r}, share of {what} from {h:02d}:00 to {h + 1:02d}:00", count, n)
         starts, dates = weeks_of(log, window)
         per_week = per_slot(local[mine], starts, WEEK)
@@ -335,7 +343,7 @@ def _outcomes(book: Book, log: Sample, window: Window) -> None:
     names = sorted({str(o) for o in log.outcome[over]})
     for name in names:
         mine = over & (log.outcome == name)
-        book.share("outcomes", "endings", f"of the cases that ended, share {_ending(name)}", mine.sum(), n, listed=True)
+        book.share("outcomes", "endings", f"of the cases that ended, share {_ending(name)}", mine.sum(), n, listed="all")
     middle = (window.since + window.until) / 2
     late = over & (log.over >= middle)
     for name in names:
@@ -345,7 +353,7 @@ def _outcomes(book: Book, log: Sample, window: Window) -> None:
             book.mean("outcomes", "change of endings", f"share {_ending(name)}, second half of the period less the first", 100 * (x - y), x - y, 0.2 / np.sqrt(n), "%")
     old = _inside(log.born, window) & (log.born < middle)
     for name in sorted({str(o) for o in log.outcome[old]}):
-        book.share("outcomes", "fate", f"of the cases of the first half, share {_ending(name)} by the end", (old & (log.outcome == name)).sum(), old.sum(), listed=True)
+        book.share("outcomes", "fate", f"of the cases of the first half, share {_ending(name)} by the end", (old & (log.outcome == name)).sum(), old.sum(), listed="all")
     channels = sorted(set(log.channel))
     for channel in channels if 1 < len(channels) <= 12 else ():
         mine = over & (log.channel == channel)

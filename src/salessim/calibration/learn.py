@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import estimates, laws, patience, rhythm, speed, today
+from salessim.calibration import days, estimates, laws, patience, rhythm, speed, today
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
@@ -27,7 +27,7 @@ from salessim.calibration.names import Names
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
-from salessim.importers.eventlog import SYSTEM, WAITING, clean
+from salessim.importers.eventlog import SYSTEM, WAITING, clean, clean_about
 from salessim.log import EventLog
 from salessim.statistics import kaplan_meier
 from salessim.units import NEVER, YEAR, say_share
@@ -76,12 +76,14 @@ class Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
     def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float) -> None:
+        recorded, self.days = log, days.spread(log)
+        log = self.days.log
         # Who was found gone has left the queue; that people tried counts where their time does.
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
         self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
         self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
-        self.assumptions: list[str] = []
+        self.assumptions: list[str] = [self.days.assumption] if self.days.assumption else []
         self.activity_of: dict[str, str] = {}
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
@@ -93,7 +95,7 @@ class Learner:
         self.spent: dict[tuple[str, str], Spent] = {}
         self.quits: dict[str, Patience | None] = {}
         self.move_of: dict[str, Move] = {}
-        self.staff = staff_of(log, holidays)
+        self.staff = staff_of(recorded, holidays)  # hours are learnt from what was logged
         self.facts |= self.staff.facts
         self.assumptions += self.staff.assumptions
         self.staffed = self.staff.staffed
@@ -170,7 +172,7 @@ class Learner:
         again = self.frame[self.frame["case"].isin(self.customers.brought)].drop_duplicates("case")["channel"]
         channel = str(again.mode().iloc[0]) if len(again) else next(iter(self.moves.entry))
         self.closing = self.names("what follows a sale", "after the sale")
-        to = data["channels"].get(self.channel_names(channel, clean(channel)), {}).get("enters") or self._name(self.moves.entry[channel])
+        to = data["channels"].get(self.channel_names(channel, clean_about(channel)), {}).get("enters") or self._name(self.moves.entry[channel])
         self.customers.close(data, self.closing, to)
         self.facts |= self.customers.facts()
         self.assumptions += self.customers.assumptions()
@@ -317,12 +319,12 @@ class Learner:
         return result
 
     def _segment(self, segment: Any) -> str:
-        return self.segment_names(str(segment), clean(str(segment)))
+        return self.segment_names(str(segment), clean_about(str(segment)))
 
     def _name(self, state: State) -> str:
         if state[0] == "":
             channel = next(c for c, s in self.moves.entry.items() if s == state)
-            return self.names(state, f"arrive ({clean(channel)[:60]})")
+            return self.names(state, f"arrive ({clean_about(channel)[:60]})")
         if state[1] == GAVE_UP:
             return self.names(state, f"{clean(state[0])[:60]} (given up)")
         past = self.moves.memory.words(state, laws.roughly)
@@ -567,9 +569,9 @@ class Learner:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
-            name = self.channel_names(channel, clean(channel))
+            name = self.channel_names(channel, clean_about(channel))
             closed = self._nobody_took_in(cases.index[cases == channel])
-            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays, closed)
+            self.inflows[name] = inflow(mine, self.start, self.end, self.holidays, closed, spread=self.days)
             data["channels"][name] = {
                 "enters": enters,
                 "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
@@ -600,12 +602,12 @@ class Learner:
     def _say_conversions(self) -> None:
         """What each channel brings; ways are learnt over all channels together, so it is said where they surely differ."""
         found = sorted(conversions(self.log), key=lambda c: (-c.cases, c.channel))[:MOST_CHANNELS]
-        said = [f"{clean(c.channel)} {100 * c.share.value:.1f} % ({100 * c.share.low:.1f} to {100 * c.share.high:.1f} %) of {c.cases:,} cases" for c in found]
+        said = [f"{clean_about(c.channel)} {100 * c.share.value:.1f} % ({100 * c.share.low:.1f} to {100 * c.share.high:.1f} %) of {c.cases:,} cases" for c in found]
         self.facts["Won, by channel"] = "; ".join(said)
         low, high = min(found, key=lambda c: c.share.high), max(found, key=lambda c: c.share.low)
         if low.share.high < high.share.low and not self.moves.memory.asks("channel"):
             self.assumptions.append(
-                f"Ways are learnt over all channels together: the model does not know that {clean(high.channel)} wins more than {clean(low.channel)}. "
+                f"Ways are learnt over all channels together: the model does not know that {clean_about(high.channel)} wins more than {clean_about(low.channel)}. "
                 "Where that matters, calibrate one channel at a time, or give the shares by segment."
             )
 

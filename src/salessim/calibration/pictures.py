@@ -52,8 +52,9 @@ class Band:
 
     @property
     def inside(self) -> float:
-        """The share of points at which the real log lies within the band."""
-        return float(np.mean((self.real >= self.low) & (self.real <= self.high))) if len(self.at) else float("nan")
+        """The share of points at which the real log lies within the band; points where all logs are alike tell nothing."""
+        tells = ~((self.low == self.high) & (self.real == self.low)) if len(self.at) else np.zeros(0, bool)
+        return float(np.mean(((self.real >= self.low) & (self.real <= self.high))[tells])) if tells.any() else float("nan")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Pictures:
     weekly: tuple[Band, ...]
     quantiles: tuple[Band, ...]
     hours: Band
+    """Without points where the log has no time of day."""
     open_cases: Band
 
     def coverage(self) -> dict[str, float]:
@@ -92,7 +94,8 @@ def sketch(log: Sample, window: Window) -> Sketch:
         begun = known.begun if view.starts else known.done
         times[f"{name}: wait before"] = np.maximum(0, (begun - known.ready)[mine & (begun >= window.since)]) / 3600
     stamp = known.begun if view.starts else known.done
-    local = view.clock(stamp[(stamp >= window.since) & (stamp < window.until)])
+    with_hours = ~np.array(view.days, bool)[known.activity]
+    local = view.clock(stamp[(stamp >= window.since) & (stamp < window.until) & with_hours])
     hour = ((local // 3600).astype(int) + 72) % 168
     hourly = open_cases(known.born, known.over, window.since, window.until)
     days = len(hourly) // 24
@@ -113,7 +116,7 @@ def pictures(log: Sample, window: Window, real: Sketch, simulated: Sequence[Sket
         for name, line in real.quantiles.items()
         if np.isfinite(line).all() and line.max() > 0
     )
-    hours = _band("hours", tuple(range(168)), real.hours, [s.hours for s in simulated])
+    hours = _band("hours", () if all(log.view.days) else tuple(range(168)), real.hours, [s.hours for s in simulated])
     return Pictures(weekly, quantiles, hours, _band("open cases", days, real.open_cases, [s.open_cases for s in simulated], roots=True))
 
 
@@ -136,5 +139,8 @@ def _band(name: str, at: tuple[Any, ...], real: Any, simulated: list[Any], *, ro
     low, high = middle - half, middle + half
     if roots:
         low, high = (np.maximum(0.0, np.maximum(0.0, x) ** 2 - 0.375) for x in (low, high))
-        return Band(name, at, np.asarray(real, float), np.mean(np.array(simulated, float), axis=0), low, high)
+        counts = np.array(simulated, float)
+        alike = (counts == np.asarray(real, float)).all(axis=0)  # such as 0 in every log, whatever the model is
+        low, high = (np.where(alike, real, x) for x in (low, high))
+        return Band(name, at, np.asarray(real, float), counts.mean(axis=0), low, high)
     return Band(name, at, np.asarray(real, float), middle, np.maximum(0.0, low), high)

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration import distances
-from salessim.calibration.history import arrival_seen, seconds
+from salessim.calibration.days import are_days
+from salessim.calibration.history import arrival_seen, born, ends, seconds
 from salessim.errors import LogError
-from salessim.importers.eventlog import SYSTEM, WAITING, clean
+from salessim.importers.eventlog import SYSTEM, WAITING, clean_about
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -40,6 +41,14 @@ class LocalTime:
         at = np.clip(((np.asarray(times, float) - self.first) // 3600).astype(int), 0, len(self.offset) - 1)
         return times + self.offset[at]
 
+    def day(self, times: Any) -> Any:
+        """The local midnight before some times, as seconds since 1970; NaN stays NaN."""
+        known = np.nan_to_num(times, nan=self.first + 7 * 86_400)
+        midnight = known - self(known) % 86_400
+        # Where the clocks changed since, midnight is an hour off.
+        midnight -= (self(midnight) + 43_200) % 86_400 - 43_200
+        return np.where(np.isnan(times), np.nan, midnight)
+
 
 @dataclass(frozen=True)
 class View:
@@ -60,6 +69,11 @@ class View:
     end: float
     clock: LocalTime
     zone: str
+    days: tuple[bool, ...]
+    """By activity: whether its dates are days, without a time of day."""
+    arrivals_in_days: bool
+    ends_in_days: bool
+    """The same of the dates on which cases come in, and are over."""
 
     @classmethod
     def of(cls, log: EventLog) -> View:
@@ -74,6 +88,7 @@ class View:
         return cls(
             names, tuple(not people or bool(named[n] >= 0.5) for n in names), bool(visits["started"].notna().any()), log.about.enabled_known,
             arrival_seen(log), not bool((frame["outcome"] == "open").any()), start, end, LocalTime(log.about.time_zone, start, end), log.about.time_zone,
+            tuple(are_days(pd.concat([x["started"], x["ended"]])) for _, x in sorted(visits.groupby("step"))), are_days(born(log)), are_days(ends(log)["ended"]),
         )  # fmt: skip
 
 
@@ -184,9 +199,16 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
     outcome = frame["outcome"].to_numpy(object)[last]
     over = np.where(outcome == "open", np.nan, done[last])
     place = {name: i for i, name in enumerate(view.activities)}
+    if view.arrivals_in_days:
+        born = view.clock.day(born)
+    if view.ends_in_days:
+        over = view.clock.day(over)
     activity = _each(frame["step"], lambda step: place.get(step if activity_of is None else activity_of.get(step, ""), -1)).astype(int)
     person = _each(frame["person"], lambda people: people.split(" + ", 1)[0])
     visits = activity >= 0
+    if any(view.days):
+        in_days = visits & np.array(view.days)[activity]
+        ready, begun, done = (np.where(in_days, view.clock.day(x), x) for x in (ready, begun, done))
     if not view.starts:
         begun = np.full(len(begun), np.nan)
     if not view.ready:
@@ -198,7 +220,7 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
     order = order[np.lexsort((np.where(np.isnan(done), np.inf, done)[order], by[order], codes[order]))]
     sample = Sample(
         view, codes[order], activity[order], ready[order], begun[order], done[order], person[order], born, over, outcome.astype(str),
-        _each(frame["channel"].iloc[first], clean), _each(frame["segment"].iloc[first], clean),
+        _each(frame["channel"].iloc[first], clean_about), _each(frame["segment"].iloc[first], clean_about),
     )  # fmt: skip
     if not view.ready or not view.arrivals:
         sample = _worked_out(sample, by[order])

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim.calibration.clocks import Clock
+from salessim.calibration.days import are_days, midnights
 from salessim.calibration.duty import duty, usual_days
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
 from salessim.calibration.overlap import counted_twice
-from salessim.calibration.people import at_once, calendar, crews, crews_of, holds, works_late
+from salessim.calibration.people import LEAST_STARTS, at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _costs(staff: Staff, log: EventLog) -> None:
 
 def _stamps(rows: pd.DataFrame) -> tuple[pd.Series, str]:
     """When people were there, and what says so."""
-    starts, ended = rows["started"].dropna(), rows["ended"].dropna()
+    starts, ended = (_with_hours(rows[c].dropna()) for c in ("started", "ended"))
     if len(starts) >= ENOUGH_STARTS:
         return starts, "starts of work"
     return pd.concat([starts, ended]), "ends of work (starts are not logged: an estimate)" if starts.empty else "starts and ends of work"
@@ -191,6 +192,12 @@ LEAST_PRESENT = 0.1
 """The language takes no team that is away for longer."""
 SPELL_OF_DUTY = 3.0
 """Hours for which somebody on duty stays, on average."""
+
+
+def _with_hours(stamps: pd.Series) -> pd.Series:
+    """Stamps without those that are only days, where enough are left to show the hours."""
+    clocked = stamps[~midnights(stamps)] if are_days(stamps) else stamps
+    return clocked if len(clocked) >= LEAST_STARTS else stamps
 
 
 def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:

@@ -48,9 +48,21 @@ class Row:
     """The same figure in a real period of the same length just before; NaN if there is none."""
 
     @property
-    def inside(self) -> bool:
-        """Whether the real figure lies in the simulated 95 % prediction interval."""
+    def inside(self) -> bool | None:
+        """Whether the real figure lies in the simulated 95 % prediction interval; None where that says nothing.
+
+        There may be no cases to take a figure of, or the figure is the same in every log, whatever the model is.
+        """
+        if not math.isfinite(self.real + self.low + self.high) or self.low == self.high == self.real:
+            return None
         return bool(self.low <= self.real <= self.high)
+
+    @property
+    def mark(self) -> str:
+        """What the row says about the model, in a word or two."""
+        if self.inside is None:
+            return "no cases" if math.isnan(self.real) else "no simulated cases" if math.isnan(self.low) else "always so"
+        return "" if self.inside else "outside"
 
 
 @dataclass(frozen=True)
@@ -77,9 +89,9 @@ class Period:
         head = [f"{self.name.capitalize()}: {self.since:%Y-%m-%d} to {self.until:%Y-%m-%d}; 95 % prediction intervals."]
         head.append(f"  {'':38} {'real':>9} {'simulated':>10} {'interval':>19} {'real before':>12}")
         for r in self.rows:
-            mark = "" if r.inside else "  outside"
-            head.append(f"  {r.what + ' (' + r.unit + ')':38} {r.real:9.2f} {r.simulated:10.2f} {r.low:8.2f} to {r.high:7.2f} {'–' if math.isnan(r.before) else f'{r.before:.2f}':>12}{mark}")
-        head.append(f"  {sum(r.inside for r in self.rows)} of {len(self.rows)} figures lie inside their interval; of weekly counts {100 * self.coverage:.0f} %.")
+            interval = f"{r.low:.2f} to {r.high:.2f}" if math.isfinite(r.low) else "–"
+            head.append(f"  {r.what + ' (' + r.unit + ')':38} {_plain(r.real):>9} {_plain(r.simulated):>10} {interval:>19} {_plain(r.before):>12}" + (f"  {r.mark}" if r.mark else ""))
+        head.append(f"  {self.hits()}; of weekly counts {say_coverage(self.coverage)}.")
         head.append(f"  Parts ({100 * rate:.2g} % of right models would have a part flagged):")
         for v in self.verdicts:
             head.append(f"    {v.part:10} {v.says()}" + (f" ({v.statistic:.1f} standard deviations; up to {v.threshold:.1f} is chance)" if v.figures else ""))
@@ -89,13 +101,20 @@ class Period:
         for name, what in yardsticks.NAMES.items():
             found = [d[name] for _, d in self.table.rows()]
             meets = self.table.meets(name)
-            head.append(f"  {f'{name}: {what}':50.50}" + "".join(f" {x:9.3g}" for x in found) + ("" if meets in (None, True) else "  too far"))
-        return head
+            head.append(f"  {f'{name}: {what}':50.50}" + "".join(f" {'–' if math.isnan(x) else f'{x:.3g}':>9}" for x in found) + ("" if meets in (None, True) else "  too far"))
+        return head + [f"  – {text}" for text in self.table.remarks]
+
+    def hits(self) -> str:
+        """How many figures lie in their interval, of those that can tell."""
+        told = [r.inside for r in self.rows if r.inside is not None]
+        silent = len(self.rows) - len(told)
+        more = f" ({silent} {'tells' if silent == 1 else 'tell'} nothing)" if silent else ""
+        return f"{sum(told)} of {len(told)} figures lie inside their interval{more}"
 
     @property
     def coverage(self) -> float:
-        """The share of weekly counts that lie in their interval."""
-        found = [b.inside for b in self.pictures.weekly if len(b.at)]
+        """The share of weekly counts that lie in their interval, of those that can tell; NaN if there are none."""
+        found = [b.inside for b in self.pictures.weekly if not math.isnan(b.inside)]
         return float(np.mean(found)) if found else float("nan")
 
     def to_json(self) -> dict[str, Any]:
@@ -109,6 +128,15 @@ class Period:
             "distances": {n: {k: _number(d[n]) for k, d in (("model", self.table.model), ("floor", self.table.floor), ("bootstrap", self.table.bootstrap), ("plain", self.table.plain))} | {"meets": self.table.meets(n)}
                           for n in yardsticks.NAMES},
         }  # fmt: skip
+
+
+def _plain(x: float) -> str:
+    return f"{x:.2f}" if math.isfinite(x) else "–"
+
+
+def say_coverage(share: float) -> str:
+    """A share of weekly counts, if there are any to tell of."""
+    return f"{100 * share:.0f} %" if math.isfinite(share) else "none tells anything"
 
 
 def _number(x: float) -> float | None:
@@ -289,10 +317,10 @@ def _simulated(
 
 def _silent(log: Sample, scenario: Scenario) -> tuple[str, ...]:
     """Families of figures that cannot be compared, because a model takes channels or segments together."""
-    from salessim.importers.eventlog import clean
+    from salessim.importers.eventlog import clean_about
 
-    channels = {clean(str(c)) for c in scenario.channels} == set(log.channel)
-    segments = {clean(str(s)) for s in scenario.segments} == set(log.segment)
+    channels = {clean_about(str(c)) for c in scenario.channels} == set(log.channel)
+    segments = {clean_about(str(s)) for s in scenario.segments} == set(log.segment)
     return (*(() if channels else ("arrivals by channel", "won by channel")), *(() if segments else ("waits by segment",)))
 
 
@@ -335,7 +363,7 @@ def _figures(log: Sample, window: Window) -> dict[str, float]:
     }
     for name in sorted({str(o) for o in log.outcome} - {"open"}):
         result[f"{name}|per week"] = float((inside & (log.outcome == name)).sum()) / weeks
-    result["completed, of all that ended|%"] = 100 * float((inside & (log.outcome == "completed")).sum()) / max(1, int(inside.sum()))
+    result["completed, of all that ended|%"] = 100 * float((inside & (log.outcome == "completed")).sum()) / int(inside.sum()) if inside.any() else float("nan")
     for name, p in (("mean", None), ("median", 0.5), ("90 %", 0.9)):
         result[f"cycle time, {name}|days"] = float("nan") if not len(cycle) else float(cycle.mean() if p is None else np.quantile(cycle, p))
     result["open cases at the end|cases"] = float(((log.born < window.until) & ~(log.over < window.until)).sum())

@@ -68,7 +68,7 @@ def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
     return {
         "NGD2": distances.ngram_distance(a.pairs, b.pairs),
         "NGD3": distances.ngram_distance(a.triples, b.triples),
-        "CED": distances.circadian(clock(stamps_a), clock(stamps_b)),
+        "CED": float("nan") if all(a.view.days) else distances.circadian(clock(stamps_a), clock(stamps_b)),
         "RED": distances.relative(stamps_a - first_a[case_a], stamps_b - first_b[case_b]),
         "CTD": distances.cycle_times(a.last() - first_a, b.last() - first_b),
         "AED": distances.absolute(stamps_a, stamps_b - shift),
@@ -86,9 +86,10 @@ def _first(log: Sample, stamps: Any, case: Any) -> Any:
 
 
 def mean(found: Iterable[Distances]) -> Distances:
-    """The mean of each distance; NaN where there is none."""
+    """The mean of each distance over the logs that have it; NaN where none has."""
     rows = list(found)
-    return {k: float(np.mean([r[k] for r in rows])) if rows else float("nan") for k in NAMES}
+    known = {k: [r[k] for r in rows if not math.isnan(r[k])] for k in NAMES}
+    return {k: float(np.mean(x)) if x else float("nan") for k, x in known.items()}
 
 
 def floor(real: Sample, fitted: Window, held_out: Window) -> Distances:
@@ -183,6 +184,8 @@ class Table:
     """Fitted: halves against each other. Held out: earlier periods against it."""
     bootstrap: Distances
     plain: Distances
+    remarks: tuple[str, ...] = ()
+    """Why some distances are missing, or are means over some of the logs only."""
 
     def meets(self, name: str) -> bool | None:
         """Whether the model is as near as it has to be; None where that cannot be said or is not asked."""
@@ -216,12 +219,31 @@ def tables(
     """
     target = fitted.of(real)
     again = mean(between(resampled(real, fitted, rng), fitted, target, fitted) for _ in range(times))
-    result = [Table("fitted", mean(d for d, _ in model), halves(real, fitted), again, mean(d for d, _ in plain))]
+    result = [_table("fitted", [d for d, _ in model], halves(real, fitted), again, [d for d, _ in plain], real)]
     if held_out is not None:
         future = held_out.of(real)
         moved = mean(between(held_out.file_of(shifted(real, fitted, held_out, rng)), held_out, future, held_out) for _ in range(times))
-        result.append(Table("held out", mean(d for _, d in model), floor(real, fitted, held_out), moved, mean(d for _, d in plain)))
+        result.append(_table("held out", [d for _, d in model], floor(real, fitted, held_out), moved, [d for _, d in plain], real))
     return tuple(result)
+
+
+def _table(period: str, model: list[Distances], floor_: Distances, bootstrap: Distances, plain: list[Distances], real: Sample) -> Table:
+    """A table, and in words why it has gaps."""
+    said: dict[str, list[str]] = {}
+    for name in NAMES:
+        if name == "CED" and all(real.view.days):
+            said.setdefault("the log has no time of day", []).append(name)
+            continue
+        for what, found in (("the simulated logs", model), ("the logs of the plain model", plain)):
+            lacking = sum(math.isnan(d[name]) for d in found)
+            if lacking:
+                rest = "" if lacking == len(found) else "; the mean is that of the others"
+                said.setdefault(f"{lacking} of {len(found)} of {what} show no stamps to compare in this period{rest}", []).append(name)
+        for what, yardstick in (("floor", floor_), ("bootstrap", bootstrap)):
+            if math.isnan(yardstick[name]):
+                said.setdefault(f"the log itself shows too little for the {what}", []).append(name)
+    remarks = tuple(f"{', '.join(names)}: {why}." for why, names in said.items())
+    return Table(period, mean(model), floor_, bootstrap, mean(plain), remarks)
 
 
 Scorer = Callable[[Sample], tuple[Distances, Distances]]

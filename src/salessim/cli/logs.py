@@ -109,7 +109,7 @@ def log_writer(out: str) -> Callable[[EventLog], None]:
 @click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
 @click.option("--report", type=click.Path(dir_okay=False), help="An HTML page that shows how the scenario fits.")
-@click.option("--holdout", type=float, default=0.2, show_default=True, help="Last share of the period that is held out.")
+@click.option("--holdout", metavar="SHARE", default="20 %", show_default=True, help="Last share of the period that is held out, such as '20 %' or 0.2.")
 @click.option("--from-today", is_flag=True, help="Begin with the cases that are open when the log ends; they are written as a table beside the scenario.")
 @click.option("--backtests", type=click.IntRange(0, 50), default=0, show_default=True, help="Forecast from so many earlier dates, and compare week by week with what happened.")
 @click.option("--causal-share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of how conversion falls with the wait for the first answer, so much is an effect of waiting.")
@@ -119,7 +119,7 @@ def log_writer(out: str) -> Callable[[EventLog], None]:
 @json_option
 @quiet_option
 def calibrate(
-    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: float, from_today: bool, backtests: int, causal_share: float, uncertain: bool | None, seed: int,
+    sources: tuple[str, ...], mapping: str, out: str, report: str | None, holdout: str, from_today: bool, backtests: int, causal_share: float, uncertain: bool | None, seed: int,
     workers: int | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Learn a scenario from a log, and say how far it misses the part that was held out."""
@@ -128,17 +128,18 @@ def calibrate(
     from salessim.errors import InputError
     from salessim.importers import read_log
 
+    held_out = _share_of(holdout)
     table = str(Path(out).with_suffix("")) + "-open-cases.csv"
     not_over(out, *sources, mapping)
     if from_today:
         not_over(table, *sources, mapping, out)
     if report:
         not_over(report, *sources, mapping, out)
-        if not holdout:
+        if not held_out:
             raise InputError("--report", "with --holdout 0 nothing is compared, so there is nothing to show", "hold something out")
     with Progress("calibration", quiet) as progress:
         events, quality = read_log(sources, mapping)
-        calibration = learn(events, holdout=holdout, uncertain=uncertain, from_today=from_today, causal_share=causal_share, seed=seed, workers=workers, progress=progress)
+        calibration = learn(events, holdout=held_out, uncertain=uncertain, from_today=from_today, causal_share=causal_share, seed=seed, workers=workers, progress=progress)
     tested = None
     if backtests:
         with Progress("back-tests", quiet) as progress:
@@ -160,6 +161,20 @@ def calibrate(
             click.echo(f"Open cases: {table}")
             click.echo(f"Look ahead with: salessim forecast {out}")
     return EXIT_FINE
+
+
+def _share_of(holdout: str) -> float:
+    """The share of the period that is held out."""
+    from salessim.errors import InputError
+    from salessim.units import share
+
+    try:
+        found = share(holdout)
+    except ValueError as wrong:
+        raise InputError("--holdout", str(wrong).partition("; ")[0], "give a share from 0 to below 90 %, such as '20 %'") from None
+    if not 0 <= found < 0.9:
+        raise InputError("--holdout", f"{holdout!r} is out of range", "give a share from 0 to below 90 %, such as '20 %'")
+    return found
 
 
 def _save(scenario: Scenario, out: str, table: str | None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
 from salessim.importers.formats import guess_formats
-from salessim.importers.meanings import ending_of, stage_of
+from salessim.importers.meanings import ANY_STAGE, ending_of, listed, sounds_like, stage_of
 from salessim.importers.names import MOST_STEPS
 from salessim.importers.roles import ABOUT, ROLES, guess_columns, tight
 from salessim.importers.stamps import FIRST_YEAR, LAST_YEAR, cells
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
     from salessim.importers.readers import Source, Table
 
-_OVER = re.compile(r"\b(clos|won|win|lost|complet|finish|end|resolv|deliver|sign|cancel|paid)")
+_OVER = re.compile(r"\b(clos|won|win|lost|complet|finish|end|resolv|deliver|sign|cancel|paid)|成交|赢单|关闭|完成|结束|签约")
 """What the last date of a record is called where it ends with it."""
-_DATE_WORDS = re.compile(r"(?:^|[\s_]+)(?:date|time|datetime|timestamp|at|on|day)$|^(?:date|time)[\s_]+|(?<=[a-z])(?:Date|Time|At|On)$")
+_DATE_WORDS = re.compile(r"(?:^|[\s_]+)(?:date|time|datetime|timestamp|at|on|day)$|^(?:date|time)[\s_]+|(?<=[a-z])(?:Date|Time|At|On)$|(?<=.)(?:日期|时间)$")
+_NO_MOMENT = re.compile(r"updat|modif|edited|escalat|\bdue\b|deadline|expect|estimat|target|plan|forecast|remind|birth|expir|valid|更新|修改|预计|计划|截止|到期|生日")
+"""Dates that tell of no step of a record: bookkeeping, plans and limits."""
+MOST_KNOWN = 0.9
+"""What a later table says of fewer of the records is not known of a record beforehand; a few may be missing by mistake."""
 MOST_STATES = 20
 """Words in a column of states; a column with more is something else."""
 
@@ -44,6 +48,10 @@ class Records:
     states: str | None
     endings: dict[str, str]
     """Word in `states` -> how a record with it ended."""
+    days: tuple[str, ...]
+    """Columns of dates without a time of day."""
+    dateless: int
+    """Rows without any date."""
 
 
 def records(source: Source) -> list[Records]:
@@ -63,14 +71,21 @@ def _records(label: str, table: Table) -> Records | None:
     dated: dict[str, pd.Series] = {}
     formats: list[str | list[str]] = []
     for column in frame.columns:
-        written = _dates(frame[column], table) if column != key else None
+        written = _dates(frame[column], table) if column != key and not _NO_MOMENT.search(_in_words(column)) else None
         if written is not None:
             dated[column] = written[0].reindex(frame.index)
             formats += [written[1]] if written[1] and written[1] not in formats else []
     order = sorted(dated, key=lambda c: (sum(bool((dated[c] < dated[o]).sum() < (dated[c] > dated[o]).sum()) for o in dated), list(frame.columns).index(c)))
     states, endings = _states(frame, {key, *dated})
     middle = pd.Timestamp(dated[order[0]].median()) if order else None
-    return Records(label, frame, key, {_moment(c, order): c for c in order}, middle, tuple(formats), states, endings)
+    days = tuple(c for c in order if (dated[c].dropna().dt.normalize() == dated[c].dropna()).all())
+    dateless = int(pd.concat([dated[c].isna() for c in order], axis=1).all(axis=1).sum()) if order else 0
+    return Records(label, frame, key, {_moment(c, order): c for c in order}, middle, tuple(formats), states, endings, days, dateless)
+
+
+def _in_words(column: str) -> str:
+    """The name of a column in small letters, with blanks between its words."""
+    return re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column)).lower()
 
 
 def _key(frame: pd.DataFrame) -> str | None:
@@ -78,6 +93,12 @@ def _key(frame: pd.DataFrame) -> str | None:
     unique = [c for c in frame.columns if (frame[c].str.strip() != "").all() and not frame[c].str.strip().duplicated().any()]
     called = [c for w in ROLES["case"] for c in unique if tight(w) == tight(c)]
     return next(iter([*called, *(c for c in unique if re.search(r"(?:id|key|no|number|nr|code)$", c.lower())), *(c for c in unique if c == frame.columns[0])]), None)
+
+
+def has_dates(table: Table) -> bool:
+    """Whether any column of a table holds dates."""
+    frame = table.frame()
+    return any(_dates(frame[column], table) is not None for column in frame.columns)
 
 
 def _dates(column: pd.Series, table: Table) -> tuple[pd.Series, str | list[str] | None] | None:
@@ -136,14 +157,24 @@ def mapping_of(found: list[Records], warnings: list[str]) -> tuple[dict[str, Any
                 steps[name] = {"time": column}
                 activities[name] = {"kind": "event", "stage": stage_of(name)}
         roles, confidence = guess_columns(r.frame.drop(columns=[r.key, *r.moments.values()]), {})
+        if r is not first and (told := _told_by_outcome(r, first)):
+            for role in [role for role in ("segment", "channel") if role in roles]:
+                warnings.append(f"The column {roles.pop(role)!r} is known of {told} only: as a {role} it would tell how they ended, so it is left out.")
         columns = {"case": r.key, **{role: c for role, c in roles.items() if role in (*ABOUT, "resource")}}
         tables[r.label] = {"shape": "cases", "columns": columns, **({"steps": steps} if steps else {}), **_format(r)}
         sure[r.label] = min([0.8, *(confidence[role] for role in columns if role in confidence)])
         if r is not first:
             warnings.append(f"The table {r.label!r} is joined by {r.key!r}, which {100 * _shared(r, first):.0f} % of its rows share with {first.label!r}.")
+        if r.days:
+            warnings.append(f"Dates of {', '.join(map(repr, r.days))} have no time of day: hours cannot be learnt from them, nor waits below a day.")
+        if r.dateless:
+            warnings.append(f"{r.dateless:,} of {len(r.frame):,} rows of {r.label!r} have no date at all: they are not in the log.")
+    unheard = [name for name, a in activities.items() if a["kind"] == "work" and sounds_like(name) is None]
+    if unheard:
+        warnings.append(f"Nothing in the names {listed(unheard)} says which of the seven stages they belong to: taken for {ANY_STAGE!r}.")
     warnings.insert(0, "Rows are records with dates, not events: each is at a step from one date to the next. Rename the steps to what people do then.")
     if not any(a["kind"] == "work" for a in activities.values()):
-        warnings.append("There is one date only, so nothing tells how long anything took: add the table that says when these records began.")
+        warnings.append("There is one date only, so nothing tells how long anything took: inspect this table together with the one that says when these records began (both files, or their folder).")
     return {"tables": tables, "activities": activities}, sure
 
 
@@ -158,13 +189,19 @@ def _shared(r: Records, first: Records) -> float:
     return float(r.frame[r.key].str.strip().isin(set(first.frame[first.key].str.strip())).mean())
 
 
+def _told_by_outcome(r: Records, first: Records) -> str | None:
+    """Which of the first table's records a further table is about, if most are in it no more: what it says then hangs on what became of them."""
+    known = first.frame[first.key].str.strip().isin(set(r.frame[r.key].str.strip()))
+    return f"{int(known.sum()):,} of {len(known):,} records" if known.mean() < MOST_KNOWN else None
+
+
 def _ending(together: list[Records], warnings: list[str]) -> tuple[str, str] | None:
     """Table and moment with which records end: the last one that sounds so, or that of a table with a column of endings."""
     for r in reversed([r for r in together if r.moments]):
         name = list(r.moments)[-1]
         if (r.endings and len(r.moments) > 1) or _OVER.search(name.lower().replace("_", " ")):
             return r.label, name
-    warnings.append("No date sounds like the end of a record: say which activity ends a case ('ends: won'), or set complete_cases_only.")
+    warnings.append("No date sounds like the end of a record, and no model can be learnt from cases of which nobody knows how they ended: inspect this table together with the one that says so (both files, or their folder), or say which activity ends a case ('ends: won').")
     return None
 
 

@@ -13,9 +13,11 @@ from salessim.importers.joining import History, history
 from salessim.importers.mapping import CASE_ROLES, STAGES, Mapping, load_mapping, parse_mapping
 from salessim.importers.names import LONGEST_STEP as LONGEST_STEP
 from salessim.importers.names import MOST_STEPS as MOST_STEPS
+from salessim.importers.names import NOT_GIVEN
 from salessim.importers.names import SYSTEM as SYSTEM
 from salessim.importers.names import WAITING as WAITING
 from salessim.importers.names import clean as clean
+from salessim.importers.names import clean_about as clean_about
 from salessim.importers.names import step_names as step_names
 from salessim.importers.parts import part_of
 from salessim.importers.quality import Quality, Tally
@@ -77,12 +79,15 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
     rows = told.visits
     works = rows["activity"].map({name: a.kind == "work" for name, a in mapping.activities.items()}).astype(bool)
     if not works.any():
-        raise LogError(source, "no activity of the mapping is work", "set kind: work for the activities people do")
+        raise LogError(
+            source, "no activity of the mapping is work",
+            "set kind: work for the activities people do; where a table has one date only, give the one that says when its cases began as well",
+        )  # fmt: skip
     frame = _frame(rows[works], _endings(rows, works, mapping), told, mapping, steps, tally)
     zone, stages = mapping.office_in, set(frame["stage"].unique())
     about = LogAbout(
         start=told.window[0].tz_convert(zone).to_pydatetime(),
-        end=told.window[1].tz_convert(zone).to_pydatetime(),
+        end=_closing(told.window[1].tz_convert(zone), tally).to_pydatetime(),
         time_zone=zone,
         currency=mapping.currency,
         stages=tuple(s for s in STAGES if s in stages),
@@ -92,6 +97,10 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
         enabled_known=told.enabled_known,
         hourly=told.hourly,
     )
+    for name, a in mapping.activities.items():
+        if a.milestone and a.kind == "event" and not a.ends:  # an ending is in the log: the case is won with it
+            marked = int((rows["activity"] == name).sum())
+            tally.doubtful(f"events {name!r} mark the point {a.milestone!r}, but events are not in the log; set kind: work to keep it", marked)
     now = pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=1)
     tally.doubtful("dates lie in the future", sum(int((rows[c] > now).sum()) for c in ("enabled", "start", "end")))
     log = EventLog(frame, about)
@@ -99,9 +108,16 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
     if open_cases == frame["case"].nunique() and not mapping.complete_cases_only:
         raise LogError(
             source, "every case is still open, so nothing can be learnt about endings",
-            "say which activities end a case ('ends: won' or 'ends: \"lost: reason\"')",
+            "say which activities end a case ('ends: won' or 'ends: \"lost: reason\"'), or give the table that tells of endings as well",
         )  # fmt: skip
     return log
+
+
+def _closing(last: pd.Timestamp, tally: Tally) -> pd.Timestamp:
+    """Until when the log tells: its last date, and all of that day where it is a date without a time of day."""
+    import pandas as pd
+
+    return last + pd.DateOffset(days=1) if tally.has_days and last == last.normalize() else last
 
 
 def _by_case(known: pd.Series, frame: pd.DataFrame) -> pd.Series:
@@ -131,6 +147,7 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
     order = frame["enabled"] if told.enabled_known else frame["started"].fillna(frame["ended"])
     frame["_by"] = order.fillna(frame["started"]).fillna(frame["ended"]).fillna(frame["enabled"])
     frame = frame.sort_values(["case", "_by", "ended"], kind="stable").reset_index(drop=True)
+    frame["_from"] = frame["enabled"].fillna(frame["_by"])  # a state begins when it is entered, not when it is left
     born = told.born.dt.tz_convert(mapping.office_in)
     _enabled(frame, born, told.enabled_known, tally)
     frame["step"] = frame["activity"].astype("str").map(steps)
@@ -152,7 +169,8 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
 
 def _enabled(frame: pd.DataFrame, born: pd.Series, is_known: bool, tally: Tally) -> None:
     """Fill in when visits were enabled: with the end of the visit before, or else the case's first date."""
-    previous = frame["ended"].shift().where(frame["case"] == frame["case"].shift())
+    # A visit before without an end ended when the case went on, which is with this one: see `_outcomes`.
+    previous = frame["ended"].shift().fillna(frame["_from"]).where(frame["case"] == frame["case"].shift())
     if is_known:
         tally.doubtful("visits do not say when they were enabled; the end of the visit before counts", int(frame["enabled"].isna().sum()))
     enabled = frame["enabled"].fillna(previous)
@@ -179,7 +197,7 @@ def _outcomes(frame: pd.DataFrame, endings: pd.DataFrame, mapping: Mapping, tall
     contradictory = unfinished & ~(last & how.isna())
     tally.repaired("visits without an end were followed by others; they end when the case goes on", int(contradictory.sum()))
     if contradictory.any():
-        following = frame["_by"].shift(-1).where(~last)
+        following = frame["_from"].shift(-1).where(~last)
         closing = _by_case(endings["when"], frame).dt.tz_convert(frame["ended"].dt.tz)
         cut_short = following.fillna(closing).fillna(frame["_by"])
         earliest = frame["started"].fillna(frame["enabled"])
@@ -246,8 +264,14 @@ def _with_attributes(frame: pd.DataFrame, about: pd.DataFrame, tally: Tally) -> 
 
     instead = {"customer": frame["case"].astype("str"), "segment": "all", "channel": "log"}
     for role, default in instead.items():
-        frame[role] = _by_case(about[role], frame).fillna("") if role in about else default
-        frame[role] = frame[role].astype("str")
+        if role not in about:
+            frame[role] = default
+            continue
+        said = _by_case(about[role], frame).fillna("").astype("str")
+        blank = said == ""
+        frame[role] = said.mask(blank, default if role == "customer" else NOT_GIVEN)
+        called = "each counts as a customer of its own" if role == "customer" else f"they count as {NOT_GIVEN!r}"
+        tally.doubtful(f"cases name no {role}; {called}", int(frame.loc[blank, "case"].nunique()))
     frame["value"] = 0.0
     if "value" in about:
         amount = amounts(about["value"].fillna(""), "amounts", tally)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
-from salessim.importers.dated import Records, fits_a_scenario, mapping_of, records
+from salessim.importers.dated import Records, fits_a_scenario, has_dates, mapping_of, records
 from salessim.importers.formats import Written, guess_formats
 from salessim.importers.mapping import Mapping, parse_mapping
 from salessim.importers.meanings import finals, meanings, say_endings
 from salessim.importers.presets import Match, event_columns, fill_in, load, named, recognise
 from salessim.importers.readers import Source, Table, Where, open_source
 from salessim.importers.readers.ocel import EVENTS, OBJECTS, RELATIONS
-from salessim.importers.roles import ABOUT, choose_stamps, doubt, guess_columns, tight, words_of
+from salessim.importers.roles import ABOUT, choose_stamps, doubt, guess_columns, is_span_of_states, tight, words_of
 from salessim.scenario.yaml import dump_yaml
 
 if TYPE_CHECKING:
@@ -123,6 +123,10 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
         raise LogError(table.place, "there are columns but no rows", "check the period of the export, or whether the user may see the rows")
     columns, confidence = guess_columns(frame, {**(event_columns(match, table) if match else {}), **filled})
     choose_stamps(frame, columns, confidence, filled, warnings)
+    lasting = is_span_of_states(columns)
+    if lasting:
+        columns["time"], confidence["time"] = columns.pop("start"), confidence["start"]
+        warnings.append(f"{columns['time']!r} to {columns.pop('end')!r} is how long a record was in a state, not how long anybody worked: read as states, each lasting until the next.")
     stamps = columns.get("end") or columns.get("time")
     blanks = tuple(r for r in ("case", "activity") if r not in columns) + (() if stamps else ("time",))
     sample = frame.head(_ROWS_SHOWN).to_dict("records")
@@ -137,8 +141,11 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
     if "lifecycle" in columns:
         mapping["lifecycle"] = words_of(frame[columns["lifecycle"]])
     mapping["activities"], systems, complete = meanings(frame, columns, mapping.get("lifecycle", {}), warnings)
-    if not complete and "outcome" not in columns:
+    if "outcome" not in columns:
         finals(frame, columns, written.parsed, mapping["activities"], warnings)
+        complete = not any("ends" in a for a in mapping["activities"].values())
+    if lasting:  # entering a state that is an ending is all there is to it
+        mapping["activities"] = {n: a | {"kind": "event"} if "ends" in a else a for n, a in mapping["activities"].items()}
     if systems:
         mapping["system_resources"] = systems
     if complete and "outcome" not in columns:
@@ -149,8 +156,9 @@ def _of_columns(source: Source, given: dict[str, Any], match: Match | None = Non
         )
     mapping.update({k: v for k, v in given.items() if v and k not in ("columns", "activities")})
     mapping["activities"].update({k: v for k, v in (given.get("activities") or {}).items() if v})
-    if len(source.tables) > 1:
+    if len(source.tables) > 1 or lasting:
         mapping = _with_tables(source, label, frame, mapping, warnings)
+        mapping["tables"][label]["shape"] = "states" if lasting else "events"
     return Proposal(mapping, {role: confidence[role] for role in columns}, warnings, sample, source.name)
 
 
@@ -183,6 +191,8 @@ def _with_blanks(
     source: Source, table: Table, columns: dict[str, str], confidence: dict[str, float], blanks: tuple[str, ...], warnings: list[str], sample: list[dict[str, str]]
 ) -> Proposal:
     have = ", ".join(map(repr, table.columns[:20]))
+    if "time" in blanks and not has_dates(table):
+        warnings = ["No column holds dates: the table is about things such as accounts, products or people and tells of nothing that happened. Inspect it together with the tables that do (several files, or their folder).", *warnings]
     note = f"No column looks like the {' or the '.join(blanks)}. Fill the blanks in and run inspect again with --mapping. There are {have}."
     shown: dict[str, Any] = {role: columns.get(role) for role in dict.fromkeys(("case", "activity", *(() if "end" in columns else ("time",)), *columns))}
     return Proposal({"columns": shown, "activities": {}}, confidence, [note, *warnings], sample, source.name, None, blanks)

@@ -114,6 +114,7 @@ def _cases(parts: dict[str, Part], tally: Tally) -> dict[str, dict[str, str]]:
             rank.setdefault(other, len(rank))
     if len(rank) == 1:
         _strangers(parts, tally)
+        _lonely(parts, {}, tally)
         return {}
     ids = _known_ids(parts)
     kin = _Kin(rank)
@@ -175,10 +176,10 @@ def _strangers(parts: dict[str, Part], tally: Tally) -> None:
 
 def _lonely(parts: dict[str, Part], cases: dict[str, dict[str, str]], tally: Tally) -> None:
     """List records without dates that belong to no case with some: they are not in the log."""
-    dated = {cases[p.record].get(str(i), str(i)) for p in parts.values() if p.born is not None for i in p.born.index}
+    dated = {cases.get(p.record, {}).get(str(i), str(i)) for p in parts.values() if p.born is not None for i in p.born.index}
     for label, part in parts.items():
-        if part.born is None:
-            lost = sorted(i for i in _ids_of(part) if cases[part.record][i] not in dated)
+        if part.born is None or part.is_register:
+            lost = sorted(i for i in _ids_of(part) if cases.get(part.record, {}).get(i, i) not in dated)
             if lost:
                 tally.unmatched.append(Unmatched(f"records of table {label!r} belong to no case with a date", tuple(lost)))
 

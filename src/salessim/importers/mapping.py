@@ -123,7 +123,7 @@ def _texts(data: Any) -> Any:
 
 
 Where = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_texts)]
-"""column -> the texts of rows that count ("" for an empty cell)."""
+"""column -> the texts of rows that count ("" for an empty cell, "006*" for all that begin so)."""
 
 
 class Step(_Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,10 +27,49 @@ _LOST: tuple[tuple[str, str], ...] = (
 )
 
 
-def stage_of(name: str) -> str:
-    """The stage of the seven that a name sounds like."""
+ANY_STAGE = "opportunity"
+"""The stage of what sounds like none, where nothing else tells."""
+MOST_OTHER_ENDS = 0.05
+"""Where no activity ends a case by name: cases that stop with another than the endings found would stay open for ever; if there are more of them, the log rather holds whole cases."""
+MOST_NAMED = 8
+"""Names in a note."""
+
+
+def sounds_like(name: str) -> str | None:
+    """The stage of the seven that a name sounds like, if it does."""
     lower = name.lower().replace("_", " ")
-    return next((s for s, pattern in _STAGE_WORDS if re.search(pattern, lower)), "opportunity")
+    return next((s for s, pattern in _STAGE_WORDS if re.search(pattern, lower)), None)
+
+
+def stage_of(name: str) -> str:
+    """The stage of the seven that a name sounds like, or that of opportunities."""
+    return sounds_like(name) or ANY_STAGE
+
+
+def stages_of(rows: Mapping[str, int], warnings: list[str]) -> dict[str, str]:
+    """The stage of each activity: as it sounds, or that of most rows whose activity sounds like one; the latter is said.
+
+    Args:
+        rows: activity -> how many rows it has.
+        warnings: where it is said.
+    """
+    heard = {name: stage for name in sorted(rows) if (stage := sounds_like(name))}
+    votes: Counter[str] = Counter()
+    for name, stage in heard.items():
+        votes[stage] += rows[name]
+    usual = max(votes, key=lambda s: (votes[s], s)) if votes else ANY_STAGE
+    usual = usual if 2 * votes[usual] > sum(votes.values()) else ANY_STAGE
+    silent = [name for name in sorted(rows) if name not in heard]
+    if silent:
+        why = "as most rows of the others are" if usual in votes else "for want of a better guess"
+        warnings.append(f"Nothing in the names {listed(silent)} says which of the seven stages they belong to: taken for {usual!r}, {why}.")
+    return heard | dict.fromkeys(silent, usual)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(repr, names[:MOST_NAMED])) + more
 
 
 def ending_of(name: str, is_last_word: bool = True) -> str | None:
@@ -64,29 +103,34 @@ def meanings(table: pd.DataFrame, columns: dict[str, str], lifecycle: dict[str, 
     if "lifecycle" in columns and lifecycle.get("start"):
         started = set(names[table[columns["lifecycle"]].str.strip().isin(lifecycle["start"])])
     last = Counter(names[~table.duplicated(columns["case"], keep="last")])
+    count = names.value_counts()
+    everything = sorted(set(names.unique()) - {""})
+    ends = {n: e for n in everything if "outcome" not in columns and (e := ending_of(n, n not in started or last[n] > 0))}
+    said = columns.get("stage") is not None
+    stages = stages_of({n: int(count[n]) for n in everything if n in started or "outcome" in columns}, [] if said else warnings)
     result: dict[str, Any] = {}
-    for name in sorted(set(names.unique()) - {""}):
-        work = name in started
+    for name in everything:
         if "outcome" in columns:
-            result[name] = {"kind": "work", "stage": stage_of(name)}
+            result[name] = {"kind": "work", "stage": stages[name]}
             continue
-        ends = ending_of(name, not work or last[name] > 0)
-        result[name] = {"kind": "work" if work else "event", **({"stage": stage_of(name)} if work or ends else {}), **({"ends": ends} if ends else {})}
+        stage = stages.get(name) or (stage_of(name) if name in ends else None)
+        result[name] = {"kind": "work" if name in started else "event", **({"stage": stage} if stage else {}), **({"ends": ends[name]} if name in ends else {})}
     merge(result, warnings)
     say_endings(result, warnings)
     return result, _machines(table, columns, started, warnings), not any("ends" in e for e in result.values())
 
 
 def finals(table: pd.DataFrame, columns: dict[str, str], stamps: pd.Series, activities: dict[str, Any], warnings: list[str]) -> None:
-    """Where only losses are called so, take the activities that cases end with for the other ending.
+    """Where only losses are called so, or no ending at all, take the activities that cases end with for the ending.
 
     Of cases that have been silent for longer than all but one in a hundred of the pauses within cases, nothing more is to
-    come. An activity that was the last of more than half of those that had it is rather an end than a step on the way.
+    come. An activity that was the last of more than half of those that had it is rather an end than a step on the way. Where
+    no ending has a name, such activities have to be the last of nearly all of these cases.
     """
     import pandas as pd
 
     ends = [a["ends"] for a in activities.values() if "ends" in a]
-    if not ends or not all(e.startswith("lost: ") for e in ends):
+    if not all(e.startswith("lost: ") for e in ends):
         return
     rows = pd.DataFrame({"case": table[columns["case"]].str.strip(), "name": table[columns["activity"]].str.strip(), "at": stamps.reindex(table.index)})
     rows = rows[rows["at"].notna() & (rows["case"] != "") & (rows["name"] != "")].sort_values(["case", "at"], kind="stable")
@@ -95,10 +139,12 @@ def finals(table: pd.DataFrame, columns: dict[str, str], stamps: pd.Series, acti
     silent = last.index[last["at"] < rows["at"].max() - pauses.quantile(0.99)] if len(pauses) else last.index[:0]
     had = rows[rows["case"].isin(silent)].drop_duplicates(["case", "name"])["name"].value_counts()
     stopped = last.loc[silent, "name"].value_counts()
-    for name in sorted(had.index):
-        if "ends" not in activities[name] and stopped.get(name, 0) > had[name] / 2:
-            activities[name]["ends"] = "completed"
-            warnings.append(f"{100 * stopped[name] / had[name]:.0f} % of the cases with {name!r} ended with it: taken for an ending.")
+    found = [name for name in sorted(had.index) if "ends" not in activities[name] and stopped.get(name, 0) > had[name] / 2]
+    if not ends and sum(stopped[name] for name in found) < (1 - MOST_OTHER_ENDS) * len(silent):
+        return
+    for name in found:
+        activities[name]["ends"] = "completed"
+        warnings.append(f"{100 * stopped[name] / had[name]:.0f} % of the cases with {name!r} ended with it: taken for an ending.")
 
 
 def merge(activities: dict[str, Any], warnings: list[str]) -> None:

@@ -11,13 +11,25 @@ WAITING, SYSTEM = "waiting: no activity", "system: no activity"
 """Steps that no activity stands for: see `eventlog`. `clean` leaves no colon, so no activity can be taken for them."""
 MOST_STEPS = 400
 """Steps that a person can still read a scenario by; more are usually texts or numbers in the column of activities."""
+NOT_GIVEN = "not given"
+"""The channel or segment of cases of which nobody said it; "unknown" is often a word of the log itself."""
 LONGEST_STEP = 60
 """Calibration writes more behind the name of a step ("(2nd time)"), and a scenario's names have 80 characters."""
 
 
-def clean(name: str) -> str:
-    """A name that the scenario language takes: dots, commas and the like become spaces."""
-    return re.sub(r"\s+", " ", re.sub(r"[.+,:;=@/\\\x00-\x1f]", " ", name)).strip()[:80] or "step"
+def clean(name: str, instead: str = "step") -> str:
+    """A name that the scenario language takes: dots, commas and the like become spaces.
+
+    Args:
+        name: as a log has it.
+        instead: what a name is called of which nothing is left.
+    """
+    return re.sub(r"\s+", " ", re.sub(r"[.+,:;=@/\\\x00-\x1f]", " ", name)).strip()[:80] or instead
+
+
+def clean_about(name: str) -> str:
+    """The name of a channel or segment; blank ones are not given."""
+    return clean(name, NOT_GIVEN)
 
 
 def step_names(activities: dict[str, Activity]) -> dict[str, str]:

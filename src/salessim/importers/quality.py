@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,7 @@ class Tally:
         self.unmatched: list[Unmatched] = []
         self.rows: dict[str, int] = {}
         """table -> its rows."""
+        self._days: dict[str, set[int]] = {}
 
     def dropped(self, what: str, count: int = 1, example: str = "") -> None:
         """Rows, or parts of them, that the log lacks."""
@@ -55,6 +57,18 @@ class Tally:
     def doubtful(self, what: str, count: int = 1, example: str = "") -> None:
         """Rows that are in the log as they were written, though that is hard to believe, or of which something is not known."""
         self._add(DOUBTFUL, what, count, example)
+
+    @property
+    def has_days(self) -> bool:
+        """Whether some dates have no time of day."""
+        return bool(self._days)
+
+    def without_time(self, column: str, place: str, rows: Iterable[int], example: str) -> None:
+        """Dates of a column that are only days; each counts once, however often a mapping uses the column."""
+        seen = self._days.setdefault(f"{place}: {column}", set())
+        before = len(seen)
+        seen.update(rows)
+        self.doubtful(f"dates in column {column!r} have no time of day; the hour is not known", len(seen) - before, example)
 
     def _add(self, kind: str, what: str, count: int, example: str) -> None:
         count = int(count)

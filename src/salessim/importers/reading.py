@@ -56,7 +56,7 @@ class Reading:
         self.label, self.table, self.mapping, self.tally, self.source = label, table, mapping, tally, source
         self.rows: Rows = widened(source.table(table.source or (label if label in source.tables else None)), table, source, tally)
         formats = table.time_format or mapping.time_format
-        self.how = Convention((formats,) if isinstance(formats, str) else formats, table.stamps_in or mapping.stamps_in, self.rows.at)
+        self.how = Convention((formats,) if isinstance(formats, str) else formats, table.stamps_in or mapping.stamps_in, self.rows.at, mapping.office_in)
         self.columns: Columns = table.columns
 
     def prefix(self) -> str:
@@ -190,6 +190,13 @@ class Reading:
             pairs = pd.DataFrame({"id": ids.astype("str"), "other": other})[other != ""].drop_duplicates()
             found[record] = pairs.set_index("id")["other"]
         return found
+
+    def not_before(self, begun: pd.Series, ended: pd.Series) -> pd.Series:
+        """Ends, of which those that are the very day of their beginning, without an hour, are not before it."""
+        day = begun.dt.tz_convert(self.mapping.office_in).dt.normalize().dt.tz_convert("UTC")
+        late = (ended < begun) & (ended == day)
+        self.tally.repaired("visits ended on the day they began, at an hour that is not known; they take no time", int(late.sum()), self._first(late))
+        return ended.mask(late, begun)
 
     def known(self, activities: pd.Series) -> None:
         """Refuse activities that the mapping does not name."""

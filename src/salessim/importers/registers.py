@@ -94,6 +94,7 @@ def _visits(reading: Reading, frame: pd.DataFrame, ids: pd.Series, name: str, st
     for role, columns in stamps.items():
         blank = columns is None or (reading.text(rows, columns) == "").all()
         result[role] = reading.dates(rows, None if blank else columns)
+    result["end"] = reading.not_before(result["start"].fillna(result["enabled"]), result["end"])
     backwards = result["end"] < result["start"].fillna(result["enabled"])
     if backwards.any():
         earlier = "start" if step.start else "enabled"

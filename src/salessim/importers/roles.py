@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
 ROLES: dict[str, tuple[str, ...]] = {
     "case": ("case_id", "case", "case:concept:name", "case_key", "_case_key", "mql_id", "opportunity_id", "deal_id", "lead_id", "ticket",
-             "案例", "客户编号", "单号", "opportunity name", "deal name", "record_id", "object_id", "res_id", "vbelv", "vbeln", "key"),
+             "案例", "客户编号", "单号", "opportunity name", "deal name", "record_id", "object_id", "res_id", "vbelv", "vbeln", "key",
+             "issue_key", "deal_no", "deal_number", "opportunity_no", "order_no", "order_number", "ticket_no", "ticket_number", "lead_no", "编号"),
     "activity": ("activity", "activity_en", "concept:name", "event", "to stage", "stage", "stagename", "dealstage", "status", "task", "step",
-                 "活动", "阶段", "step_name", "sales_stage", "stage_id", "active_stage_id", "new_value", "new_value_char", "vbtyp_n", "tcode", "action"),
-    "start": ("start_time", "start", "start_timestamp", "event_start", "started", "begin", "开始时间"),
-    "end": ("end_time", "end", "end_timestamp", "complete_timestamp", "event_end", "completed", "ended", "finish", "结束时间"),
+                 "活动", "阶段", "step_name", "sales_stage", "stage_id", "active_stage_id", "new_value", "new_value_char", "vbtyp_n", "tcode", "action",
+                 "phase", "to_phase", "to_status", "new_status", "new_state", "transition_to", "state"),
+    "start": ("start_time", "start", "start_timestamp", "event_start", "started", "begin", "开始时间", "valid_from"),
+    "end": ("end_time", "end", "end_timestamp", "complete_timestamp", "event_end", "completed", "ended", "finish", "结束时间", "valid_to", "valid_until"),
     "time": ("time:timestamp", "timestamp", "ts", "time", "date", "datetime", "event_time", "completion_time", "created_date", "时间",
              "date_entered", "active_stage_started_on", "created_on", "create_date", "date_last_stage_update", "changed_date", "last_modified", "edit_date",
-             "erdat", "udate"),
+             "erdat", "udate", "transition_date", "changed_at", "changed_on", "datum", "zeitpunkt", "日期"),
     "enabled": ("enabled_time", "enable_time", "enabled"),
     "resource": ("resource", "org:resource", "user", "owner", "person", "agent", "employee", "created_by_id", "资源", "负责人",
                  "user_name", "user_id", "_userid_value", "changed_by", "edited_by", "last_modified_by", "author_id", "owner_id", "updated_by_user_id",
-                 "ernam", "sales_rep", "salesperson", "rep", "representative", "sr_id", "sdr_id", "assigned_to"),
+                 "ernam", "sales_rep", "salesperson", "rep", "representative", "sr_id", "sdr_id", "assigned_to", "author", "who", "who_name", "assignee"),
     "team": ("org:role", "team", "org:group"),
     "sorting": ("_sorting", "sorting"),
     "lifecycle": ("lifecycle", "lifecycle:transition", "transition", "event_type"),
     "value": ("amount", "amount_req", "value", "deal_value", "close_value", "net_value", "金额", "case_value", "estimated_value",
-              "expected_revenue", "netwr", "rfwrt"),
+              "expected_revenue", "netwr", "rfwrt", "volume", "betrag"),
     "segment": ("segment", "customer_segment", "业务类型"),
     "channel": ("channel", "origin", "lead_source", "source", "渠道"),
     "customer": ("customer", "customer_id", "account", "account_id", "客户", "partner_id", "kunnr"),
@@ -38,9 +40,12 @@ ROLES: dict[str, tuple[str, ...]] = {
 """role -> what systems call it: first the names of logs, then those of Salesforce, HubSpot, Dynamics, Odoo, SAP and Celonis."""
 ABOUT = ("value", "segment", "channel", "customer")
 """Roles of what is known of a case."""
+_DATED = ("start", "end", "time", "enabled")
 _NEAR = 0.7
 """How sure a name is that only contains a word we know; the word itself makes 0.7 to 1."""
 _OUTCOMES = ("completed", "won", "next", "open")
+_VALID = ("validfrom",)
+"""Beginnings of stretches in which a record was in a state."""
 _CLOCKS = ("erzet", "utime", "event_clock", "time_of_day")
 """Columns that hold the time of day beside one with the date."""
 _FIELDS = ("field", "field_id", "changed_field", "attribute_mask")
@@ -66,6 +71,8 @@ def tight(name: str) -> str:
 def _within(word: str, name: str) -> bool:
     """Whether a name has a word among its own; a long one may also stand inside a longer one (not the "action" of "transaction")."""
     word, name = (re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", n.strip())).lower() for n in (word, name))
+    if re.fullmatch(r"[\u4e00-\u9fff]{2,}", word):  # Chinese writes no blanks between its words
+        return word in name
     return len(word) > 4 and (f"_{word}_" in f"_{name}_" or (len(word) > 7 and word in name))
 
 
@@ -83,7 +90,7 @@ def guess_columns(table: pd.DataFrame, given: dict[str, str]) -> tuple[dict[str,
         free = [c for c in table.columns if c not in columns.values()]
         bare = {c: c.removeprefix("case:") for c in free}
         exact = [(c, 1.0 - 0.03 * min(rank, 9)) for rank, w in enumerate(words) for c in free if tight(w) in (tight(c), tight(bare[c]))]
-        near = [(c, _NEAR - 0.03 * min(rank, 10)) for rank, w in enumerate(words) for c in free if _within(w, c)]
+        near = [(c, _NEAR - 0.03 * min(rank, 10)) for rank, w in enumerate(words) for c in free if _within(w, c) and (role not in _DATED or is_dated(table[c]))]
         if exact or near:
             columns[role], confidence[role] = (exact or near)[0]
     if "value" in columns and "value" not in given and not table[columns["value"]].str.contains(r"^\W*\d").any():
@@ -125,6 +132,11 @@ def choose_stamps(table: pd.DataFrame, columns: dict[str, str], confidence: dict
     order = [role for role in ROLES if role in columns] + [role for role in columns if role not in ROLES]
     for role in order:
         columns[role] = columns.pop(role)
+
+
+def is_span_of_states(columns: dict[str, str]) -> bool:
+    """Whether start and end say how long a state was valid, not when somebody worked."""
+    return "start" in columns and "end" in columns and tight(columns["start"]) in _VALID
 
 
 def doubt(table: pd.DataFrame, columns: dict[str, str], warnings: list[str]) -> None:

@@ -44,6 +44,7 @@ def events(reading: Reading) -> Part:
     for name, column in zip(STAMPS, (columns.enabled, columns.start, columns.time or columns.end), strict=True):
         rows[name] = reading.dates(frame, column)
     if columns.start:
+        rows["end"] = reading.not_before(rows["start"], rows["end"])
         backwards = rows["end"] < rows["start"]
         tally.repaired("visits ended before they started; start and end were swapped", int(backwards.sum()), reading._first(backwards))
         rows["start"], rows["end"] = rows["start"].mask(backwards, rows["end"]), rows["end"].mask(backwards, rows["start"])
@@ -155,10 +156,24 @@ def states(reading: Reading) -> Part:
     if columns.before:
         first = rows[~rows["id"].cat.codes.diff().eq(0) & (rows["before"].astype("str") != "")]
         reading.known(first["before"])
-        initial = first.assign(activity=first["before"].astype("str"), end=first["enabled"], enabled=pd.NaT, start=pd.NaT)
+        initial = first.assign(activity=first["before"].astype("str"), end=first["enabled"], enabled=_made(first, reading), start=pd.NaT)
         visits = pd.concat([initial.assign(activity=initial["activity"].astype("category")), visits])
     part.visits = shaped(visits)
     return part
+
+
+def _made(first: pd.DataFrame, reading: Reading) -> pd.Series:
+    """When the records of these first changes were made, by the table `current` names: the case may be older, as its lead is."""
+    import pandas as pd
+
+    unknown = pd.Series(pd.NaT, index=first.index, dtype=first["enabled"].dtype)
+    if not reading.table.current:
+        return unknown
+    register = reading.current()
+    frame, ids, _ = _keyed(register)
+    since = pd.Series(register.dates(frame, register.columns.time).array, index=ids.astype("str"))
+    made = first["id"].astype("str").map(since[~since.index.duplicated()]).astype(first["enabled"].dtype)
+    return made.where(made <= first["enabled"], unknown)
 
 
 def _with_current(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:

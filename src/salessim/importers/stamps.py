@@ -20,6 +20,7 @@ MOST_WRONG = 0.01
 OFFSET = r"[T ]\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A stamp that ends in its offset from UTC; the time before it tells 2026-01-05 from an offset of five hours."""
 ISO, EPOCH, EXCEL = "ISO8601", "epoch", "excel"
+_CLOCK = r"\d:\d\d|T\d|\d{14}|\d{8} \d{6}|\d [AaPp][Mm]|[时時点點]"
 _ZEROS = r"0000[-/.]?00[-/.]?00.*"
 _LATE = r"(?P<before>.*[T ])24:00(?P<after>(?::00(?:\.0+)?)?.*)"
 _LEAP = r"(?P<before>.*\d:\d\d):60(?P<after>.*)"
@@ -35,11 +36,13 @@ class Convention:
         formats: what fits, the first that does counts for a cell.
         zone: of stamps that carry none.
         at: the place of a row, for messages.
+        office: the time zone in which a date without a time of day is a day.
     """
 
     formats: tuple[str, ...]
     zone: str
     at: Callable[[int], str]
+    office: str = "UTC"
 
 
 def cells(text: pd.Series) -> pd.Series:
@@ -73,12 +76,26 @@ def dates(text: pd.Series, how: Convention, column: str, tally: Tally) -> pd.Ser
         _few(wrong, filled, how, f"in column {column!r} is not a date of format {' or '.join(how.formats)}", "set time_format in the mapping, such as '%d.%m.%Y %H:%M'")
         tally.dropped(f"dates in column {column!r} could not be read and were dropped", int(wrong.sum()), f"{filled[wrong.idxmax()]!r} at {how.at(int(wrong.idxmax()))}")
     parsed = _possible(parsed, filled, how, column, tally)
+    bare = _without_time(parsed, filled, how.formats)
+    if bare.any():  # wherever the system's clock stands, a day is a day of the office
+        tally.without_time(column, whole(how.at), bare.index[bare].tolist(), str(filled[bare.idxmax()]))
+        parsed = parsed.mask(bare, _localised(parsed[bare].dt.tz_localize(None), how.office, Tally()))
+        carried = carried | bare
     naive = parsed.notna() & ~carried
     if naive.any() and carried.any():
         tally.repaired(f"dates in column {column!r} carry no offset, others do; they were read as {how.zone}", int(naive.sum()))
     if how.zone != "UTC" and naive.any():
         parsed = parsed.mask(naive, _localised(parsed[naive].dt.tz_localize(None), how.zone, tally))
     return pd.Series(parsed, name=column)
+
+
+def _without_time(parsed: pd.Series, filled: pd.Series, formats: tuple[str, ...]) -> pd.Series:
+    """Which dates are days: cells without a clock, or all of a column of which every clock stands at 0:00."""
+    midnight = parsed.notna() & (parsed.dt.normalize() == parsed)
+    if not midnight.any() or int(midnight.sum()) == int(parsed.notna().sum()):
+        return midnight
+    clock = filled.str.contains("." if formats == (EPOCH,) else r"\." if formats == (EXCEL,) else _CLOCK, na=False)
+    return midnight & ~clock
 
 
 def fits(filled: pd.Series, kind: str) -> tuple[pd.Series, pd.Series]:

@@ -17,7 +17,7 @@ _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 MOST_LETTERS = 500
 """Of a key or a name; longer ones are texts."""
-_NOBODY = frozenset(("NOT_SET", "nan", "None", "null", "NULL", "N/A", "#N/A"))
+_NOBODY = frozenset(("-", "–", "NOT_SET", "nan", "None", "null", "NULL", "N/A", "#N/A"))
 """What systems write where nobody is named."""
 
 
@@ -107,10 +107,13 @@ def give_back() -> None:
 
 
 def fulfils(chunk: pd.DataFrame, where: dict[str, tuple[str, ...]]) -> pd.Series:
-    """Whether rows have, in each column, one of the texts wanted; letters may differ in case."""
+    """Whether rows have, in each column, one of the texts wanted; letters may differ in case, and "006*" is what begins so."""
     import pandas as pd
 
     good = pd.Series(True, index=chunk.index)
     for column, words in where.items():
-        good &= chunk[column].str.strip().str.lower().isin([w.lower() for w in words])
+        text = chunk[column].str.strip().str.lower()
+        begins = tuple(w[:-1].lower() for w in words if len(w) > 1 and w.endswith("*"))
+        fits = text.isin([w.lower() for w in words])
+        good &= (fits | text.str.startswith(begins)) if begins else fits
     return good

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim import __version__
+from salessim.calibration.validate import say_coverage
 from salessim.calibration.yardsticks import NAMES
 from salessim.reporting import charts
 from salessim.reporting.fill import figure, fill, number
@@ -52,7 +53,7 @@ def verdict_sentences(found: Validation) -> list[str]:
         where = "Over the whole log" if period.name == "whole" else "Held out" if period.name == "held out" else "Over the period learnt from"
         text = f"{_listed(wrong)} {'differs' if len(wrong) == 1 else 'differ'} from the log" if wrong else "no part differs from the log by more than chance"
         rest = f"; no difference is seen in {_listed(fine)}" if wrong and fine else ""
-        said.append(f"{where}, {text}{rest}. {100 * period.coverage:.0f} % of the weekly counts lie in their 95 % interval.")
+        said.append(f"{where}, {text}{rest}. In their 95 % interval, of the weekly counts: {say_coverage(period.coverage)}.")
     return said
 
 
@@ -93,17 +94,16 @@ def _distance_table(period: Period) -> dict[str, Any]:
         cells = [f"{name}: {what}", *(number(d[name]) for _, d in period.table.rows()), "" if meets is None else "near enough" if meets else "▼ too far"]
         rows.append({"cells": cells, "tone": "worse" if meets is False else ""})
     floor = period.table.rows()[1][0]
-    return {"caption": f"{period.name.capitalize()}. The {floor}.", "head": ["", "model", "floor", "bootstrap", "plain", ""], "words": [5], "rows": rows}
+    return {"caption": " ".join((f"{period.name.capitalize()}. The {floor}.", *period.table.remarks)), "head": ["", "model", "floor", "bootstrap", "plain", ""], "words": [5], "rows": rows}
 
 
 def figures_table(period: Period) -> dict[str, Any]:
     """Figures of a period, real and simulated."""
     rows = [
-        {"cells": [f"{r.what} ({r.unit})", number(r.real), number(r.simulated), f"{number(r.low)} to {number(r.high)}", number(r.before), "" if r.inside else "outside"], "tone": "" if r.inside else "worse"}
+        {"cells": [f"{r.what} ({r.unit})", number(r.real), number(r.simulated), f"{number(r.low)} to {number(r.high)}", number(r.before), r.mark], "tone": "worse" if r.inside is False else ""}
         for r in period.rows
     ]
-    inside = sum(r.inside for r in period.rows)
-    return {"caption": f"{period.name.capitalize()}: {inside} of {len(period.rows)} figures lie inside the interval a single real period should fall into.",
+    return {"caption": f"{period.name.capitalize()}: {period.hits()}, into which a single real period should fall.",
             "head": ["", "real", "simulated", "95 % prediction interval", "real, period before", ""], "words": [5], "rows": rows}  # fmt: skip
 
 
@@ -118,8 +118,8 @@ def _sections(period: Period) -> list[dict[str, Any]]:
     if weekly:
         table = _frame(weekly, "date")
         sections.append(
-            {"title": "Week by week", "text": "Counts of whole weeks. The band is where the count of one more simulated log would lie in 95 of 100 weeks: "
-             + "; ".join(f"{b.name} {100 * b.inside:.0f} %" for b in weekly) + " of the real weeks lie in it.",
+            {"title": "Week by week", "text": "Counts of whole weeks. The band is where the count of one more simulated log would lie in 95 of 100 weeks. Of the real weeks lie in it: "
+             + "; ".join(f"{b.name} {say_coverage(b.inside)}" for b in weekly) + ".",
              "figures": [figure(charts.bands(table, "date", "week", "per week"), table, "Weekly counts of the log and of simulated logs", "The log on the band of simulated logs; the activities visited most.")]}
         )  # fmt: skip
     if drawn.quantiles:
@@ -128,14 +128,15 @@ def _sections(period: Period) -> list[dict[str, Any]]:
             {"title": "Times, quantile against quantile", "text": "Each point is a quantile (1 % to 99 %): how long it is in the log and in simulated logs. Points on the dashed line are the same in both; below it, simulated times are too long. The bar is the 95 % interval of simulated logs.",
              "figures": [figure(charts.quantiles(table), table, "Quantiles of the log against simulated ones", "Both axes grow by factors beyond an hour.")]}
         )  # fmt: skip
-    hours = _frame((drawn.hours,), "hour").assign(log=lambda t: 100 * t["log"], simulated=lambda t: 100 * t["simulated"], low=lambda t: 100 * t["low"], high=lambda t: 100 * t["high"])
-    hours["series"] = [DAYS[h // 24] for h in hours["hour"]]
-    hours["hour"] %= 24
-    hours = hours[hours.groupby("series")["high"].transform("max") > 0]
-    sections.append(
-        {"title": "When work is done", "text": "Share of all visits that fall into each hour of the week, in local time.",
-         "figures": [figure(charts.bands(hours, "hour", "hour of the day", "% of visits"), hours, "Visits by hour of the week", "A shifted curve means a wrong calendar or a wrong time zone.")]}
-    )  # fmt: skip
+    if drawn.hours.at:
+        hours = _frame((drawn.hours,), "hour").assign(log=lambda t: 100 * t["log"], simulated=lambda t: 100 * t["simulated"], low=lambda t: 100 * t["low"], high=lambda t: 100 * t["high"])
+        hours["series"] = [DAYS[h // 24] for h in hours["hour"]]
+        hours["hour"] %= 24
+        hours = hours[hours.groupby("series")["high"].transform("max") > 0]
+        sections.append(
+            {"title": "When work is done", "text": "Share of all visits that fall into each hour of the week, in local time.",
+             "figures": [figure(charts.bands(hours, "hour", "hour of the day", "% of visits"), hours, "Visits by hour of the week", "A shifted curve means a wrong calendar or a wrong time zone.")]}
+        )  # fmt: skip
     table = _frame((drawn.open_cases,), "date")
     sections.append(
         {"title": "Open cases", "text": "Mean of each day. A curve that leaves the band and stays outside means that cases stay for another time, or that another number comes in.",

@@ -6,6 +6,7 @@ out in full, so that a person sees and can change all of it, and reading knows n
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -110,12 +111,18 @@ def _column(table: Rows, name: str) -> str | None:
     if "*" in name:
         before, after = name.split("*")
         return name if any(c.startswith(before) and c.endswith(after) and len(c) > len(name) for c in table.columns) else None
-    return next((c for c in table.columns if tight(c) == tight(name)), None)
+    return next((c for c in table.columns if tight(c) == tight(name)), None) or next((c for c in table.columns if tight(_looked_up(c)) == tight(name)), None)
+
+
+def _looked_up(column: str) -> str:
+    """What a key of another record is called: Dataverse writes _opportunityid_value, and bpf_opportunityid in its process flows."""
+    bare = column[1:-6] if column.startswith("_") and column.endswith("_value") else column
+    return bare.removeprefix("bpf_")
 
 
 def fill_in(source: Source, match: Match) -> tuple[Data, list[str], list[dict[str, str]]]:
     """A mapping with the columns of the source, warnings, and some rows of its first table."""
-    preset = load(match.preset)
+    preset = deepcopy(load(match.preset))  # a proposal is edited, what is known of a system is not
     warnings: list[str] = []
     tables: Data = {label: _filled(entry, table, source) for label, (entry, table) in match.entries.items()}
     mapping: Data = {"tables": tables, **preset["mapping"], "office_in": "UTC", "activities": {}}

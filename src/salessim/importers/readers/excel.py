@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,12 +88,39 @@ def _book(content: Content) -> Iterator[Any]:
 
 
 def _header(rows: Iterator[Sequence[Any]]) -> tuple[int, list[str]] | None:
-    """The first row with several cells, counted from 0, and its names; trailing blanks are no columns."""
+    """The row of the header, counted from 0, and its names: the first with several cells; trailing blanks are no columns.
+
+    Where it has gaps, as merged cells over several columns leave, and the next row fills them all with words, the two are the header.
+    """
     for i, row in enumerate(rows):
-        filled = [j for j, v in enumerate(row) if v is not None and str(v).strip()]
-        if len(filled) >= 2:
-            return i, [str(v).strip() if v is not None and str(v).strip() else f"column {j + 1}" for j, v in enumerate(row[: filled[-1] + 1])]
+        names = _words(row)
+        if len([n for n in names if n]) >= 2:
+            below, after = _words(next(rows, ())), _words(next(rows, ()))
+            if _continues(names, below, after):
+                return i + 1, _grouped(names, below)
+            return i, [n or f"column {j + 1}" for j, n in enumerate(names)]
     return None
+
+
+def _words(row: Sequence[Any]) -> list[str]:
+    """The texts of a row up to its last cell that has some."""
+    names = ["" if v is None else str(v).strip() for v in row]
+    return names[: max((j + 1 for j, n in enumerate(names) if n), default=0)]
+
+
+def _continues(names: list[str], below: list[str], after: list[str]) -> bool:
+    """Whether a row is the second of a header: words without digits in all columns, under a row with gaps and above one with digits."""
+    digits = re.compile(r"\d")
+    return "" in names and len(below) >= len(names) and all(below) and not any(map(digits.search, below)) and any(map(digits.search, after))
+
+
+def _grouped(names: list[str], below: list[str]) -> list[str]:
+    """The names of columns under those of their groups."""
+    group, found = "", []
+    for j, name in enumerate(below):
+        group = (names[j] if j < len(names) else "") or group
+        found.append(f"{group} {name}".strip())
+    return found
 
 
 def _chunks(content: Content, sheet: str, header: int, names: tuple[str, ...]) -> Any:
