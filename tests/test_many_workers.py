@@ -113,6 +113,7 @@ def test_writers_share_their_trials_and_take_over_from_one_that_died(scenario: S
     optimise(scenario, storage=database, study_name="shared", workers=1, **{**ASKED, "trials": 3})
     with subprocess.Popen([sys.executable, "-c", WRITER, database, "shared", "5"], start_new_session=True) as dying:
         wait_for(lambda: any(t.state.name == "RUNNING" for t in records(database, "shared")))
+        time.sleep(2)  # until its heart has beaten: one that never did cannot be found dead
         os.killpg(dying.pid, signal.SIGKILL)
     left = next(t for t in records(database, "shared") if t.state.name == "RUNNING")
     time.sleep(4)  # so that it is taken for dead
