@@ -24,7 +24,7 @@ from salessim.scenario import calendars, intensity
 from salessim.scenario.model import Scenario
 from salessim.scenario.uncertain import drawn, network_of
 from salessim.scenario.unknowns import chances
-from salessim.statistics import common_share, rank_correlation, spread
+from salessim.statistics import common_share, rank_agreement, rank_correlation, spread
 from tests.models import random_scenario
 
 
@@ -211,6 +211,19 @@ def test_the_statistics_of_ignorance_by_hand() -> None:
     found = spread(y, y, again)
     assert found.ignorance.value == pytest.approx(0.5, abs=0.03)
     assert (found.low, found.high) == pytest.approx((-1.645, 1.645), abs=0.1)  # of theta alone
+
+
+def test_the_interval_of_a_rank_correlation_covers() -> None:
+    """Of two normal figures with correlation 0.7 Spearman's is 6 / pi * asin(0.35)."""
+    rng = np.random.default_rng(5)
+    truth = 6 / math.pi * math.asin(0.35)
+    hits = 0
+    for _ in range(1000):
+        x = rng.normal(size=30)
+        found = rank_agreement(x, 0.7 * x + math.sqrt(1 - 0.49) * rng.normal(size=30))
+        hits += found.low <= truth <= found.high
+    assert 930 <= hits <= 970
+    assert math.isnan(rank_agreement([1, 2, 3], [1, 2, 3]).low)
 
 
 def test_results_do_not_depend_on_workers_or_engine() -> None:

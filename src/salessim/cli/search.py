@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from salessim.executors import Executor
     from salessim.experiment import Comparison
     from salessim.optimisation import Best
+    from salessim.optimisation.best import Screening
     from salessim.optimisation.front import Shown
     from salessim.optimisation.kept import Check
     from salessim.optimisation.prices import Price
@@ -131,7 +133,7 @@ def _best_json(best: Best) -> dict[str, Any]:
         "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
         "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
         "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
-        "stopped": best.stopped or None,
+        "screening": _screening_json(best.screening) if best.screening is not None else None, "stopped": best.stopped or None,
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
@@ -163,6 +165,11 @@ def _price_json(best: Best, price: Price) -> dict[str, Any]:
 def _interaction_json(found: Interaction) -> dict[str, Any]:
     """What two changes bring beyond the sum of both."""
     return {"levers": list(found.levers), "beyond": {n: {"value": e.value, "low": e.low, "high": e.high} for n, e in found.beyond.items()}}
+
+
+def _screening_json(found: Screening) -> dict[str, Any]:
+    """What theory made of the designs, and its rank correlation with simulation."""
+    return {"designs": found.designs, "front": found.front, "agreement": {n: {k: v if math.isfinite(v) else None for k, v in (("value", r.value), ("low", r.low), ("high", r.high))} | {"designs": r.n} for n, r in found.agreement.items()}}
 
 
 def _selection_json(found: Selection) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from salessim.catalogue import catalogue
+from salessim.catalogue import Catalogue, catalogue
 from salessim.experiment import Comparison
 from salessim.optimisation import kept
 from salessim.optimisation.front import Shown
@@ -27,6 +28,7 @@ from salessim.scenario.overrides import warnings as overridden
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
+    from salessim.statistics import Estimate
 
 CONFIDENCE = 0.95
 """Of every promise about a recommendation."""
@@ -55,8 +57,20 @@ class Screening:
     """Designs that were judged by theory."""
     front: int
     """Designs that no other judged design beats by theory."""
-    agreement: Mapping[str, float]
+    agreement: Mapping[str, Estimate]
     """Objective -> Spearman's rank correlation of theory and simulation over the designs that were simulated; NaN below three of them."""
+
+    def lines(self, known: Catalogue) -> list[str]:
+        """For people."""
+        told = [f"queueing theory judged {self.designs:,} designs before any was simulated, {self.front:,} of them on its front"] if self.designs else []
+        for name, r in self.agreement.items():
+            phrase = known.about(name).phrase
+            if not math.isfinite(r.value):
+                told.append(f"{phrase}: theory cannot say, or too few designs were simulated to compare")
+                continue
+            said = f"{phrase}: over {r.n} simulated designs its order and that of simulation agree at {r.value:.2f}" + (f" ({r.low:.2f} to {r.high:.2f})" if math.isfinite(r.low) else "")
+            told.append(said + ("" if r.low > 0 else ": theory was no help here, and the search found its own way"))
+        return told
 
 
 @dataclass(frozen=True)
@@ -168,6 +182,7 @@ class Best:
     def further(self) -> dict[str, list[str]]:
         """What else a planner asks, by heading: other designs of the front, what limits and core steps cost, what each change brings."""
         told = {
+            "What theory said": self.screening.lines(catalogue(self.today)) if self.screening is not None else [],
             "Instead": [self._instead(s) for s in self.beside],
             "What limits and core steps cost": [*(p.sentence(self.objectives) for p in self.prices), *(c.sentence(self.objectives) for c in self.core)],
             "What each change brings": [e.sentence(self.objectives) for e in self.matters.effects] if self.matters is not None else [],
@@ -233,12 +248,6 @@ class Best:
     def _said(self, name: str) -> str:
         """What becomes of a measure."""
         return said(self.final, name)
-
-
-def _limits_of(shown: Shown) -> str:
-    """What is to be said of the limits of a design beside its label."""
-    verdict = kept.verdict(shown.checks)
-    return "" if verdict == kept.KEPT else f", limits {verdict}"
 
 
 __all__ = ["CONFIDENCE", "Best", "Screening", "Trial"]

@@ -25,7 +25,7 @@ from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.levers.settings import before
 from salessim.scenario.paths import split
-from salessim.statistics import rank_correlation
+from salessim.statistics import rank_agreement
 from salessim.units import MONTH
 
 MOST_STRUCTURES = 100
@@ -272,7 +272,7 @@ class Screen:
                 theory, value = (found.values.get(name, math.nan) if found is not None else math.nan), (trial.values or {})[name]
                 if math.isfinite(theory) and math.isfinite(value):
                     pairs.append((theory, value))
-            agreement[name] = rank_correlation(*zip(*pairs, strict=True)) if len(pairs) > 2 else math.nan
+            agreement[name] = rank_agreement(*(zip(*pairs, strict=True) if pairs else ((), ())))
         return Screening(sum(p is not None for _, p in self._seen.values()), len(self.front()) if self.names else 0, agreement)
 
 
