@@ -420,6 +420,16 @@ def test_limits_are_counted_in_each_branch() -> None:
     assert str(breach(process(steps), "never check after spoil")) == "web (all) → start → split → try → check → spoil → try → check"
 
 
+def test_a_formula_may_make_no_branch_at_all() -> None:
+    steps = {
+        "start": auto({"to": "split"}), "split": {"parallel": ["try"], "count": "floor(age / 8 h)", "then": [{"to": "after"}]}, "after": auto(),
+        "try": auto({"join": True}),
+    }  # fmt: skip
+    assert str(breach(process(steps), "start leads to try")) == "web (all) → start → split → after → done"
+    steps["split"]["count"] = "2"
+    assert breach(process(steps), "start leads to try") is None
+
+
 # --- what is proved holds in the log ------------------------------------------------------------------------------
 
 

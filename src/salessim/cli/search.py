@@ -59,6 +59,7 @@ def optimise(
     """
     from pathlib import Path
 
+    from salessim.errors import SalesSimError
     from salessim.experiment import Simulating
     from salessim.optimisation import optimise as search
     from salessim.optimisation.budget import parse_budget
@@ -76,7 +77,9 @@ def optimise(
                 workers=Simulating(runs), progress=progress, standing_told=progress.say, budget=spend,
                 folder=folder, resume=resume, anew=force, storage=storage, study_name=study_name, tell=lambda text: say(f"note: {text}"),
             )  # fmt: skip
-    except KeyboardInterrupt:
+    except (SalesSimError, click.ClickException):
+        raise
+    except BaseException:  # an interruption, or what it left half-done
         say(f"salessim: the study is kept in {out}; the same command with --resume goes on with it")
         raise
     best.scenario.save(folder / "best.yaml")

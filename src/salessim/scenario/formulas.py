@@ -101,6 +101,14 @@ class Formula:
         return {i.of for i in self.code if i.op == Op.NUMBER and not i.what and i.of}
 
     @property
+    def at_least_one(self) -> bool:
+        """Whether it is a plain number of 1 or more, whatever the case."""
+        try:
+            return float(self.text) >= 1
+        except ValueError:
+            return False
+
+    @property
     def draws(self) -> bool:
         """Whether it needs fresh draws."""
         return any(i.what == "fact" and i.of in DRAWS for i in self.code)

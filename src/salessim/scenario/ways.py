@@ -143,8 +143,8 @@ class Walk:
                 if share_in(step.adherence, self.segment) == 0:
                     continue
                 starts = tuple(Branch(start, self.nothing) for start in step.parallel or ())
-                # One branch, or two that are alike, stand for any number of them.
-                for running in [starts] if step.count is None else [starts, starts * 2]:
+                # One branch, or two that are alike, stand for any number of them; a formula may also make none.
+                for running in [starts] if step.count is None else [*([] if step.count.at_least_one else [()]), starts, starts * 2]:
                     yield name, None, Fork(name, _ordered(running), False), True, at
 
     counted: tuple[str, ...] = ()
