@@ -522,7 +522,7 @@ def test_k2_workers_killed_at_any_moment(scenario: Scenario, straight: tuple[str
             def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Any) -> Iterator[Row]:
                 for row in Simulating(executor).simulate(design, seed, numbers, engine):
                     if self.ran in self.left and executor._pool is not None:
-                        os.kill(chance.choice(sorted(executor._pool._processes)), signal.SIGKILL)  # type: ignore[union-attr]
+                        os.kill(chance.choice(sorted(executor._pool._processes)), signal.SIGKILL)
                     self.ran += 1
                     yield row
 

@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from salessim.calibration.memory import MOST_KINDS, PAYS, VALUED
+
 LEAST = 160
 """Times from which effects are learnt: as many as two states of memory need."""
-PAYS = 8.0
-"""Held-out log-likelihood that an effect must bring, as in `memory`."""
-MOST_SEGMENTS = 8
 MATTERS = 0.05
 """Factors that differ by less than this (standard deviation) are left out: nobody plans by them."""
-VALUED = 0.95
-"""Of the cases must have a value before it is asked whether it matters: see `memory`."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def effects(times: Any, segment: Any, value: Any, person: Any, case: Any) -> Eff
     _, who = np.unique(person.astype(str), return_inverse=True)
     columns: dict[str, Any] = {}
     kinds = sorted(set(segment.astype(str)), key=lambda s: (-int(np.sum(segment == s)), s))
-    if 1 < len(kinds) <= MOST_SEGMENTS:
+    if 1 < len(kinds) <= MOST_KINDS:
         columns["segment"] = np.array([[float(s == kind) for kind in kinds[1:]] for s in segment])
     usual = 1.0
     amounts = np.asarray(value, float)

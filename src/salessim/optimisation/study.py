@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,10 +218,10 @@ def _locked(place: Path) -> IO[bytes]:
     except OSError as wrong:
         raise InputError(str(place), f"the folder cannot be written ({wrong.strerror})", "give a folder that is writable") from None
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
@@ -230,7 +231,7 @@ def _locked(place: Path) -> IO[bytes]:
         who = file.read(200).decode(errors="replace").strip() or "another process"
         file.close()
         raise InputError(str(place), f"{who} is working on this study", "wait until it is done, or give another --out") from None
-    if os.name != "nt":  # there a locked file cannot be read by others
+    if sys.platform != "win32":  # there a locked file cannot be read by others
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         file.flush()
