@@ -12,7 +12,7 @@ from salessim.errors import ScenarioError
 from salessim.experiment import replicate, simulate
 from salessim.optimisation.space import space_of
 from salessim.scenario.formulas import formula, thresholds, with_threshold
-from salessim.scenario.levers import apply, in_words, misfits
+from salessim.scenario.levers import apart, apply, in_words, misfits
 from salessim.scenario.loader import to_data
 from salessim.scenario.model import Scenario
 from salessim.scenario.paths import plain
@@ -59,6 +59,13 @@ def test_todays_way_is_today_bit_for_bit() -> None:
     assert apply(scenario, {"large": "mail"}) is scenario
     assert space_of(scenario).options == {"small": (None, "mail", "call"), "large": ("mail", "call")}  # the small go two ways today
     assert in_words(scenario, {"small": "call", "large": "call"}) == ["large at 'choose': mail → call", "small at 'choose': all → call"]
+
+
+def test_what_sets_a_design_apart_from_another() -> None:
+    scenario = Scenario.parse(process(levers=SEND))
+    assert apart(scenario, {"small": "call", "large": "call"}, {"large": "call"}) == ["small at 'choose': all → call"]
+    assert apart(scenario, {"large": "mail"}, {"small": "call"}) == ["without “small at 'choose': all → call”"], "what stays as it is is no difference"
+    assert apart(scenario, {"small": "call"}, {"small": "call", "large": "mail"}) == []
 
 
 def test_the_way_that_takes_the_rest_may_be_chosen() -> None:

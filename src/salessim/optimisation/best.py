@@ -23,7 +23,7 @@ from salessim.optimisation.selection import Selection
 from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
-from salessim.scenario.levers import assumed
+from salessim.scenario.levers import apart, assumed
 from salessim.scenario.overrides import warnings as overridden
 
 if TYPE_CHECKING:
@@ -195,6 +195,12 @@ class Best:
         """Designs of the front that may be taken instead of the recommended one."""
         return [s for s in self.shown if s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
 
+    def named(self, shown: Shown) -> str:
+        """A design that is shown, by what it does otherwise than the recommended one where that is shorter."""
+        whole = plain("; ".join(shown.words))
+        otherwise = f"as recommended, but {'; '.join(apart(self.today, shown.settings, self.settings))}"
+        return min(whole, otherwise, key=len) if self.changed else whole
+
     def _first(self) -> str:
         """Why nothing is recommended."""
         if self.obstacle is not None:
@@ -227,7 +233,7 @@ class Best:
     def _instead(self, shown: Shown) -> str:
         """A design beside the recommended one, against today."""
         undecided = "" if kept.verdict(shown.checks) == kept.KEPT else ", limits undecided"
-        return f"{'; '.join(shown.words)} ({shown.label}{undecided}): {'; '.join(said(shown.against, n) for n in dict.fromkeys([*self.objectives, 'cost']))}."
+        return f"{self.named(shown)} ({shown.label}{undecided}): {'; '.join(said(shown.against, n) for n in dict.fromkeys([*self.objectives, 'cost']))}."
 
     def _selected(self) -> str:
         """The promise about the choice."""

@@ -58,7 +58,7 @@ def _beside(best: Best) -> dict[str, Any] | None:
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
     rows = []
     for s in best.shown:
-        who = "as it is" if not s.words else "recommended" if best.changed and s.settings == best.settings else plain("; ".join(s.words))
+        who = "as it is" if not s.words else "recommended" if best.changed and s.settings == best.settings else best.named(s)
         rows.append({"cells": [who, s.label, verdict(s.checks) if best.limits else "–", *(_change(s.against, n) for n in names)], "tone": ""})
     return {"title": "What could be done instead", "text": "The recommended design, the process as it is and some designs of the front, spread over it, each run for run against the process as it is. " + _PAIRED, "figures": [],
             "tables": [{"caption": "Label: surely on the front of these (in), surely not (out), undecided. Changes against today with their intervals.",

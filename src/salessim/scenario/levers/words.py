@@ -34,6 +34,16 @@ def in_words(scenario: Scenario, settings: Mapping[str, Setting], *, assumptions
     return result
 
 
+def apart(scenario: Scenario, settings: Mapping[str, Setting], than: Mapping[str, Setting]) -> list[str]:
+    """In what a setting of the levers differs from another, a phrase each; "without" before what the other changes and this one leaves as it is."""
+    result = []
+    for name in sorted({*settings, *than}):
+        mine, other = ({name: s[name]} if name in s else {} for s in (settings, than))
+        if mine != other:
+            result += in_words(scenario, mine) or [f"without “{words}”" for words in in_words(scenario, other)]
+    return result
+
+
 def assumed(scenario: Scenario, settings: Mapping[str, Setting]) -> list[str]:
     """What the pulled levers rest on besides data and sources, a sentence each."""
     found = []
