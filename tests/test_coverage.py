@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from scipy import special
 
+from salessim.association import explained
 from salessim.statistics import (
     Difference,
     Estimate,
     contrast,
     enough,
-    explained,
     mean_interval,
     paired_difference,
     paired_ratio_difference,

@@ -31,7 +31,8 @@ from salessim.scenario.model import Scenario
 from salessim.scenario.response import hill, knee, stock, working_money
 from salessim.scenario.traffic import loads, throughput
 from salessim.scoring import good_in_top, lift_curve, precision_at
-from salessim.statistics import incidence_interval, mean_interval
+from salessim.statistics import mean_interval
+from salessim.survival import incidence_interval
 from salessim.units import DAY, WEEK
 from tests.conftest import real_log
 

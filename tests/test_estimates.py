@@ -13,7 +13,7 @@ from salessim.calibration.estimates import Figure, error_of_mean, error_of_share
 from salessim.experiment import replicate, simulate
 from salessim.log import EventLog
 from salessim.scenario.model import Scenario
-from salessim.statistics import incidence_error
+from salessim.survival import incidence_error
 from tests.test_calibrate import replace_known
 
 

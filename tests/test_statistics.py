@@ -7,17 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from salessim.statistics import (
-    enough,
-    incidence,
-    kaplan_meier,
-    mean_interval,
-    mser5,
-    paired_difference,
-    quantile_interval,
-    ratio_interval,
-    share_interval,
-)
+from salessim.statistics import enough, mean_interval, mser5, paired_difference, quantile_interval, ratio_interval, share_interval
+from salessim.survival import incidence, kaplan_meier
 
 SIX_MP = ["6", "6", "6", "6+", "7", "9+", "10", "10+", "11+", "13", "16", "17+", "19+", "20+", "22", "23", "25+", "32+", "32+", "34+", "35+"]
 

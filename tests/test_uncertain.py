@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from salessim.association import common_share, rank_agreement, rank_correlation, spread
 from salessim.cli import main
 from salessim.durations import table
 from salessim.errors import ScenarioError
@@ -24,7 +25,6 @@ from salessim.scenario import calendars, intensity
 from salessim.scenario.model import Scenario
 from salessim.scenario.uncertain import drawn, network_of
 from salessim.scenario.unknowns import chances
-from salessim.statistics import common_share, rank_agreement, rank_correlation, spread
 from tests.models import random_scenario
 
 

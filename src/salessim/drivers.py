@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scipy import special
 
+from salessim.association import explained, rank_correlation
 from salessim.scenario.unknowns import chances, origin_of
-from salessim.statistics import Estimate, explained, rank_correlation, t_quantile
+from salessim.statistics import Estimate, t_quantile
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from salessim import engines
+from salessim.association import Spread, spread
 from salessim.catalogue import Catalogue, catalogue, in_common
 from salessim.drivers import Driver, drivers
 from salessim.engines import Engine
@@ -32,18 +33,7 @@ from salessim.scenario.overrides import warnings as overridden
 from salessim.scenario.traffic import loads, throughput
 from salessim.scenario.uncertain import check as check_uncertain
 from salessim.scenario.uncertain import network_of
-from salessim.statistics import (
-    Difference,
-    Estimate,
-    Spread,
-    mean_interval,
-    mser5,
-    paired_difference,
-    paired_ratio_difference,
-    precise,
-    ratio_interval,
-    spread,
-)
+from salessim.statistics import Difference, Estimate, mean_interval, mser5, paired_difference, paired_ratio_difference, precise, ratio_interval
 from salessim.units import DAY
 
 if TYPE_CHECKING:

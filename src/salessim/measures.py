@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from salessim.records import COMPLETED, LOST, NEVER, Replication
-from salessim.statistics import Incidence, incidence
+from salessim.survival import Incidence, incidence
 from salessim.units import DAY, HOUR, MONTH, WEEK
 
 Direction = Literal["lower is better", "higher is better", "neither"]

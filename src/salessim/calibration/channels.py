@@ -13,7 +13,8 @@ import pandas as pd
 
 from salessim.calibration.history import born, ends, seconds
 from salessim.errors import LogError
-from salessim.statistics import Estimate, incidence_interval
+from salessim.statistics import Estimate
+from salessim.survival import incidence_interval
 
 if TYPE_CHECKING:
     from salessim.log import EventLog

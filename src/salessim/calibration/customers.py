@@ -18,7 +18,8 @@ from scipy import optimize, special
 from salessim.calibration import laws
 from salessim.calibration.estimates import Figure
 from salessim.calibration.history import born, ends, seconds
-from salessim.statistics import Estimate, incidence, incidence_interval
+from salessim.statistics import Estimate
+from salessim.survival import incidence, incidence_interval
 from salessim.units import say_share
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
 from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import incidence, incidence_error
+from salessim.survival import incidence, incidence_error
 from salessim.units import NEVER, SECOND
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special
 
-from salessim.statistics import incidence, kaplan_meier
+from salessim.survival import incidence, kaplan_meier
 
 POINTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93,
           0.96, 0.98, 0.99, 0.995, 0.999, 1.0)  # fmt: skip

@@ -29,7 +29,7 @@ from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
 from salessim.importers.eventlog import SYSTEM, WAITING, clean, clean_about
 from salessim.log import EventLog
-from salessim.statistics import kaplan_meier
+from salessim.survival import kaplan_meier
 from salessim.units import NEVER, YEAR, say_share
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from salessim.calibration import laws
 from salessim.calibration.estimates import WIDEST, error_of_mean
 from salessim.calibration.history import gave_up, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import kaplan_meier
+from salessim.survival import kaplan_meier
 
 SERVED, TOLD, FOUND, WAITS = range(4)
 """How a wait ended."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from salessim.statistics import kaplan_meier
+from salessim.survival import kaplan_meier
 
 LEAST_LEFT, LEAST_WATCHED = 0.01, 50
 """A remainder is told if this share of cases had not moved, and so many cases were watched at all: of fewer the share left is noise."""

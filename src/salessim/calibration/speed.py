@@ -16,7 +16,7 @@ import pandas as pd
 
 from salessim.calibration.history import arrival_seen, ends, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
-from salessim.statistics import kaplan_meier
+from salessim.survival import kaplan_meier
 from salessim.units import say_share
 
 if TYPE_CHECKING:

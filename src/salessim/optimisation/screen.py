@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from salessim.association import rank_agreement
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
 from salessim.optimisation.approximation import Approximation, Prediction
@@ -25,7 +26,6 @@ from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.levers.settings import before
 from salessim.scenario.paths import split
-from salessim.statistics import rank_agreement
 from salessim.units import MONTH
 
 MOST_STRUCTURES = 100

@@ -17,7 +17,8 @@ from salessim.optimisation.said import plain
 from salessim.records import NEVER
 from salessim.scenario.calendars import DAYS
 from salessim.scenario.uncertain import in_words, network_of
-from salessim.statistics import incidence, mean_interval
+from salessim.statistics import mean_interval
+from salessim.survival import incidence
 from salessim.units import DAY
 
 if TYPE_CHECKING:
