@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from salessim import engines
 from salessim.engines.reference import Reference
 from salessim.errors import LimitReached, ScenarioError
+from salessim.library import template
 from salessim.network import build
-from salessim.scenario.levers import apply, misfits
+from salessim.scenario.levers import apply, misfits, propose
 from salessim.scenario.model import Scenario
+from salessim.scenario.parts import LONGEST_NAME
+from salessim.scenario.paths import plain
 from salessim.scenario.traffic import arrival_rates, loads, throughput
 
 WEEK = 7 * 86_400_000_000
@@ -204,6 +208,49 @@ def test_levers_that_exclude_each_other_are_refused_together() -> None:
             apply(base, together)
     with pytest.raises(ScenarioError, match="both set"):
         scenario(steps, levers={"more": {"add_staff": "a", "up_to": 2}, "size": {"field": "teams.a.size", "integer": [1, 4]}})
+
+
+def test_one_system_does_what_a_log_knows_as_one_activity() -> None:
+    steps = {"x": work({"to": "x after a call"}), "x after a call": work({"to": "y"}, activity="x"), "y": work({"done": True})}
+    design = apply(scenario(steps, levers={"machine": {"automate": ["x", "x after a call"], "share": 0.4, "time": "1 min", "failure": 0.1, "one_off_cost": "900 EUR"}}), {"machine": True})
+    assert {n: s.automation.share for n, s in design.steps.items() if s.automation} == {"x": 0.4, "x after a call": 0.4}
+    assert {"x by hand", "x after a call by hand"} <= design.steps.keys(), "each is done by hand after all where the system fails"
+    assert [str(c.one_off) for c in design.costs.values()] == ["900 EUR"], "one system is paid once"
+    with pytest.raises(ScenarioError, match="it names 'x' twice; keep one of them"):
+        scenario(steps, levers={"machine": {"automate": ["x", "x"], "time": "1 min"}})
+
+
+def test_what_is_proposed_automates_activities_and_has_names_that_a_scenario_may_have() -> None:
+    long = "check again and again and " * 4
+    long = long[:LONGEST_NAME]
+    steps = {"x": work({"to": long}, core=True), long: work({"to": "y"}), "y": work({"to": "y after a call"}), "y after a call": work({"done": True}, activity="y")}
+    base = scenario(steps)
+    proposed = propose(base)
+    assert [lever.automate for lever in proposed.values() if lever.KEY == "automate"] == [(long,), ("y", "y after a call")]
+    as_written = {n: lever.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for n, lever in proposed.items()}
+    assert base.change({"levers": as_written}).levers.keys() == proposed.keys()
+
+
+def test_a_figure_by_its_path_is_what_a_file_would_have_there() -> None:
+    """Whatever record it stands in: as in the scenario written down as a whole."""
+    found = template("enterprise-field").scenario()
+    file = found.model_dump(mode="json", by_alias=True, exclude_none=True)
+    seen = 0
+    for keys in below(file):
+        if not any("." in key for key in keys):
+            here: Any = file
+            for key in keys:
+                here = here[int(key)] if isinstance(here, list) else here[key]
+            assert plain(found, ".".join(keys)) == here
+            seen += 1
+    assert seen > 1000
+
+
+def below(part: Any) -> Iterator[list[str]]:
+    """Every path in plain data."""
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield [str(key)]
+        yield from ([str(key), *rest] for rest in below(value))
 
 
 def test_merging_keeps_what_both_lose_and_takes_its_own_time() -> None:

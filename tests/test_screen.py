@@ -22,7 +22,7 @@ from salessim.optimisation.space import space_of
 from salessim.queueing import erlang_c, impatient, mean_wait
 from salessim.scenario.model import Scenario
 from salessim.units import DAY, HOUR, MONTH
-from tests.test_oracles import exponential, line
+from tests.test_oracles import exponential, hours, line
 from tests.test_search_methods import CONDITIONAL
 from tests.test_search_methods import line as two_stations
 
@@ -218,6 +218,14 @@ def test_the_screen_says_how_far_simulation_agreed() -> None:
     assert best.screening.agreement["cycle_time"].value > 0.7
     assert best.screening.designs >= len(best.distinct)
     assert best.searched >= 3 * 2
+
+
+def test_laws_that_are_learnt_as_points_are_judged_like_any_other() -> None:
+    """Uniform between 0 and 2 units, as points and by its name; with one person the wait is that of Pollaczek and Khinchine."""
+    points = {"law": "quantiles", "points": {"0 %": hours(0), "50 %": hours(1), "100 %": hours(2)}}
+    found, same = (Approximation(line([{"c": 1, "law": law}], 0.8, 100, 0)).predict().values for law in (points, {"law": "uniform", "low": hours(0), "high": hours(2)}))
+    assert found["waiting"] == pytest.approx(same["waiting"], rel=1e-9)
+    assert found["waiting"] == pytest.approx(0.8 / (1 - 0.8) * (1 + 1 / 3) / 2, rel=0.01)  # squared coefficient of variation 1/3; the quadrature is no better
 
 
 @pytest.mark.parametrize("name", ["b2b", *(t.name for t in templates())])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.memo import Content, content
 from salessim.network import roles_of
 from salessim.queueing import impatient, mean_wait
 from salessim.scenario.model import share_in
@@ -35,8 +36,9 @@ _T, _W = np.polynomial.laguerre.laggauss(40)
 
 
 @lru_cache(maxsize=4096)
-def _second_moment(law: Law) -> float:
+def _second_moment(of: Content) -> float:
     """E[X^2] by Gauss-Laguerre quadrature over quantiles: exact for exponential laws."""
+    law: Law = of.record
     x = np.asarray(law.quantile(np.minimum(-np.expm1(-_T), 1.0 - 2.0**-53)), float)
     return float(np.sum(_W * x * x))
 
@@ -131,12 +133,13 @@ class Approximation:
             return law.mean, []
         system = step.automation
         by_hand = share_in(step.adherence, segment) * (1.0 - (system.share if system else 0.0))
+        square = _second_moment(content(law))
         roles = roles_of(scenario, step)
         lead, efficiency = roles[0][0]
         tasks = []
         for r, role in enumerate(roles):
             pace = [1.0 / (e * at_start(scenario.teams[t])) if r == 0 else 1.0 / (efficiency * at_start(scenario.teams[lead])) for t, e in role]
-            tasks.append(_Task(i, tuple(t for t, _ in role), tuple(law.mean * p for p in pace), tuple(_second_moment(law) * p * p for p in pace), by_hand))
+            tasks.append(_Task(i, tuple(t for t, _ in role), tuple(law.mean * p for p in pace), tuple(square * p * p for p in pace), by_hand))
         own = law.mean / efficiency / max(self.open[lead], 1e-9)
         return by_hand * own + (system.share * system.time_in(segment).mean if system else 0.0), tasks
 

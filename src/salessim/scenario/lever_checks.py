@@ -33,9 +33,10 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         if not found:
             for below, problem_text, remedy in lever.problems(scenario):
                 yield Problem((*path, *below), problem_text, remedy)
-        if (what := _sets(scenario, lever)) is not None:
+        for what in _sets(scenario, lever):
             if what in sets:
-                yield Problem(path, f"the levers {sets[what]!r} and {name!r} both set {what}", "keep one of them")
+                by = f"the levers {sets[what]!r} and {name!r} both set {what}" if sets[what] != name else f"it names {what.split('.')[1]!r} twice"
+                yield Problem(path, by, "keep one of them")
             sets[what] = name
     yield from _money(scenario)
 
@@ -145,18 +146,18 @@ def _range(path: Path, field: str, now: object, bounds: tuple[object, object]) -
         yield Problem(path, f"the range runs from {bounds[0]} to {bounds[1]}", "put the smaller first")
 
 
-def _sets(scenario: Scenario, lever: Base) -> str | None:
-    """The field that a lever sets, if it sets just one, by its one name."""
+def _sets(scenario: Scenario, lever: Base) -> list[str]:
+    """The fields that a lever sets as a whole, each by its one name."""
     if isinstance(lever, AddStaff):
-        return f"teams.{lever.add_staff}.size"
+        return [f"teams.{lever.add_staff}.size"]
     if isinstance(lever, Automate):
-        return f"steps.{lever.automate}.automation"
+        return [f"steps.{step}.automation" for step in lever.automate]
     if not isinstance(lever, SetField):
-        return None
+        return []
     try:
-        return canonical(scenario, split(scenario, lever.field))
+        return [canonical(scenario, split(scenario, lever.field))]
     except KeyError:
-        return None  # said already
+        return []  # said already
 
 
 def _money(scenario: Scenario) -> Iterator[Problem]:

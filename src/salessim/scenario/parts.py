@@ -14,8 +14,9 @@ REST = "default"
 BETWEEN = " › "
 """Between a module and its step in the name of a step."""
 
+LONGEST_NAME = 80
 Name = Annotated[
-    str, StringConstraints(pattern=r"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{0,79}$", strip_whitespace=True)
+    str, StringConstraints(pattern=rf"^[^\s.+,:;=@/\\\x00-\x1f][^.+,:;/\\\x00-\x1f]{{0,{LONGEST_NAME - 1}}}$", strip_whitespace=True)
 ]
 """A name of a step, team, ...: 1 to 80 characters of any script; no dots (paths), no plus or comma (lists of people)."""
 

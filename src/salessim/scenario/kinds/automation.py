@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from salessim.durations import Law, constant
 from salessim.scenario.kinds.base import Base, Change, Put, Reshape, Setting, Standing, Times, certain, forms_of, line, said, step_path, time_paths
-from salessim.scenario.parts import Name, as_list
+from salessim.scenario.parts import Name, Names, as_list
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -24,9 +24,10 @@ def above_zero(law: Any) -> bool:
 
 
 class Automate(Base):
-    """A system does a share of a step's visits (adoption), in its own time; what fails is done by hand after all.
+    """A system does a share of the visits to one or several steps (adoption), in its own time; what fails is done by hand after all.
 
-    `share` and `adoption` are the same.
+    `share` and `adoption` are the same. Several steps are what a log knows as one activity: the system, and its cost,
+    is one.
     """
 
     KEY: ClassVar[str] = "automate"
@@ -34,7 +35,7 @@ class Automate(Base):
     FELT_AT: ClassVar[dict[str, str]] = {"error_factor": "errors"}
     SHARES: ClassVar[tuple[str, ...]] = ("adoption", "share", "failure")
     ON: ClassVar[dict[str, str]] = {"automate": "staffed", "errors": "path"}
-    automate: Name
+    automate: Names = Field(min_length=1)
     adoption: Law | None = None
     share: Law | None = None
     time: Law | None = None
@@ -63,24 +64,24 @@ class Automate(Base):
         return self.effect("adoption") or self.share or constant(1.0)
 
     def changes(self, scenario: Scenario, setting: Setting) -> Iterator[Change]:
-        """Automation of the step, its errors, and the way back to people."""
-        step = scenario.steps[self.automate]
+        """Automation of the steps, their errors, and the way back to people."""
         share, factor, failure = self.taken, self.effect("time_factor"), self.effect("failure")
-        for above, form in forms_of(step):
-            put: dict[str, Any] = {"share": share.mean}
-            if self.time is not None:
-                put["time"] = self.time.model_dump(mode="json")
-            else:  # in parts of what it takes today, for each segment
-                put["time"] = Standing(step_path(self.automate, *above, form.kind))
-                own = {g: Standing(step_path(self.automate, *above, "time_by_segment", g)) for g in sorted(form.time_by_segment)}
-                put |= {"time_by_segment": own} if own else {}
-            here = step_path(self.automate, *above, "automation")
-            yield Put(here, put)
-            if not certain(share):
-                yield Put(f"{here}.share", share, "adoption")
-            if factor is not None:
-                for field in ("time", *(f"time_by_segment.{g}" for g in put.get("time_by_segment", ()))):
-                    yield Times(f"{here}.{field}", factor, "time")
+        for step in self.automate:
+            for above, form in forms_of(scenario.steps[step]):
+                put: dict[str, Any] = {"share": share.mean}
+                if self.time is not None:
+                    put["time"] = self.time.model_dump(mode="json")
+                else:  # in parts of what it takes today, for each segment
+                    put["time"] = Standing(step_path(step, *above, form.kind))
+                    own = {g: Standing(step_path(step, *above, "time_by_segment", g)) for g in sorted(form.time_by_segment)}
+                    put |= {"time_by_segment": own} if own else {}
+                here = step_path(step, *above, "automation")
+                yield Put(here, put)
+                if not certain(share):
+                    yield Put(f"{here}.share", share, "adoption")
+                if factor is not None:
+                    for field in ("time", *(f"time_by_segment.{g}" for g in put.get("time_by_segment", ()))):
+                        yield Times(f"{here}.{field}", factor, "time")
         error_factor = self.effect("error_factor")
         if error_factor is not None:
             # Errors fall where the system does the work and does not fail: 1 - s (1 - factor), at the mean share s.
@@ -88,11 +89,12 @@ class Automate(Base):
             for path in self.errors:
                 yield Times(path, line(error_factor, 1 - done, done), "errors")
         if failure is not None and above_zero(share) and above_zero(failure):
-            yield Reshape("with_fallback", (self.automate,), {"failure": failure})
+            for step in self.automate:
+                yield Reshape("with_fallback", (step,), {"failure": failure})
 
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
-        """The step and the share of its visits."""
-        return f"automate {self.automate!r} ({said(self.taken)} of visits)"
+        """The steps and the share of their visits."""
+        return f"automate {' and '.join(map(repr, self.automate))} ({said(self.taken)} of visits)"
 
 
 class AnswerAtOnce(Base):

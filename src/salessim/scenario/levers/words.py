@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from salessim.scenario.checks import roles_of_step
 from salessim.scenario.kinds import Base, SetField, Setting
 from salessim.scenario.kinds.automation import Automate
 from salessim.scenario.levers.settings import is_today, scale_of, today
+from salessim.scenario.parts import LONGEST_NAME
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -54,6 +55,15 @@ def assumed(scenario: Scenario, settings: Mapping[str, Setting]) -> list[str]:
     return found
 
 
+def _lever_name(verb: str, what: str, taken: Collection[str]) -> str:
+    """A name that is not taken, cut to what a name may have."""
+    name, n = f"{verb} {what}"[:LONGEST_NAME].rstrip(), 1
+    while name in taken:
+        n += 1
+        name = f"{f'{verb} {what}'[: LONGEST_NAME - 4].rstrip()} {n}"
+    return name
+
+
 def _phrase(scenario: Scenario, lever: Base, setting: Setting) -> str:
     if lever.title:
         return lever.title + (f": {_said(lever, setting)}" if not isinstance(setting, bool) else "")
@@ -78,20 +88,23 @@ def _said(lever: Base, setting: Setting) -> str:
 
 
 def propose(scenario: Scenario) -> dict[str, Base]:
-    """Levers for a scenario that declares none: a little more or less staff, and automation of flexible steps.
+    """Levers for a scenario that declares none: a little more or less staff, and automation of flexible work.
 
-    What automation would achieve is not in any log: the effect is an assumption and says so.
+    Steps that a log knows as one activity are automated together: they tell what came before, and no system does. What automation would achieve is not in any log: the effect is an assumption and says so.
     """
     result: dict[str, Base] = {}
     used = {team for step in scenario.steps.values() for role in roles_of_step(step) for team in role.by}
     for name in sorted(used):
         size = scenario.teams[name].size
         spread = max(1, round(size * 0.2))
-        result[f"staff {name}"] = SetField(field=f"teams.{name}.size", integer=(max(1, size - spread), size + 2 * spread))
-    for name, step in sorted(scenario.steps.items()):
+        result[_lever_name("staff", name, result)] = SetField(field=f"teams.{name}.size", integer=(max(1, size - spread), size + 2 * spread))
+    activities: dict[str, list[str]] = {}
+    for name, step in scenario.steps.items():
         if step.kind == "work" and not step.core and not step.together_with:
-            result[f"automate {name}"] = Automate.model_validate(
-                {"automate": name, "share": 0.3, "time": "1 min", "running_cost": f"1500 {scenario.currency}/month",
-                 "one_off_cost": f"20000 {scenario.currency}", "assumption": "share, time and cost; not learnt from data"}
-            )  # fmt: skip
+            activities.setdefault(step.activity or name, []).append(name)
+    for activity in sorted(activities):
+        result[_lever_name("automate", activity, result)] = Automate.model_validate(
+            {"automate": sorted(activities[activity]), "title": f"automate {activity!r} (30 % of visits)", "share": 0.3, "time": "1 min", "running_cost": f"1500 {scenario.currency}/month",
+             "one_off_cost": f"20000 {scenario.currency}", "assumption": "share, time and cost; not learnt from data"}
+        )  # fmt: skip
     return result
