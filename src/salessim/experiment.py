@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ from salessim.errors import InputError, nearest
 from salessim.executors import Executor, Task, local, workers_of
 from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
+from salessim.memo import Content, content
 from salessim.network import Network, build
 from salessim.records import NEVER, Replication
 from salessim.scenario.overrides import warnings as overridden
@@ -170,7 +171,13 @@ ECHO = 1 << 40
 def _source(scenario: Scenario) -> Source:
     """What replications run on; checks the ends of what is uncertain."""
     check_uncertain(scenario)
-    return scenario if scenario.uncertain else build(scenario)
+    return scenario if scenario.uncertain else _network(content(scenario, "levers", "provenance", "description"))
+
+
+@lru_cache(maxsize=32)  # a search compares about so many designs side by side, a few runs at a time
+def _network(said: Content) -> Network:
+    """The network of a scenario, built once as long as it is asked for again and again."""
+    return build(said.record)
 
 
 def _one(source: Source, seed: int, number: int, engine: Engine) -> Row:
