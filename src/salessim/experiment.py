@@ -14,7 +14,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -201,6 +202,16 @@ class Simulator(Protocol):
         """What each replication gave, in the order of the numbers."""
 
 
+@runtime_checkable
+class SideBySide(Simulator, Protocol):
+    """Who runs the replications of several designs at a time as well."""
+
+    def several(self, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+        """What each replication gave, in the order of the designs and their numbers."""
+
+
+Wanted = tuple["Scenario", Sequence[int]]
+"""A design and which replications of it."""
 Workers = int | None | Simulator
 """How many threads or processes, None for as many as there are processors; or who runs the replications instead."""
 
@@ -218,7 +229,12 @@ class Simulating:
 
     def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
         """See `Simulator`."""
-        return self.executor.results(_one, _source(design), seed, numbers, engine)
+        return self.several([(design, numbers)], seed, engine)
+
+    def several(self, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+        """See `SideBySide`; the network of a design is built while those before it run."""
+        sources = ((_source(design), numbers) for design, numbers in wanted)
+        return self.executor.several(_one, sources, sum(len(numbers) for _, numbers in wanted), seed, engine)
 
 
 @dataclass(frozen=True)
@@ -270,6 +286,33 @@ def replicate(
             raise
         raise Interrupted(_collect(scenario, seed, numbers[: len(rows)], rows)) from None
     return _collect(scenario, seed, numbers, rows)
+
+
+def replicate_each(wanted: Sequence[Wanted], *, seed: int = 0, engine: Engine = "auto", workers: Workers = None) -> Iterator[Results]:
+    """As `replicate`, of several scenarios side by side: the results of each in turn, when they are there.
+
+    Args:
+        wanted: scenarios, and which replications of each.
+        seed, engine, workers: as for `replicate`.
+
+    Raises:
+        LimitReached, RunLost: of the scenario whose turn it is.
+    """
+    check_seed(seed)
+    wanted = [(scenario, tuple(numbers)) for scenario, numbers in wanted]
+    if not wanted:
+        return
+    chosen = choose_engine(engine, wanted[0][0], sum(len(numbers) for _, numbers in wanted))
+    rows = side_by_side(_simulator(workers, engine, chosen), wanted, seed, chosen)
+    for scenario, numbers in wanted:
+        yield _collect(scenario, seed, tuple(numbers), list(islice(rows, len(numbers))))
+
+
+def side_by_side(runs: Simulator, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+    """What the replications of several designs gave, at the same time if who runs them can do that."""
+    if isinstance(runs, SideBySide):
+        return runs.several(wanted, seed, engine)
+    return (row for design, numbers in wanted for row in runs.simulate(design, seed, numbers, engine))
 
 
 def each(
