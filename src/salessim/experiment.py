@@ -304,8 +304,11 @@ def replicate_each(wanted: Sequence[Wanted], *, seed: int = 0, engine: Engine = 
         return
     chosen = choose_engine(engine, wanted[0][0], sum(len(numbers) for _, numbers in wanted))
     rows = side_by_side(_simulator(workers, engine, chosen), wanted, seed, chosen)
-    for scenario, numbers in wanted:
-        yield _collect(scenario, seed, tuple(numbers), list(islice(rows, len(numbers))))
+    for i, (scenario, numbers) in enumerate(wanted):
+        mine = list(islice(rows, len(numbers)))
+        if i == len(wanted) - 1:
+            mine += rows  # none, but who runs them is done only now: what is to be kept is on disk before the last is told
+        yield _collect(scenario, seed, tuple(numbers), mine)
 
 
 def side_by_side(runs: Simulator, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:

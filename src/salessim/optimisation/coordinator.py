@@ -69,15 +69,14 @@ class Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(directions=list(directions.values()), sampler=optuna.samplers.RandomSampler(seed=self.evaluate.seed % 2**32))
-            while len(self.done) < trials:
+            while len(self.done) < trials and not self.stopped:
                 number = len(self.done)
-                if number and self.over(number, trials):
-                    return
+                many = self._together(number, trials)
                 if number == 1:
                     screen.calibrate(self.done[0].values)
                     starts += begin_with(screen, trials, self.every)
                 asked = []
-                for k in range(number, self._together(number, trials)):
+                for k in range(number, number + many):
                     record = self.study.trials.get(k)
                     if record is not None:
                         study.enqueue_trial(record["asked"])
@@ -100,9 +99,21 @@ class Search:
                     if progress:
                         progress(len(self.done), trials)
 
-    def _together(self, number: int, trials: int) -> int:
-        """The trial before which those end that are proposed and run side by side with this one; all after today's process depend on it."""
-        return min(trials, number + TOGETHER - number % TOGETHER) if number else 1
+    def _together(self, done: int, trials: int) -> int:
+        """How many trials are proposed and run side by side now; `stopped` says so if the budget ends the search with them.
+
+        They do not know of each other, so that those that are left out may as well be run when the study is gone on with.
+        """
+        if not done:
+            return 1  # today's process, on which all others depend
+        most = min(trials, done + TOGETHER - done % TOGETHER) - done
+        many = next((n for n in range(most, 0, -1) if self._fits(n)), 0)
+        if many < most:
+            self.stopped = self._ended(done + many, trials)
+        return many
+
+    def _fits(self, more: int) -> bool:
+        return not self.budget.over(self.keeping.asked, self.keeping.ran, self.evaluate.replications * more, self.choosing)
 
     def _evaluated(self, first: int, settings: Sequence[Settings]) -> list[tuple[Trial, str | None]]:
         """What becomes of trials; a design whose runs did not come back fails and the study goes on, also when it is gone on with."""
@@ -125,10 +136,12 @@ class Search:
 
     def over(self, done: int, trials: int) -> bool:
         """Whether the budget ends the search here."""
-        if not self.budget.over(self.keeping.asked, self.keeping.ran, self.evaluate.replications * (self._together(done, trials) - done), self.choosing):
-            return False
-        self.stopped = f"The budget of {self.budget.words} ended the search after {done} of {trials} trials."
-        return True
+        if not self._fits(1):
+            self.stopped = self._ended(done, trials)
+        return bool(self.stopped)
+
+    def _ended(self, done: int, trials: int) -> str:
+        return f"The budget of {self.budget.words} ended the search after {done} of {trials} trials."
 
     def failed(self, number: int, settings: Settings, why: str) -> Trial:
         """A trial whose runs did not come back; its design is not tried again."""
