@@ -69,9 +69,9 @@ def test_clusters_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="no scheduler answers"):
         Cluster("nonsense://x")
     with pytest.raises(InputError, match=r"a worker has salessim .* install the same on all machines"):
-        _there("salessim 0.0.1, Python 3.11", tasks.penniless, None, 0, 0, "compiled")
+        _there("salessim 0.0.1, Python 3.11", tasks.penniless, None, 0, (0,), "compiled")
     with pytest.raises(RunLost, match="out of memory"):
-        _there(version(), tasks.penniless, None, 0, 0, "compiled")
+        _there(version(), tasks.penniless, None, 0, (0,), "compiled")
 
 
 # Independent writers

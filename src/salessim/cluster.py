@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from salessim.errors import InputError, RunLost
-from salessim.executors import ATTEMPTS, Futures, Task
+from salessim.executors import ATTEMPTS, Futures, Task, in_turn
 
 CONNECTING = 10
 """Seconds within which a scheduler must answer."""
 WAITING = 60
 """Seconds to wait for a first worker: machines of a cluster start one after the other."""
 
+MOST_SENT = 32
+"""Designs that the cluster holds: about so many are compared side by side, a few runs at a time."""
 LOOKING = 5
 """Seconds between two looks whether there are workers."""
 REMEDY = "start it again, and go on with --resume: what was finished is kept"
@@ -36,6 +39,8 @@ class Cluster(Futures):
         InputError: Dask is not installed, nobody answers, there are no workers, or they run another version of salessim.
     """
 
+    parcelled = True
+
     def __init__(self, address: str, patience: float | None = None) -> None:
         try:
             from distributed import Client
@@ -44,6 +49,7 @@ class Cluster(Futures):
         except ImportError:
             raise InputError("--cluster", "a cluster needs Dask", "install it with: pip install 'salessim[dask]'") from None
         self.address = address
+        self._sent: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
         self.lost = (KilledWorker, FutureCancelledError)
         try:
             self._client: Any = Client(address, timeout=CONNECTING, set_as_default=False)
@@ -58,18 +64,23 @@ class Cluster(Futures):
 
     def prepared(self, source: Any) -> Any:
         """The design, sent once: the scheduler can send it again to a worker that takes the place of another."""
-        return self._client.submit(_same, source, pure=False)
+        if id(source) not in self._sent:
+            self._sent[id(source)] = source, self._client.submit(_same, source, pure=False)
+            if len(self._sent) > MOST_SENT:
+                self._sent.popitem(last=False)
+        self._sent.move_to_end(id(source))
+        return self._sent[id(source)][1]
 
-    def submit(self, task: Task, source: Any, seed: int, number: int, engine: str) -> Any:
-        """A future of one result."""
+    def submit(self, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Any:
+        """See `Futures.submit`."""
         if self._client.status != "running":
             raise InputError(f"--cluster {self.address}", "the scheduler has gone", REMEDY)
-        return _Waiting(self, self._client.submit(_there, version(), task, source, seed, number, engine, pure=False, retries=ATTEMPTS))
+        return _Waiting(self, self._client.submit(_there, version(), task, source, seed, numbers, engine, pure=False, retries=ATTEMPTS))
 
-    def results(self, task: Task, source: Any, seed: int, numbers: Sequence[int], engine: str) -> Iterator[Any]:
-        """See `Executor.results`; as many are handed out as the cluster has room for now."""
+    def several(self, task: Task, wanted: Iterable[tuple[Any, Sequence[int]]], planned: int, seed: int, engine: str) -> Iterator[Any]:
+        """See `Executor.several`; as many are handed out as the cluster has room for now."""
         self.workers = max(1, self.nthreads())
-        return super().results(task, source, seed, numbers, engine)
+        return super().several(task, wanted, planned, seed, engine)
 
     def nthreads(self) -> int:
         """Of all workers that there are now."""
@@ -77,6 +88,7 @@ class Cluster(Futures):
 
     def abandon(self) -> None:
         """Futures that nobody holds are cancelled by the scheduler; runs under way come to an end there."""
+        self._sent.clear()  # one whose worker died over it is lost as well
 
     def close(self) -> None:
         """Leave the cluster, which goes on."""
@@ -117,12 +129,12 @@ def _same(source: Any) -> Any:
     return source
 
 
-def _there(wanted: str, task: Task, source: Any, seed: int, number: int, engine: str) -> Any:
+def _there(wanted: str, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> list[Any]:
     """What a worker does."""
     if version() != wanted:
         raise InputError("--cluster", f"a worker has {version()}, here it is {wanted}", "install the same on all machines")
     try:
-        return task(source, seed, number, engine)
+        return in_turn(task, source, seed, numbers, engine)
     except MemoryError:
         raise RunLost("out of memory") from None
 

@@ -11,8 +11,9 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,8 @@ Task = Callable[[Any, int, int, Any], Any]
 """Called with (source, seed, number, engine); at the top of a module, so that other processes find it."""
 AHEAD = 4
 """Tasks for each worker that are handed out before their turn, and no more: a million replications are not a million futures."""
+PARCELS, MOST_IN_PARCEL = 4, 16
+"""Parcels for each worker that numbers are put into where handing out is costly, so that no worker waits long for the last; and the most numbers in one."""
 ATTEMPTS = 3
 """Workers that may die over one replication before it is taken to be the cause."""
 
@@ -40,18 +43,32 @@ class Executor(ABC):
 
     Args:
         workers: how many run at a time.
-        patience: seconds that the numbers of one call may take together; None for as long as it takes.
+        patience: seconds that the numbers of one source may take together; None for as long as it takes.
     """
 
     def __init__(self, workers: int = 1, patience: float | None = None) -> None:
         self.workers, self.patience = workers, patience
 
-    @abstractmethod
     def results(self, task: Task, source: Any, seed: int, numbers: Sequence[int], engine: str) -> Iterator[Any]:
         """The results in the order of the numbers.
 
         Raises:
             RunLost: workers died over a replication again and again, ran out of memory, or the patience ended.
+        """
+        return self.several(task, [(source, numbers)], len(numbers), seed, engine)
+
+    @abstractmethod
+    def several(self, task: Task, wanted: Iterable[tuple[Any, Sequence[int]]], planned: int, seed: int, engine: str) -> Iterator[Any]:
+        """The results of several sources side by side, in the order of the sources and their numbers.
+
+        Args:
+            task: what to run.
+            wanted: each source with its numbers; a source is asked for when its turn to be handed out comes.
+            planned: how many numbers there are in all.
+            seed, engine: what the task is given.
+
+        Raises:
+            RunLost: as `results`, when the turn of the source comes whose runs are lost.
         """
 
     def close(self) -> None:
@@ -82,24 +99,36 @@ def out_of_time(patience: float) -> RunLost:
 class Here(Executor):
     """One after the other in this thread. A replication that has begun is finished: patience is looked at between two of them."""
 
-    def results(self, task: Task, source: Any, seed: int, numbers: Sequence[int], engine: str) -> Iterator[Any]:
-        """See `Executor.results`."""
-        begun = time.monotonic()
-        for number in numbers:
-            self._left(begun)
-            try:
-                result = task(source, seed, number, engine)
-            except MemoryError:
-                raise RunLost("out of memory") from None
-            yield result
+    def several(self, task: Task, wanted: Iterable[tuple[Any, Sequence[int]]], planned: int, seed: int, engine: str) -> Iterator[Any]:
+        """See `Executor.several`."""
+        for source, numbers in wanted:
+            begun = time.monotonic()
+            for number in numbers:
+                self._left(begun)
+                try:
+                    result = task(source, seed, number, engine)
+                except MemoryError:
+                    raise RunLost("out of memory") from None
+                yield result
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """Numbers of a source that are handed out together."""
+
+    source: Any
+    numbers: tuple[int, ...]
 
 
 class Futures(Executor):
     """What all executors with futures share: handing out, waiting in order, handing out again what was lost."""
 
+    parcelled = False
+    """Whether handing out is so costly that several numbers should go in one parcel."""
+
     @abstractmethod
-    def submit(self, task: Task, source: Any, seed: int, number: int, engine: str) -> Any:
-        """A future of one result."""
+    def submit(self, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Any:
+        """A future of the list of results of some numbers."""
 
     @abstractmethod
     def abandon(self) -> None:
@@ -112,36 +141,41 @@ class Futures(Executor):
         """The source in the form in which it is handed out."""
         return source
 
-    def results(self, task: Task, source: Any, seed: int, numbers: Sequence[int], engine: str) -> Iterator[Any]:
-        """See `Executor.results`."""
-        begun, deaths, given = time.monotonic(), 0, self.prepared(source)
-        todo, ahead = iter(numbers), deque[tuple[int, Any]]()
+    def several(self, task: Task, wanted: Iterable[tuple[Any, Sequence[int]]], planned: int, seed: int, engine: str) -> Iterator[Any]:
+        """See `Executor.several`."""
+        size = max(1, min(MOST_IN_PARCEL, planned // (PARCELS * self.workers))) if self.parcelled else 1
+        todo = (_Parcel(source, tuple(numbers[at : at + size])) for source, numbers in wanted for at in range(0, len(numbers), size))
+        ahead = deque[tuple[_Parcel, Any]]()
+        deaths, turn, begun = 0, None, 0.0
 
-        def handed(number: int) -> Any:
+        def handed(parcel: _Parcel) -> Any:
             try:
-                return self.submit(task, given, seed, number, engine)
-            except self.lost as wrong:  # the pool broke meanwhile: told when it is this number's turn
+                return self.submit(task, self.prepared(parcel.source), seed, parcel.numbers, engine)
+            except self.lost as wrong:  # the pool broke meanwhile: told when it is this parcel's turn
                 future: Future[Any] = Future()
                 future.set_exception(wrong)
                 return future
 
         def hand_out(how_many: int) -> None:
-            for number in islice(todo, how_many):
-                ahead.append((number, handed(number)))
+            for parcel in islice(todo, how_many):
+                ahead.append((parcel, handed(parcel)))
 
         try:
             hand_out(AHEAD * self.workers)
             while ahead:
+                parcel, future = ahead[0]
+                if parcel.source is not turn:
+                    turn, begun = parcel.source, time.monotonic()
                 try:
-                    result = ahead[0][1].result(timeout=self._left(begun))
+                    results = future.result(timeout=self._left(begun))
                 except self.lost:
                     deaths += 1
                     if deaths >= ATTEMPTS:
-                        raise RunLost(f"{deaths} workers died over replication {ahead[0][0]} (killed, or out of memory)") from None
-                    again = [number for number, _ in ahead]
+                        raise RunLost(f"{deaths} workers died over replication {parcel.numbers[0]} (killed, or out of memory)") from None
+                    # Now one by one, so that the number is known over which they die.
+                    again = [_Parcel(p.source, (number,)) for p, _ in ahead for number in p.numbers]
                     self.abandon()
-                    given = self.prepared(source)
-                    ahead = deque((number, handed(number)) for number in again)
+                    ahead = deque((p, handed(p)) for p in again)
                     continue
                 except TimeoutError:
                     raise out_of_time(self.patience or 0) from None
@@ -150,10 +184,15 @@ class Futures(Executor):
                 deaths = 0
                 ahead.popleft()
                 hand_out(1)
-                yield result
+                yield from results
         except BaseException:
             self.abandon()
             raise
+
+
+def in_turn(task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> list[Any]:
+    """What a worker does with a parcel."""
+    return [task(source, seed, number, engine) for number in numbers]
 
 
 class _Pool(Futures):
@@ -167,11 +206,11 @@ class _Pool(Futures):
     def started(self) -> ThreadPoolExecutor | ProcessPoolExecutor:
         """A new pool."""
 
-    def submit(self, task: Task, source: Any, seed: int, number: int, engine: str) -> Future[Any]:
-        """A future of one result."""
+    def submit(self, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Future[Any]:
+        """See `Futures.submit`."""
         if self._pool is None:
             self._pool = self.started()
-        return self._pool.submit(task, source, seed, number, engine)
+        return self._pool.submit(in_turn, task, source, seed, numbers, engine)
 
     def abandon(self) -> None:
         """Processes are ended, threads left behind: nobody can end a thread."""
@@ -199,6 +238,8 @@ class Threads(_Pool):
 
 class Processes(_Pool):
     """Processes of this machine: for the reference engine, and where a run may need to be ended."""
+
+    parcelled = True
 
     def started(self) -> ProcessPoolExecutor:
         """A new pool."""

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property, lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from salessim.errors import InputError, nearest
 from salessim.executors import Executor, Task, local, workers_of
 from salessim.margins import Margins, word_for
 from salessim.measures import Measure, measure, value
+from salessim.memo import Content, content
 from salessim.network import Network, build
 from salessim.records import NEVER, Replication
 from salessim.scenario.overrides import warnings as overridden
@@ -160,7 +162,13 @@ ECHO = 1 << 40
 def _source(scenario: Scenario) -> Source:
     """What replications run on; checks the ends of what is uncertain."""
     check_uncertain(scenario)
-    return scenario if scenario.uncertain else build(scenario)
+    return scenario if scenario.uncertain else _network(content(scenario, "levers", "provenance", "description"))
+
+
+@lru_cache(maxsize=32)  # a search compares about so many designs side by side, a few runs at a time
+def _network(said: Content) -> Network:
+    """The network of a scenario, built once as long as it is asked for again and again."""
+    return build(said.record)
 
 
 def _one(source: Source, seed: int, number: int, engine: Engine) -> Row:
@@ -184,6 +192,16 @@ class Simulator(Protocol):
         """What each replication gave, in the order of the numbers."""
 
 
+@runtime_checkable
+class SideBySide(Simulator, Protocol):
+    """Who runs the replications of several designs at a time as well."""
+
+    def several(self, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+        """What each replication gave, in the order of the designs and their numbers."""
+
+
+Wanted = tuple["Scenario", Sequence[int]]
+"""A design and which replications of it."""
 Workers = int | None | Simulator
 """How many threads or processes, None for as many as there are processors; or who runs the replications instead."""
 
@@ -201,7 +219,12 @@ class Simulating:
 
     def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
         """See `Simulator`."""
-        return self.executor.results(_one, _source(design), seed, numbers, engine)
+        return self.several([(design, numbers)], seed, engine)
+
+    def several(self, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+        """See `SideBySide`; the network of a design is built while those before it run."""
+        sources = ((_source(design), numbers) for design, numbers in wanted)
+        return self.executor.several(_one, sources, sum(len(numbers) for _, numbers in wanted), seed, engine)
 
 
 @dataclass(frozen=True)
@@ -253,6 +276,36 @@ def replicate(
             raise
         raise Interrupted(_collect(scenario, seed, numbers[: len(rows)], rows)) from None
     return _collect(scenario, seed, numbers, rows)
+
+
+def replicate_each(wanted: Sequence[Wanted], *, seed: int = 0, engine: Engine = "auto", workers: Workers = None) -> Iterator[Results]:
+    """As `replicate`, of several scenarios side by side: the results of each in turn, when they are there.
+
+    Args:
+        wanted: scenarios, and which replications of each.
+        seed, engine, workers: as for `replicate`.
+
+    Raises:
+        LimitReached, RunLost: of the scenario whose turn it is.
+    """
+    check_seed(seed)
+    wanted = [(scenario, tuple(numbers)) for scenario, numbers in wanted]
+    if not wanted:
+        return
+    chosen = choose_engine(engine, wanted[0][0], sum(len(numbers) for _, numbers in wanted))
+    rows = side_by_side(_simulator(workers, engine, chosen), wanted, seed, chosen)
+    for i, (scenario, numbers) in enumerate(wanted):
+        mine = list(islice(rows, len(numbers)))
+        if i == len(wanted) - 1:
+            mine += rows  # none, but who runs them is done only now: what is to be kept is on disk before the last is told
+        yield _collect(scenario, seed, tuple(numbers), mine)
+
+
+def side_by_side(runs: Simulator, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+    """What the replications of several designs gave, at the same time if who runs them can do that."""
+    if isinstance(runs, SideBySide):
+        return runs.several(wanted, seed, engine)
+    return (row for design, numbers in wanted for row in runs.simulate(design, seed, numbers, engine))
 
 
 def each(

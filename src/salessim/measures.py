@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from salessim.records import COMPLETED, LOST, NEVER, Replication
-from salessim.survival import Incidence, incidence
+from salessim.survival import Incidence, incidence_in_order
 from salessim.units import DAY, HOUR, MONTH, WEEK
 
 Direction = Literal["lower is better", "higher is better", "neither"]
@@ -137,26 +137,54 @@ class View:
         """Time from opening to the end of service cases."""
         return self.incidence(self.cases.ended, 1, self.serves)
 
+    @cached_property
+    def until(self) -> Any:
+        """When each case was over, or the horizon."""
+        return np.where(self.cases.ended == NEVER, self.labels.horizon, self.cases.ended)
+
+    @cached_property
+    def _won_or_over(self) -> _Followed:
+        return self.followed(self.won_at)
+
     def incidence(self, at: Any, code: int, of: Any = None) -> Incidence:
         """Share of some cases, by default those that can be won, to which something has happened by each time since they came."""
-        ended = np.where(self.cases.ended == NEVER, self.labels.horizon, self.cases.ended)
-        stop = np.where(at != NEVER, at, ended)
-        return self.followed(stop, np.where(at != NEVER, code, np.where(self.cases.ended == NEVER, 0, 2)), code, of)
+        followed = self._won_or_over if at is self.won_at else self.followed(at)
+        return followed.incidence(np.where(at != NEVER, code, np.where(self.cases.ended == NEVER, 0, 2)), code, self.sells if of is None else of)
 
-    def followed(self, stop: Any, ending: Any, code: int, of: Any = None) -> Incidence:
-        """The incidence of an ending by age among those of some cases that came in the window or are in process when it opens.
+    def lost_before_won(self) -> Incidence:
+        """Share of the cases that can be won that have been lost by each time since they came."""
+        ending = np.where(self.lost, 1, np.where((self.won_at != NEVER) | (self.cases.ended != NEVER), 2, 0))
+        return self._won_or_over.incidence(ending, 1, self.sells)
 
-        Of cases in process at the start what happened before is known, but not of those that had ended by then: so they
-        count from the age they have then. Of a run that begins empty there are none, and the window is for who comes in it.
-        """
-        born, warm_up = self.cases.born, self.labels.warm_up
-        old = (born < 0) & (stop > warm_up)
-        keep = (self.sells if of is None else of) & ((born >= warm_up) | old)
-        return incidence((stop - born)[keep], ending[keep], code, (warm_up - born)[keep] if old.any() else None)
+    def followed(self, at: Any) -> _Followed:
+        """Cases in the order of the age up to which they are followed: to something that happens, else to their end."""
+        return _Followed(self.cases.born, np.where(at != NEVER, at, self.until), self.labels.warm_up)
 
     def in_window(self, at: Any) -> Any:
         """Whether something happened in the measured window."""
         return at >= self.labels.warm_up
+
+
+class _Followed:
+    """Cases by the age up to which they are followed: those that came in the window or are in process when it opens.
+
+    Of cases in process at the start what happened before is known, but not of those that had ended by then: so they
+    count from the age they have then. Of a run that begins empty there are none, and the window is for who comes in it.
+    They are put in order once, for all the shares that are asked of them.
+    """
+
+    def __init__(self, born: Any, stop: Any, warm_up: int) -> None:
+        old = (born < 0) & (stop > warm_up)
+        rows = np.flatnonzero((born >= warm_up) | old)
+        age = (stop - born)[rows]
+        order = np.argsort(age, kind="stable")
+        self.rows, self.age = rows[order], age[order].astype(float)
+        self.entry = (warm_up - born)[self.rows] if old.any() else None
+
+    def incidence(self, ending: Any, code: int, of: Any) -> Incidence:
+        """The incidence of an ending by age among some of them."""
+        kept = of[self.rows]
+        return incidence_in_order(self.age[kept], ending[self.rows[kept]], code, None if self.entry is None else self.entry[kept])
 
 
 Function = Callable[[View], Pair]
@@ -223,10 +251,7 @@ def _lost(v: View) -> Pair:
 
 
 def _lost_share(v: View) -> Pair:
-    ended = np.where(v.cases.ended == NEVER, v.labels.horizon, v.cases.ended)
-    stop = np.where(v.won_at != NEVER, v.won_at, ended)
-    ending = np.where(v.lost, 1, np.where((v.won_at != NEVER) | (v.cases.ended != NEVER), 2, 0))
-    return _plain(100 * v.followed(stop, ending, 1).final)
+    return _plain(100 * v.lost_before_won().final)
 
 
 def _won(v: View) -> Pair:
@@ -280,8 +305,7 @@ def _cost_per_win(v: View) -> Pair:
 
 def _wip(v: View) -> Pair:
     # From the cases, not from the steps: a case that has split is one case at several steps.
-    until = np.where(v.cases.ended == NEVER, v.labels.horizon, v.cases.ended)
-    inside = np.maximum(until - np.maximum(v.cases.born, v.labels.warm_up), 0)
+    inside = np.maximum(v.until - np.maximum(v.cases.born, v.labels.warm_up), 0)
     return _plain(float(np.sum(inside)) / v.window)
 
 
@@ -404,8 +428,7 @@ def _own(view: View, measure: Any) -> Pair:
         "ended": (cases.ended != NEVER) & view.in_window(cases.ended) & view.sells,
         "service": (cases.ended != NEVER) & view.in_window(cases.ended) & view.serves,
     }[measure.over]
-    ended = np.where(cases.ended == NEVER, labels.horizon, cases.ended)
-    facts = {"value": cases.value, "cost": cases.cost, "age": (ended - cases.born).astype(float),
+    facts = {"value": cases.value, "cost": cases.cost, "age": (view.until - cases.born).astype(float),
              "segment": cases.segment, "channel": cases.channel}  # fmt: skip
 
     def fact(i: Any) -> Any:

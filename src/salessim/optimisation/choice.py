@@ -158,12 +158,17 @@ def _recommend(asked: _Asked) -> _Found:
     ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
     pruned = [_pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
     ranked = list({key(t.settings): t for t in (*pruned, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
-    finalists = [t for t in (*((done[0],) if done[0].feasible else ()), *ranked) if asked.may_win(t)]
+    entered = [*([done[0]] if done[0].feasible else []), *ranked]
+    fresh.ahead([t.settings for t in entered], SELECTING, FIRST)
+    finalists = [t for t in entered if asked.may_win(t)]
     base, rejected, selection = fresh.judged(asked.evaluate.space.today, COMPARING, final, asked.objectives), "", None
     for attempt in range(ATTEMPTS):
         if not any(t.words for t in finalists):
             break
-        found = select(lambda i, r: asked.scores(finalists[i], r), len(finalists), indifference, confidence=CONFIDENCE, first=FIRST, most=max(final, FIRST), step=STEP)
+        found = select(
+            lambda i, r: asked.scores(finalists[i], r), len(finalists), indifference, confidence=CONFIDENCE, first=FIRST, most=max(final, FIRST), step=STEP,
+            ahead=lambda some, r: fresh.ahead([finalists[i].settings for i in some], SELECTING, r.stop),
+        )  # fmt: skip
         selection = found if attempt == 0 else None  # who is selected after another has failed was not selected from all
         trial = finalists[found.winner]
         if not trial.words:
@@ -206,7 +211,8 @@ def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[flo
     while len(trial.words) > 1:
         pulled = [n for n, setting in trial.settings.items() if setting != evaluate.space.today[n]]
         fewer = [evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]}) for n in pulled]
-        less = [evaluate(trial.number, settings) for settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
+        worth = [settings for settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
+        less = evaluate.side_by_side([(trial.number, settings) for settings in worth])
         better = min((t for t in less if t.values is not None and t.feasible), key=gain, default=None)
         if better is None or gain(better)[0] > least:
             return trial

@@ -26,6 +26,9 @@ from salessim.optimisation.standing import standing
 from salessim.optimisation.study import Study, Tell
 from salessim.scenario.levers import in_words
 
+TOGETHER = 4
+"""Trials that are proposed and run side by side, whatever the workers: enough for some of them, few enough for a method to learn."""
+
 
 @dataclass
 class Search:
@@ -66,54 +69,79 @@ class Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(directions=list(directions.values()), sampler=optuna.samplers.RandomSampler(seed=self.evaluate.seed % 2**32))
-            for number in range(trials):
-                if number and self.over(number, trials):
-                    return
+            while len(self.done) < trials and not self.stopped:
+                number = len(self.done)
+                many = self._together(number, trials)
                 if number == 1:
                     screen.calibrate(self.done[0].values)
                     starts += begin_with(screen, trials, self.every)
-                record = self.study.trials.get(number)
-                if record is not None:
-                    study.enqueue_trial(record["asked"])
-                elif number < len(starts):
-                    study.enqueue_trial(space.indices(starts[number]))
-                else:
-                    # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
-                    study.sampler = sampler(self.evaluate.seed, number, len(self.done), self.method)
-                asked = study.ask(distributions)
-                drawn = {n: space.options[n][asked.params[n]] for n in space.options}
-                settings = space.repaired(drawn) if self.every else screen.decoded(drawn)
-                trial, failed = self._evaluated(number, settings, record)
-                self.done.append(trial)
-                self.asked.append(dict(asked.params))
-                study.tell(asked, **figures(trial, directions, self.evaluate.bounds))
-                if record is None:
-                    self.study.finished(record_of(trial, asked.params) | ({} if failed is None else {"failed": failed, "spent": self.evaluate.spent}))
-                if self.told is not None and (words := standing(self.evaluate, self.study.kept, self.done)) is not None:
-                    self.told(words)
-                if progress:
-                    progress(number + 1, trials)
+                asked = []
+                for k in range(number, number + many):
+                    record = self.study.trials.get(k)
+                    if record is not None:
+                        study.enqueue_trial(record["asked"])
+                    elif k < len(starts):
+                        study.enqueue_trial(space.indices(starts[k]))
+                    else:
+                        # Seeded by (seed, trial), so that what is proposed depends on the trials before and nothing else.
+                        study.sampler = sampler(self.evaluate.seed, k, number, self.method)
+                    asked.append(study.ask(distributions))
+                drawn = [{n: space.options[n][one.params[n]] for n in space.options} for one in asked]
+                settings = [space.repaired(one) if self.every else screen.decoded(one) for one in drawn]
+                for one, (trial, failed) in zip(asked, self._evaluated(number, settings), strict=True):
+                    self.done.append(trial)
+                    self.asked.append(dict(one.params))
+                    study.tell(one, **figures(trial, directions, self.evaluate.bounds))
+                    if trial.number not in self.study.trials:
+                        self.study.finished(record_of(trial, one.params) | ({} if failed is None else {"failed": failed, "spent": self.evaluate.spent}))
+                    if self.told is not None and (words := standing(self.evaluate, self.study.kept, self.done)) is not None:
+                        self.told(words)
+                    if progress:
+                        progress(len(self.done), trials)
 
-    def _evaluated(self, number: int, settings: Settings, record: Mapping[str, Any] | None) -> tuple[Trial, str | None]:
-        """What becomes of a trial; a design whose runs did not come back fails and the study goes on, also when it is gone on with."""
-        failed = (record or {}).get("failed")
-        if record is not None and failed is not None:
-            self.evaluate.spent = record["spent"]
-        if failed is None:
-            try:
-                return self.evaluate(number, settings), None
-            except (RunLost, LimitReached) as wrong:
-                if number == 0:  # without today's figures there is nothing to compare with
-                    raise
-                failed = why_failed(wrong)
-        return self.failed(number, settings, failed), failed
+    def _together(self, done: int, trials: int) -> int:
+        """How many trials are proposed and run side by side now; `stopped` says so if the budget ends the search with them.
+
+        They do not know of each other, so that those that are left out may as well be run when the study is gone on with.
+        """
+        if not done:
+            return 1  # today's process, on which all others depend
+        most = min(trials, done + TOGETHER - done % TOGETHER) - done
+        many = next((n for n in range(most, 0, -1) if self._fits(n)), 0)
+        if many < most:
+            self.stopped = self._ended(done + many, trials)
+        return many
+
+    def _fits(self, more: int) -> bool:
+        return not self.budget.over(self.keeping.asked, self.keeping.ran, self.evaluate.replications * more, self.choosing)
+
+    def _evaluated(self, first: int, settings: Sequence[Settings]) -> list[tuple[Trial, str | None]]:
+        """What becomes of trials; a design whose runs did not come back fails and the study goes on, also when it is gone on with."""
+        records = [self.study.trials.get(first + i) or {} for i in range(len(settings))]
+        running = [(first + i, one) for i, one in enumerate(settings) if "failed" not in records[i]]
+        found = iter(self.evaluate.attempted(running))
+        result: list[tuple[Trial, str | None]] = []
+        for i, (one, record) in enumerate(zip(settings, records, strict=True)):
+            trial = None if "failed" in record else next(found)
+            if isinstance(trial, Trial):
+                result.append((trial, None))
+                continue
+            if trial is not None and first + i == 0:  # without today's figures there is nothing to compare with
+                raise trial
+            if trial is None:
+                self.evaluate.spent = record["spent"]
+            failed = why_failed(trial) if trial is not None else record["failed"]
+            result.append((self.failed(first + i, one, failed), failed))
+        return result
 
     def over(self, done: int, trials: int) -> bool:
         """Whether the budget ends the search here."""
-        if not self.budget.over(self.keeping.asked, self.keeping.ran, self.evaluate.replications, self.choosing):
-            return False
-        self.stopped = f"The budget of {self.budget.words} ended the search after {done} of {trials} trials."
-        return True
+        if not self._fits(1):
+            self.stopped = self._ended(done, trials)
+        return bool(self.stopped)
+
+    def _ended(self, done: int, trials: int) -> str:
+        return f"The budget of {self.budget.words} ended the search after {done} of {trials} trials."
 
     def failed(self, number: int, settings: Settings, why: str) -> Trial:
         """A trial whose runs did not come back; its design is not tried again."""

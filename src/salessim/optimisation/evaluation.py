@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salessim.catalogue import Catalogue, catalogue
-from salessim.errors import InputError
-from salessim.experiment import Results, Workers, merge
+from salessim.errors import InputError, LimitReached, RunLost
+from salessim.experiment import Results, Wanted, Workers, merge
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.robust import AS_PLANNED
@@ -37,6 +37,36 @@ GIVEN_UP = 0.05
 RIVALS = 3
 """Designs that a new one is compared with, where no single one is best."""
 
+Key = tuple[Any, ...]
+"""What tells designs apart: see `Space.key`."""
+Lost = RunLost | LimitReached
+"""Why the runs of a design did not come back."""
+
+
+@dataclass
+class _Runner:
+    """A design that runs in a block."""
+
+    number: int
+    settings: Settings
+    words: tuple[str, ...]
+    design: Scenario
+    may_fail: bool
+    """Whether it may be given up."""
+    results: Results | None = None
+    worse_than: Key | None = None
+
+    @property
+    def ran(self) -> int:
+        return len(self.results.numbers) if self.results is not None else 0
+
+    def until(self, all_: int, rivals: Sequence[Key]) -> int:
+        """Replications after which it is looked at next."""
+        return min(all_, max(FIRST, 2 * self.ran)) if self.may_fail and rivals else all_
+
+    def add(self, more: Results) -> None:
+        self.results = more if self.results is None else merge(self.results, more)
+
 
 @dataclass
 class Evaluator:
@@ -48,46 +78,92 @@ class Evaluator:
     replications: int
     seed: int
     workers: Workers
-    seen: dict[tuple[Any, ...], Trial] = field(default_factory=dict)
+    seen: dict[Key, Trial] = field(default_factory=dict)
     relief: Mapping[str, float] = field(default_factory=dict)
     """See `space.relief_of`: known once today's process, which is the first trial, has been simulated."""
     screen: Screen | None = None
     """What theory says, to simulate no design that is hopeless by it."""
     spent: int = 0
     """Replications that the search took."""
-    done: dict[tuple[Any, ...], dict[int, Results]] = field(default_factory=dict)
+    done: dict[Key, dict[int, Results]] = field(default_factory=dict)
     """Design -> block -> its replications there."""
     levels: list[dict[str, float]] = field(default_factory=list)
     """Block -> by how much its figures are above those of the first block, for the same design."""
 
     def __call__(self, number: int, settings: Settings) -> Trial:
-        """What becomes of a design: its figures, or why it is refused."""
-        key, block = self.space.key(settings), number // BLOCK
-        words = tuple(in_words(self.space.scenario, settings, assumptions=True))
-        known = self.seen.get(key)
-        if known is not None and (known.values is None or known.given_up or block in self.done[key]):
-            return replace(known, number=number, words=words)
-        try:
-            design = self.space.design(settings)
-        except InputError as wrong:  # levers that exclude each other
-            self.seen[key] = trial = Trial(number, settings, words, None, f"{wrong.problem}", False)
-            return trial
-        is_today = settings == self.space.today
-        why = None if is_today or known is not None else refused(design, self.relief)
-        if why is not None:
-            self.seen[key] = trial = Trial(number, settings, words, None, why, False)
-            return trial
-        self._turn_to(block)
-        # Few runs say nothing of the worst among many.
-        rivals = [] if known is not None or is_today or self.space.outlook.tail is not None else self._rivals(block)
-        results, worse_than = self._raced(design, block, rivals)
+        """What becomes of a design: its figures, or why it is refused.
+
+        Raises:
+            RunLost, LimitReached: its runs did not come back.
+        """
+        return self.side_by_side([(number, settings)])[0]
+
+    def side_by_side(self, asked: Sequence[tuple[int, Settings]]) -> list[Trial]:
+        """What becomes of several designs that run at the same time.
+
+        Raises:
+            RunLost, LimitReached: the runs of one of them did not come back.
+        """
+        found = self.attempted(asked)
+        for one in found:
+            if not isinstance(one, Trial):
+                raise one
+        return [one for one in found if isinstance(one, Trial)]
+
+    def attempted(self, asked: Sequence[tuple[int, Settings]]) -> list[Trial | Lost]:
+        """As `side_by_side`; in place of a design whose runs did not come back stands why.
+
+        None of them is compared with another, so that the answer does not depend on who is done first.
+
+        Args:
+            asked: number of the trial and settings of each; all numbers are of the same block.
+        """
+        if not asked:
+            return []
+        block = asked[0][0] // BLOCK
+        racing: dict[Key, _Runner] = {}
+        for number, settings in asked:
+            key = self.space.key(settings)
+            known = self.seen.get(key)
+            if key in racing or (known is not None and (known.values is None or known.given_up or block in self.done[key])):
+                continue
+            words = tuple(in_words(self.space.scenario, settings, assumptions=True))
+            try:
+                design = self.space.design(settings)
+            except InputError as wrong:  # levers that exclude each other
+                self.seen[key] = Trial(number, settings, words, None, f"{wrong.problem}", False)
+                continue
+            is_today = settings == self.space.today
+            why = None if is_today or known is not None else refused(design, self.relief)
+            if why is not None:
+                self.seen[key] = Trial(number, settings, words, None, why, False)
+                continue
+            # Few runs say nothing of the worst among many.
+            racing[key] = _Runner(number, settings, words, design, known is None and not is_today and self.space.outlook.tail is None)
+        lost: dict[Key, Lost] = {}
+        if racing:
+            self._turn_to(block)
+            lost = self._raced(racing, block, self._rivals(block))
+        for key in [key for key in racing if key not in lost]:
+            self._judge(key, racing[key], block)
+        return [self._told(number, settings, lost) for number, settings in asked]
+
+    def _told(self, number: int, settings: Settings, lost: Mapping[Key, Lost]) -> Trial | Lost:
+        key = self.space.key(settings)
+        if key in lost:
+            return lost[key]
+        return replace(self.seen[key], number=number, words=tuple(in_words(self.space.scenario, settings, assumptions=True)))
+
+    def _judge(self, key: Key, runner: _Runner, block: int) -> None:
+        """Keep what a design has run, and its figures."""
+        results = runner.results
+        assert results is not None
         self.done.setdefault(key, {})[block] = results
-        if is_today and not self.relief:
+        if runner.settings == self.space.today and not self.relief:
             self.relief = relief_of(results)
-        values = self._pooled(key) if worse_than is None else self._beside(worse_than, results, block)
+        values = self._pooled(key) if runner.worse_than is None else self._beside(runner.worse_than, results, block)
         feasible = all(limit.holds(values[limit.key]) for limit in self.bounds)
-        self.seen[key] = trial = Trial(number, settings, words, values, None, feasible, given_up=worse_than is not None)
-        return trial
+        self.seen[key] = Trial(runner.number, runner.settings, runner.words, values, None, feasible, given_up=runner.worse_than is not None)
 
     def latest(self, trial: Trial) -> Trial:
         """The trial with all that is known of its design by now."""
@@ -107,18 +183,40 @@ class Evaluator:
     def _numbers(self, block: int) -> range:
         return range(block * self.replications, (block + 1) * self.replications)
 
-    def _raced(self, design: Scenario, block: int, rivals: list[tuple[Any, ...]]) -> tuple[Results, tuple[Any, ...] | None]:
-        """A design in a block: few replications first, and no more once it is surely worse than a rival, which is named."""
-        numbers = self._numbers(block)
-        looks = max(1, len(numbers) - FIRST)
-        results = self.run(design, numbers[:FIRST] if rivals else numbers)
-        while len(results.numbers) < len(numbers):
-            for rival in rivals:
-                if self._worse(results, self.done[rival][block], GIVEN_UP / looks / len(rivals)):
-                    return results, rival
-            at = len(results.numbers)
-            results = merge(results, self.run(design, numbers[at : at + 1]))
-        return results, None
+    def _raced(self, racing: Mapping[Key, _Runner], block: int, rivals: list[Key]) -> dict[Key, Lost]:
+        """Designs in a block, side by side: few replications first, and no more of those that are surely worse than a rival.
+
+        Each look comes after twice the runs of the one before: their number divides the error, and many runs at a time leave no
+        worker idle.
+        """
+        numbers, lost = self._numbers(block), dict[Key, Lost]()
+        looks = max(1, math.ceil(math.log2(len(numbers) / FIRST)))
+        running = dict(racing)
+        while running:
+            parts = {key: numbers[runner.ran : runner.until(len(numbers), rivals)] for key, runner in running.items()}
+            for key, more in zip(running, self._run([(racing[key].design, part) for key, part in parts.items()]), strict=True):
+                if isinstance(more, Results):
+                    racing[key].add(more)
+                else:
+                    lost[key] = more
+            running = {key: runner for key, runner in running.items() if key not in lost and runner.ran < len(numbers)}
+            for runner in running.values():
+                assert runner.results is not None
+                runner.worse_than = next((r for r in rivals if self._worse(runner.results, self.done[r][block], GIVEN_UP / looks / len(rivals))), None)
+            running = {key: runner for key, runner in running.items() if runner.worse_than is None}
+        return lost
+
+    def _run(self, wanted: Sequence[Wanted]) -> list[Results | Lost]:
+        """Replications of several designs; where those of one do not come back, the others run all the same."""
+        self.spent += sum(len(numbers) for _, numbers in wanted)
+        found: list[Results | Lost] = []
+        while len(found) < len(wanted):
+            try:
+                for results in self.space.outlook.replicate_each(wanted[len(found) :], seed=self.seed, workers=self.workers):
+                    found.append(results)
+            except (RunLost, LimitReached) as wrong:
+                found.append(wrong)
+        return found
 
     def _worse(self, results: Results, rival: Results, error: float) -> bool:
         """Whether a design is worse in every objective, wrong with probability `error` at most: paired differences, normal.
@@ -139,12 +237,12 @@ class Evaluator:
         known = catalogue(self.space.scenario)
         return [1.0 if known.about(n).direction == "lower is better" else -1.0 for n in self.objectives]
 
-    def _able(self) -> list[tuple[tuple[Any, ...], Any]]:
+    def _able(self) -> list[tuple[Key, Any]]:
         """(design, objectives so that less is better) of those that keep the limits and were not given up."""
         rows = ((key, np.array([s * t.values[n] for n, s in zip(self.objectives, self.signs, strict=True)])) for key, t in self.seen.items() if t.values is not None and t.feasible and not t.given_up)
         return [(key, point) for key, point in rows if np.isfinite(point).all()]
 
-    def _leaders(self) -> list[tuple[Any, ...]]:
+    def _leaders(self) -> list[Key]:
         """Designs that no other beats, at most `RIVALS`: the best by the mean of the objectives first."""
         able = self._able()
         if not able:
@@ -154,7 +252,7 @@ class Evaluator:
         front = sorted(pareto(points), key=lambda i: (float(np.sum(points[i] / scale)), i))
         return [able[i][0] for i in front[:RIVALS]]
 
-    def _rivals(self, block: int) -> list[tuple[Any, ...]]:
+    def _rivals(self, block: int) -> list[Key]:
         """Those leaders that have run in a block."""
         return [key for key in self._leaders() if block in self.done[key] and len(self.done[key][block].numbers) == self.replications]
 
@@ -179,12 +277,12 @@ class Evaluator:
         outlook, about = self.space.outlook, results.catalogue.about
         return {"cost": results.estimate("cost").value} | {n: outlook.figure(results, about(n)) for n in self.objectives} | {limit.key: limit.figure(results) for limit in self.bounds}
 
-    def _pooled(self, key: tuple[Any, ...]) -> dict[str, float]:
+    def _pooled(self, key: Key) -> dict[str, float]:
         """The figures of a design over all its blocks, at the level of the first."""
         rows = [{n: v - self.levels[block].get(n, 0.0) for n, v in self._figures(results).items()} for block, results in sorted(self.done[key].items())]
         return {n: float(np.mean([row[n] for row in rows])) for n in rows[0]}
 
-    def _beside(self, rival: tuple[Any, ...], results: Results, block: int) -> dict[str, float]:
+    def _beside(self, rival: Key, results: Results, block: int) -> dict[str, float]:
         """The figures of a design of few runs: those of its rival, and how it differed in the same runs."""
         there = self.done[rival][block]
         n = len(results.numbers)

@@ -5,7 +5,7 @@ Runs are kept and only ever added to, and run r of every design meets the same c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class Fresh:
     def of(self, settings: Settings, begin: int, count: int) -> Results:
         """The first `count` runs of a design from the replication `begin` on."""
         key = (begin, *self.space.key(settings))
-        return self._more(key, lambda: self.space.scenario if settings == self.space.today else self.space.design(settings), begin, count)
+        return self._more(key, lambda: self._scenario(key, settings), begin, count)
 
     def judged(self, settings: Settings, begin: int, count: int, objectives: tuple[str, ...]) -> Results:
         """As `of`, with the figures that a design is judged by: its objectives in the worst runs, if these are what counts."""
@@ -58,14 +58,31 @@ class Fresh:
         """The same for a scenario that no setting of the levers makes."""
         return self._more((begin, scenario.hash), lambda: scenario, begin, count)
 
-    def _more(self, key: tuple[Any, ...], make: Any, begin: int, count: int) -> Results:
+    def ahead(self, designs: Iterable[Settings], begin: int, count: int) -> None:
+        """Run several designs side by side, so that `of` has these runs when it is asked."""
+        keys = {(begin, *self.space.key(settings)): settings for settings in designs}
+        short = {key: settings for key, settings in keys.items() if self._there(key) < count}
+        wanted = [(self._scenario(key, settings), range(begin + self._there(key), begin + count)) for key, settings in short.items()]
+        found = self.space.outlook.replicate_each(wanted, seed=self.seed, workers=self.workers)
+        for key, more in zip(short, found, strict=True):
+            self._add(key, more)
+
+    def _scenario(self, key: tuple[Any, ...], settings: Settings) -> Scenario:
         have = self.done.get(key)
-        there = len(have.numbers) if have is not None else 0
-        if count > there:
+        return have.scenario if have is not None else self.space.scenario if settings == self.space.today else self.space.design(settings)
+
+    def _there(self, key: tuple[Any, ...]) -> int:
+        return len(self.done[key].numbers) if key in self.done else 0
+
+    def _add(self, key: tuple[Any, ...], more: Results) -> Results:
+        self.done[key] = merge(self.done[key], more) if key in self.done else more
+        return self.done[key]
+
+    def _more(self, key: tuple[Any, ...], make: Callable[[], Scenario], begin: int, count: int) -> Results:
+        have, there = self.done.get(key), self._there(key)
+        if have is None or count > there:
             scenario = have.scenario if have is not None else make()
-            more = self.space.outlook.replicate(scenario, range(begin + there, begin + count), seed=self.seed, workers=self.workers)
-            self.done[key] = have = more if have is None else merge(have, more)
-        assert have is not None
+            have = self._add(key, self.space.outlook.replicate(scenario, range(begin + there, begin + count), seed=self.seed, workers=self.workers))
         return have if count >= there else head(have, count)
 
 

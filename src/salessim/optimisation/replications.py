@@ -18,8 +18,7 @@ import numpy as np
 
 from salessim.engines import Engine
 from salessim.errors import InputError
-from salessim.experiment import Row, Simulator
-from salessim.optimisation.fresh import COMPARING
+from salessim.experiment import Row, Simulator, Wanted, side_by_side
 from salessim.optimisation.journal import aside
 from salessim.scenario.loader import write_whole
 
@@ -152,12 +151,10 @@ class Replications:
 
 @dataclass
 class Keeping:
-    """Runs what has not been run yet, and keeps it; see `experiment.Simulator`."""
+    """Runs what has not been run yet, and keeps it; see `experiment.SideBySide`."""
 
     inner: Simulator
     kept: Replications
-    block: int = 1
-    """Replications of a design in the search, which may be asked for one at a time; see `_ahead`."""
     asked: int = 0
     """Replications that were asked for, run now or before."""
     ran: int = 0
@@ -165,33 +162,27 @@ class Keeping:
 
     def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
         """What each replication gave, in the order of the numbers."""
-        name = design_key(design)
-        missing = [n for n in (*numbers, *self._ahead(numbers)) if (name, seed, n) not in self.kept]
-        running = zip(missing, self.inner.simulate(design, seed, missing, engine), strict=True) if missing else iter(())
+        return self.several([(design, numbers)], seed, engine)
+
+    def several(self, wanted: Sequence[Wanted], seed: int, engine: Engine) -> Iterator[Row]:
+        """What each replication gave, in the order of the designs and their numbers."""
+        names = [design_key(design) for design, _ in wanted]
+        keys = [[(name, seed, n) for n in numbers] for name, (_, numbers) in zip(names, wanted, strict=True)]
+        new = dict.fromkeys(key for of in keys for key in of if key not in self.kept)  # two settings may be one design
+        missing: list[Wanted] = []
+        for (design, _), of in zip(wanted, keys, strict=True):
+            numbers = [key[2] for key in of if new.pop(key, False) is None]
+            missing += [(design, numbers)] if numbers else []
+        running = side_by_side(self.inner, missing, seed, engine) if missing else iter(())
         try:
-            for number in numbers:
-                if (name, seed, number) not in self.kept:
-                    self._keep(name, seed, *next(running))
+            for key in (key for of in keys for key in of):
+                if key not in self.kept:
+                    self.kept.put(key, next(running))
+                    self.ran += 1
                 self.asked += 1
-                yield self.kept.get((name, seed, number))
-            for more in running:
-                self._keep(name, seed, *more)
+                yield self.kept.get(key)
         finally:
             self.kept.flush()
-
-    def _keep(self, name: str, seed: int, number: int, row: Row) -> None:
-        self.kept.put((name, seed, number), row)
-        self.ran += 1
-
-    def _ahead(self, numbers: Sequence[int]) -> Sequence[int]:
-        """What idle workers run meanwhile: where replications of a block are asked for one at a time, those that would be asked for next.
-
-        What is asked for and what is answered stay the same; some runs may turn out not to be needed.
-        """
-        if len(numbers) != 1 or not 0 <= numbers[0] < COMPARING:
-            return ()
-        end = (numbers[0] // self.block + 1) * self.block
-        return range(numbers[0] + 1, min(end, numbers[0] + getattr(self.inner, "workers", 1)))
 
 
 __all__ = ["Keeping", "Replications", "design_key"]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
+from salessim.experiment import Results, Wanted, replicate_each
 from salessim.units import share
 
 if TYPE_CHECKING:
@@ -63,18 +64,21 @@ class Outlook:
 
     def replicate(self, scenario: Scenario, numbers: Sequence[int], *, seed: int, workers: Any) -> Results:
         """Replications of a design, each in the future that it meets."""
+        return next(self.replicate_each([(scenario, numbers)], seed=seed, workers=workers))
+
+    def replicate_each(self, wanted: Sequence[Wanted], *, seed: int, workers: Any) -> Iterator[Results]:
+        """Replications of several designs side by side, each in the future that it meets; one design after the other."""
         if not self.futures:
-            return replicate(scenario, numbers, seed=seed, engine="compiled", workers=workers)
-        met = np.array([self.met(seed, n) for n in numbers])
-        parts = []
-        for k in sorted(set(met.tolist())):
-            there = [int(n) for n, m in zip(numbers, met, strict=True) if m == k]
-            parts.append(replicate(scenario.change(self.futures[k].changes), there, seed=seed, engine="compiled", workers=workers))
-        names = [n for n in parts[0].pairs if all(n in p.pairs for p in parts)]
-        order = np.argsort(np.argsort(met, kind="stable"), kind="stable")
-        pairs = {n: np.concatenate([p.pairs[n] for p in parts])[order] for n in names}
-        wip = sum(p.wip * len(p.numbers) for p in parts) / len(numbers)
-        return Results(scenario, seed, tuple(numbers), pairs, wip)
+            yield from replicate_each(wanted, seed=seed, engine="compiled", workers=workers)
+            return
+        met = [np.array([self.met(seed, n) for n in numbers]) for _, numbers in wanted]
+        parts = [
+            (scenario.change(self.futures[k].changes), [int(n) for n, m in zip(numbers, of, strict=True) if m == k])
+            for (scenario, numbers), of in zip(wanted, met, strict=True) for k in sorted(set(of.tolist()))
+        ]  # fmt: skip
+        found = replicate_each(parts, seed=seed, engine="compiled", workers=workers)
+        for (scenario, numbers), of in zip(wanted, met, strict=True):
+            yield _together(scenario, seed, numbers, of, list(islice(found, len(set(of.tolist())))))
 
     def figure(self, results: Results, about: Measure) -> float:
         """What a design is judged by in few runs: the mean, or the mean of the worst runs."""
@@ -118,6 +122,15 @@ class Outlook:
         if self.tail is not None:
             said.append(f"Designs are judged by the mean of the worst {100 * self.tail:.4g} % of runs.")
         return " ".join(said)
+
+
+def _together(scenario: Scenario, seed: int, numbers: Sequence[int], met: Any, parts: list[Results]) -> Results:
+    """The replications of a design in each of the futures that it met, in the order of their numbers."""
+    names = [n for n in parts[0].pairs if all(n in p.pairs for p in parts)]
+    order = np.argsort(np.argsort(met, kind="stable"), kind="stable")
+    pairs = {n: np.concatenate([p.pairs[n] for p in parts])[order] for n in names}
+    wip = sum(p.wip * len(p.numbers) for p in parts) / len(numbers)
+    return Results(scenario, seed, tuple(numbers), pairs, wip)
 
 
 AS_PLANNED = Outlook()

@@ -105,7 +105,7 @@ def optimise(
     for name in objectives or ():
         known.judged(name, f"objective {name!r}")
     with _opened(folder, asked, options, resume, anew, tell) as study, _simulating(workers) as inner:
-        keeping = Keeping(inner, study.kept, replications)
+        keeping = Keeping(inner, study.kept)
         objectives = tuple(_usual(scenario, replications, seed, keeping) if objectives is None else objectives)
         evaluate = Evaluator(space, objectives, bounds, replications, seed, keeping)
         evaluate.screen = screen = Screen(space, objectives, bounds)

@@ -45,8 +45,9 @@ class Selection:
 
 
 def select(
-    draw: Callable[[int, range], Any], finalists: int, indifference: float, *, confidence: float = 0.95, first: int = 10, most: int = 400, step: int = 1
-) -> Selection:
+    draw: Callable[[int, range], Any], finalists: int, indifference: float, *, confidence: float = 0.95, first: int = 10, most: int = 400, step: int = 1,
+    ahead: Callable[[list[int], range], None] = lambda _, __: None,
+) -> Selection:  # fmt: skip
     """Select the finalist of least mean: with probability `confidence` one within `indifference` of the best.
 
     If replications run out before that is sure, the best so far is selected, and `within` says how far behind it may be. Half
@@ -61,6 +62,7 @@ def select(
         first: replications before anybody drops out; the variance of each difference comes from them.
         most: replications of each at most.
         step: replications between two looks.
+        ahead: told which finalists will be drawn next and for which replications, to run them side by side.
 
     Raises:
         InputError: a number out of range.
@@ -77,6 +79,7 @@ def select(
     """
     if finalists < 1 or not indifference > 0 or not 0.5 <= confidence < 1 or first < 3 or most < first or step < 1:
         raise InputError("selection", "a number is out of range", "give at least one finalist, an indifference above zero, a confidence from 0.5 to below 1, and 3 first replications")
+    ahead(list(range(finalists)), range(first))
     figures = [np.asarray(draw(i, range(first)), float) for i in range(finalists)]
     alive = list(range(finalists))
     error = (1 - confidence) / 2
@@ -98,6 +101,7 @@ def select(
             within = max(indifference, _behind([figures[i] for i in alive], error))
             break
         if len(alive) > 1:
+            ahead(alive, range(n, n + step))
             for i in alive:
                 figures[i] = np.concatenate([figures[i], np.asarray(draw(i, range(n, n + step)), float)])
             n += step

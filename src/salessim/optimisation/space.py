@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Settings = dict[str, Any]
 MOST_COUNTED = 50_000
 """Designs that are counted one by one."""
+MOST_KEPT = 256
+"""Designs that are kept: more than those that the choice looks at again."""
 RANGE_STEPS = 11
 """Points to which a range is rounded: finer differences drown in noise and would never be pooled."""
 
@@ -34,6 +36,7 @@ class Space:
     options: Mapping[str, tuple[Any, ...]]
     outlook: Outlook = AS_PLANNED
     """The futures that runs meet."""
+    _designs: dict[tuple[Any, ...], Scenario] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def today(self) -> Settings:
@@ -68,8 +71,14 @@ class Space:
         return [self.today, *(s for s in combined if s != self.today and self.repaired(s) == s)]
 
     def design(self, settings: Mapping[str, Any], name: str | None = None) -> Scenario:
-        """The scenario with these settings."""
-        return apply(self.scenario, settings, name)
+        """The scenario with these settings; of those asked for last each is made once."""
+        key = (name, *((n, repr(settings[n])) for n in sorted(settings)))
+        if key not in self._designs:
+            made = apply(self.scenario, settings, name)
+            if len(self._designs) >= MOST_KEPT:
+                del self._designs[next(iter(self._designs))]
+            self._designs[key] = made
+        return self._designs[key]
 
     def repaired(self, settings: Mapping[str, Any]) -> Settings:
         """The nearest settings whose levers may go together."""

@@ -9,8 +9,8 @@ let cases through in equal parts and factors as 1: where formulas decide, `pilot
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, field
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,21 +71,40 @@ def visits(scenario: Scenario, entry: str, segment: str) -> dict[str, float]:
     Raises:
         ScenarioError: a case never leaves (refused when a scenario is loaded, as far as limits can be followed).
     """
-    scenario = scenario.in_force
-    return _journey(scenario, entry, segment, _limits(scenario))[0]
+    return dict(_journey(_routing(scenario.in_force), entry, segment)[0])
 
 
-def _limits(scenario: Scenario) -> dict[str, int]:
+@dataclass(frozen=True)
+class _Routing:
+    """The ways between steps: two are equal if cases move alike, whoever does the work and however long it takes."""
+
+    said: tuple[tuple[str, str], ...]
+    steps: dict[str, Step] = field(compare=False)
+
+
+_ROUTING = {"then", "unless", "parallel"}
+"""What `_visits` reads of a step."""
+_RACING = {"work", "customer", "automatic", "time_by_segment"}
+"""And where its own time decides against others which way a case goes."""
+
+
+def _routing(scenario: Scenario) -> _Routing:
+    steps = scenario.steps
+    return _Routing(tuple((n, s.model_dump_json(include=_ROUTING | _RACING if s.unless else _ROUTING)) for n, s in steps.items()), steps)
+
+
+def _limits(steps: dict[str, Step]) -> dict[str, int]:
     """Steps some of whose ways close, and after how many visits the last of them does."""
-    limited = sorted(n for n, s in scenario.steps.items() if any(r.limit is not None for r in s.then))
-    return {n: max(r.limit or 0 for r in scenario.steps[n].then) for n in limited}
+    limited = sorted(n for n, s in steps.items() if any(r.limit is not None for r in s.then))
+    return {n: max(r.limit or 0 for r in steps[n].then) for n in limited}
 
 
-def _journey(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> Journey:
-    return _visits(scenario, entry, segment, most) or _visits(scenario, entry, segment, {}) or ({}, {})
+@lru_cache(maxsize=512)  # a search has few designs that differ in their ways, each with a journey for every entry and segment
+def _journey(routing: _Routing, entry: str, segment: str) -> Journey:
+    return _visits(routing.steps, entry, segment, _limits(routing.steps)) or _visits(routing.steps, entry, segment, {}) or ({}, {})
 
 
-def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) -> Journey | None:
+def _visits(steps: dict[str, Step], entry: str, segment: str, most: dict[str, int]) -> Journey | None:
     place = {n: i for i, n in enumerate(most)}
     first = (entry, (0,) * len(most))
     number = {first: 0}
@@ -102,7 +121,7 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
         if at is not None and seen < most[name]:
             counts = (*counts[:at], seen + 1, *counts[at + 1 :])
         if (name, seen) not in known:
-            known[name, seen] = _onward(scenario.steps[name], segment, seen, bool(most))
+            known[name, seen] = _onward(steps[name], segment, seen, bool(most))
         for target, share in known[name, seen]:
             after = (target, counts)
             if after not in number:
@@ -128,7 +147,7 @@ def _visits(scenario: Scenario, entry: str, segment: str, most: dict[str, int]) 
             f"steps.{entry}", f"a case of segment {segment!r} that enters here can never leave, or the limits of its loops are too many to follow",
             "give fewer steps a limit, or add a route with 'lost' or 'done'",
         )  # fmt: skip
-    result = dict.fromkeys(scenario.steps, 0.0)
+    result = dict.fromkeys(steps, 0.0)
     for (name, _), i in number.items():
         result[name] += float(solution[i])
     names = [name for name, _ in number]
@@ -198,16 +217,9 @@ def flows(scenario: Scenario) -> Flows:
     scenario = scenario.in_force
     from salessim.scenario.model import share_in
 
-    entries, most = arrival_rates(scenario), _limits(scenario)
+    entries, routing = arrival_rates(scenario), _routing(scenario)
     keys = sorted({(step, g) for step in scenario.steps for g in scenario.segments})
     index = {key: i for i, key in enumerate(keys)}
-    per_entry: dict[tuple[str, str], Journey] = {}
-
-    def journey(key: tuple[str, str]) -> Journey:
-        if key not in per_entry:
-            per_entry[key] = _journey(scenario, *key, most)
-        return per_entry[key]
-
     # brings[child, parent]: cases spawned at an entry per case that entered elsewhere; later: times their mean delay.
     spawners = [(name, s) for name, step in scenario.steps.items() for s in step.spawns]
     brings, later = np.zeros((len(keys), len(keys))), np.zeros((len(keys), len(keys)))
@@ -216,7 +228,7 @@ def flows(scenario: Scenario) -> Flows:
     while todo:
         key = todo.pop()
         for name, spawn in spawners:
-            mean = journey(key)[0][name] * share_in(spawn.probability, key[1])
+            mean = _journey(routing, *key)[0][name] * share_in(spawn.probability, key[1])
             child = (spawn.to, spawn.segment or key[1])
             if mean > 0:
                 brings[index[child], index[key]] += mean
@@ -238,7 +250,7 @@ def flows(scenario: Scenario) -> Flows:
     result = dict.fromkeys(keys, 0.0)
     moves: dict[tuple[str, str, str], float] = {}
     for key in sorted(relevant):
-        seen, ways = journey(key)
+        seen, ways = _journey(routing, *key)
         rate = float(entering[index[key]])
         for name, mean in seen.items():
             if mean > 0:
