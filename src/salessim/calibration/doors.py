@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from salessim.calibration.memory import Memory, Question, State
+from salessim.calibration.laws import in_words
+from salessim.calibration.memory import Memory, State
 from salessim.calibration.names import Names
+from salessim.calibration.questions import Question
 from salessim.importers.eventlog import clean
 
 
@@ -64,6 +66,8 @@ class Doors:
 
     def _condition(self, question: Question) -> str:
         """A question about the case as a formula."""
+        if question.about == "age":
+            return f"age > {in_words(question.least)}"
         if question.about == "value":
             return f"value > {question.least:.6g} {self.currency}"
         name = self.segment_of(question.name) if question.about == "segment" else self.channel_of(question.name)

@@ -146,7 +146,7 @@ class Learner:
 
     def _known(self) -> str:
         """What of a case tells visits apart, in words."""
-        asked = [about for about in ("channel", "segment", "value") if self.moves.memory.asks(about)]
+        asked = [about for about in ("channel", "segment", "value", "age") if self.moves.memory.asks(about)]
         return f" and by {' and '.join(asked)}" if asked else ""
 
     def _rhythms(self) -> None:

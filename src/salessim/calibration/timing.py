@@ -20,7 +20,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
-from salessim.calibration.memory import LEAST_PER_STATE, PAYS
+from salessim.calibration.memory import PAYS
+from salessim.calibration.questions import LEAST_PER_STATE
 from salessim.calibration.rhythm import AT_ONCE, HOUR
 
 SURE = 3.09
