@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import days, estimates, laws, patience, rhythm, speed, today
+from salessim.calibration import days, estimates, laws, patience, rhythm, speed, today, truncation
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
@@ -57,7 +57,9 @@ LONGEST_RUN = 1100
 
 
 
-def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE) -> Learner:
+def learner_of(
+    log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, whole_until: pd.Timestamp | None = None,
+) -> Learner:  # fmt: skip
     """What a log teaches; its cases' visits side by side.
 
     Args:
@@ -66,18 +68,21 @@ def learner_of(log: EventLog, name: str | None = None, holidays: str | None = No
         holidays: country; by default that of the log.
         from_today: for runs that begin with the open cases: those that are over bring no more, so whoever comes again counts as an arrival.
         causal_share: see `calibrate`.
+        whole_until: the end of a file that holds only cases which ended in it (see `truncation`).
 
     Raises:
         LogError: too little to learn from.
     """
-    return Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share)
+    return Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share, whole_until)
 
 
 class Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
-    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float) -> None:
-        recorded, self.days = log, days.spread(log)
+    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float, whole_until: pd.Timestamp | None) -> None:
+        recorded = log
+        log, missing = (log, 0) if whole_until is None else truncation.restored(log, whole_until)
+        self.days = days.spread(log)
         log = self.days.log
         # Who was found gone has left the queue; that people tried counts where their time does.
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
@@ -85,6 +90,10 @@ class Learner:
         self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
         self.assumptions: list[str] = [self.days.assumption] if self.days.assumption else []
+        if missing:
+            self.assumptions.append(
+                f"The log surely holds only cases that ended in its window, so long ones that came late are missing: {missing:,} of them were put back as open cases, by how many arrivals each duration stands for."
+            )
         self.activity_of: dict[str, str] = {}
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
