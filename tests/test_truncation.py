@@ -9,6 +9,7 @@ import pytest
 import salessim as ss
 from salessim.calibration import calibrate
 from salessim.calibration.history import born, cut, ends
+from salessim.calibration.learn import learner_of
 from salessim.calibration.truncation import keeps_whole, law_of, restored
 
 DAY = 86_400.0
@@ -46,6 +47,16 @@ def test_files_of_whole_cases_are_known_and_others_are_not() -> None:
         early = born(log)[lambda came, log=log: came < log.about.start + pd.Timedelta(weeks=4)].index
         long = simulated(seed, 60)
         assert not keeps_whole(whole(ss.EventLog(long.frame[long.frame["case"].isin(early)], long.about)))
+
+
+def test_cases_that_are_open_and_only_count_as_over_are_no_sign_of_such_a_file() -> None:
+    """A log without endings: what came last is taken for the end, and nothing is missing."""
+    for seed in range(10):
+        frame = simulated(seed).frame
+        frame = frame[frame["ended"].notna()].copy()
+        last = ~frame.duplicated("case", keep="last")
+        frame.loc[last, "outcome"] = frame.loc[last, "outcome"].replace({"next": "completed", "open": "completed"})
+        assert not keeps_whole(ss.EventLog(frame.reset_index(drop=True), simulated(seed).about))
 
 
 def test_the_law_of_truncated_durations_comes_back() -> None:
@@ -103,8 +114,6 @@ def test_what_is_learnt_from_a_truncated_file_is_what_is_learnt_from_the_whole_p
         file = whole(simulated(seed))
         knows = calibrate(file, holdout=0)
         assert any("put back as open" in text for text in knows.assumptions)
-        from salessim.calibration.learn import learner_of
-
         blind = learner_of(cut(file, file.about.end)).scenario()
         rows.append([told(knows.scenario), told(blind)])
     found = np.mean(rows, axis=0) / truth - 1

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SURE = 1e-3
 """Chance at which durations that all fit are taken for a rule of the file."""
 LEAST_CASES = 30
+GRID = 1000
+"""Dates at which the share that fits is looked up for its mean over the window."""
 LEAST_AT_RISK = 10
 """Where fewer durations compete, one would change the law by more than a tenth: such parts of it are left out (Lai and Ying 1991)."""
 DAY, WEEK = 86_400.0, 7 * 86_400.0
@@ -39,7 +41,9 @@ def keeps_whole(log: EventLog) -> bool:
 
     With no open case, under independence of duration and arrival, the chance that durations dealt out at random all
     fit is a product over arrivals, the latest first: those that fit and are not dealt out yet, of all that are not. That is the
-    permutation test of quasi-independence (Tsai 1990) at its extreme.
+    permutation test of quasi-independence (Tsai 1990) at its extreme. Cases that were cut off at the end and only count as over
+    fit as well, but they do not thin out: so arrivals also have to fade as the law of the durations says, surely likelier
+    than that they come evenly.
     """
     over = ends(log)
     if len(over) < LEAST_CASES or over["ended"].isna().any():
@@ -47,7 +51,11 @@ def keeps_whole(log: EventLog) -> bool:
     came = seconds(born(log).reindex(over.index))
     took, room = np.sort(seconds(over["ended"]) - came), np.sort(log.about.end.timestamp() - came)
     fits = np.searchsorted(took, room, side="right") - np.arange(len(took))
-    return bool(np.sum(np.log(np.maximum(fits, 1e-9) / np.arange(len(took), 0, -1))) < np.log(SURE))
+    if np.sum(np.log(np.maximum(fits, 1e-9) / np.arange(len(took), 0, -1))) >= np.log(SURE):
+        return False
+    time, share = law_of(seconds(over["ended"]) - came, log.about.end.timestamp() - came)
+    expected = _upto(time, share, np.linspace(0.0, room[-1], GRID)).mean()
+    return bool(np.sum(np.log(np.maximum(_upto(time, share, room), 1 / len(room)) / expected)) > -np.log(SURE))
 
 
 def law_of(took: Any, room: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
