@@ -447,12 +447,17 @@ class Learner:
         match move.runs.on:
             case "age":
                 note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": laws.with_points(move.time, move.moved, note), "counts_from": "arrival"}
+                step = {"customer": laws.with_points(move.time, move.moved, note, move.count), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
+                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
             case "working":
                 step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
+        if move.hours is not None:
+            hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
+            law = laws.from_curve(*move.hours, f"data: the hours of {move.count:,} moves, whose days are told by the step before")
+            stage["steps"][hours] = {"customer": law, "calendar": self.clock_names[move.goal[0]], "then": [goal]}
+            goal = {"to": hours}
         step["then"] = [goal]
         stage["steps"][wait] = step
         self.move_of[wait] = move
