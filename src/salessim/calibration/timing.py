@@ -106,9 +106,9 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
         >>> closed = born + 30 * 86400 + rng.uniform(0, 3600, 400)
         >>> every = np.ones(400, bool)
         >>> runs_on({"answered": Waits(born, since, closed, every, every)}, None)["answered"]
-        Runs(on='age', least=0.0)
+        Runs(on='age', least=0.0, to_the_day=False)
         >>> runs_on({"answered": Waits(born, since, since + rng.exponential(86400, 400), every, every)}, None)["answered"]
-        Runs(on='elapsed', least=0.0)
+        Runs(on='elapsed', least=0.0, to_the_day=False)
     """
     usual = Runs("elapsed" if clock is None else "working")
     judged = {key: waits for key, waits in states.items() if _can_judge(waits)}
