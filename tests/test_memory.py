@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from scipy.special import gammaincc
 
 from salessim import Scenario, simulate
 from salessim.calibration import calibrate
@@ -35,7 +36,8 @@ def walks(seed: int, rule: str, n: int = 3000) -> list[Walk]:
     for _ in range(n):
         first = "a" if rng.random() < 0.5 else "b"
         waits = [float(x) for x in rng.exponential(3600, 3)]
-        share = {"none": 0.5, "after": 0.9 if first == "a" else 0.2, "waited": 0.9 if waits[1] > 3600 else 0.2}[rule]
+        old, long = waits[0] + waits[1] > 7200, waits[1] > 3600
+        share = {"none": 0.5, "after": 0.9 if first == "a" else 0.2, "waited": 0.9 if long else 0.2, "age": 0.9 if old else 0.2}[rule]
         result.append(Walk(["", first, "c", "d" if rng.random() < share else "e"], waits))
     return result
 
@@ -65,6 +67,30 @@ def test_a_long_wait_that_changes_what_follows_is_found() -> None:
     assert asked <= {"waited", "age"}
 
 
+def test_an_age_that_changes_what_follows_is_found_and_asked_at_the_door() -> None:
+    """The rule is two hours; a hundredth of the visits lies within a minute and a half of it."""
+    for seed in range(5):
+        memory = learn(walks(seed, "age"))
+        assert list(memory.trees) == ["c"]
+        forms = memory.behind(("c", 0))
+        assert {q.about for _, given in forms for q, _ in given} == {"age"}
+        (main,) = {q.least for _, given in forms for q, _ in given[:1]}
+        assert main == pytest.approx(7200, rel=0.03)
+
+
+def test_what_the_past_tells_of_age_is_asked_of_age_itself() -> None:
+    """Who comes to c for the second time is older; a rule of age alone asks nothing of the past."""
+    rng, cases = np.random.default_rng(7), []
+    for _ in range(3000):
+        steps, waits = ["", "c"], [float(rng.exponential(3600))]
+        while rng.random() < (0.2 if sum(waits) > 5400 else 0.8) and len(steps) < 12:
+            steps, waits = [*steps, "c"], [*waits, float(rng.exponential(3600))]
+        cases.append(Walk([*steps, "d"], [*waits, 60.0]))
+    memory = learn(cases)
+    assert {q.about for _, given in memory.behind(("c", 0)) for q, _ in given} == {"age"}
+    assert next(q.least for _, given in memory.behind(("c", 0)) for q, _ in given[:1]) == pytest.approx(5400, rel=0.03)
+
+
 def test_what_matters_later_is_carried_along() -> None:
     rng = np.random.default_rng(4)
     cases = []
@@ -89,7 +115,7 @@ def kinds(seed: int, rule: str, n: int = 3000) -> list[Walk]:
 
 @pytest.mark.parametrize("rule", ["channel", "segment", "value"])
 def test_what_a_case_is_tells_visits_apart_and_those_before_need_not_know(rule: str) -> None:
-    cases = kinds(1, rule)
+    cases = kinds(2, rule)
     memory = learn(cases)
     assert list(memory.trees) == ["c"]
     assert memory.asks(rule)
@@ -170,3 +196,40 @@ def test_a_learnt_scenario_treats_each_case_as_what_it_is() -> None:
                 mine = over[(over["channel"] == channel) & (over["segment"] == segment) & (over["value"] > 10_000 if above else over["value"] < 8_000)]
                 assert len(mine) > 200
                 assert (mine["outcome"] == "completed").mean() == pytest.approx(passes * won * above, abs=0.06)
+
+
+DESK = """
+clock: {start: 2025-01-06, horizon: 60 weeks}
+segments: {all: {}}
+channels: {in: {enters: look, segments: {all: 100 %}, arrivals: {rate: 50 per week}}}
+stages:
+  service:
+    steps:
+      look:
+        customer: {law: gamma, mean: 20 days, cv: 0.8}
+        then: [{to: check}]
+      check:
+        automatic: 5 min
+        then: RULE
+"""
+
+
+def test_a_rule_of_age_is_learnt_and_kept_when_the_times_change() -> None:
+    """A ticket older than thirty days is closed. When everything before takes half as long, fewer are; P(Gamma > 30 days) says how many."""
+    truth = Scenario.parse(DESK.replace("RULE", "[{lost: closed, when: age > 30 days}, {done: true}]"))
+    learnt = calibrate(simulate(truth, seed=1), holdout=0).scenario
+    (rule,) = [way.when for step in learnt.steps.values() for way in step.then if way.when]
+    assert rule.text == "(age > 30 days)"
+    (slow,) = [name for name, step in learnt.steps.items() if (law := step.work or step.automatic) is not None and law.mean > 86_400e6]
+    shape = 1 / 0.8**2
+    for factor in (1.0, 0.5):
+        faster = learnt.change({"clock.horizon": "200 weeks", f"steps.{slow}.factor": str(factor)})
+        over = simulate(faster, seed=2).frame.drop_duplicates("case", keep="last")
+        over = over[over["outcome"] != "open"]
+        assert (over["outcome"] == "lost: closed").mean() == pytest.approx(gammaincc(shape, 30 / (20 * factor) * shape), abs=0.02)
+
+
+def test_where_no_rule_of_age_is_none_is_learnt() -> None:
+    truth = Scenario.parse(DESK.replace("RULE", "[{lost: closed, share: 30 %}, {done: true}]"))
+    asked = [way.when for seed in range(5) for step in calibrate(simulate(truth, seed=seed), holdout=0).scenario.steps.values() for way in step.then if way.when]
+    assert not asked

@@ -12,7 +12,9 @@ from scipy import special
 import salessim as ss
 from salessim.calibration.clocks import Clock
 from salessim.calibration.history import cut
+from salessim.calibration.laws import POINTS, with_points
 from salessim.calibration.learn import learner_of
+from salessim.calibration.sample import LocalTime
 from salessim.calibration.timing import Runs, Waits, least_wait, runs_on
 from salessim.importers.eventlog import WAITING
 
@@ -100,6 +102,73 @@ def test_a_rule_of_days_runs_on_through_closed_hours() -> None:
     at = np.arange(start.timestamp(), end.timestamp(), 60.0)
     worked = np.interp(clock(since) + rng.exponential(8 * 3600, 980), clock(at), at)  # eight office hours in the mean
     assert one(Waits(born, since, worked, every, every), clock) == Runs("working")
+
+
+@pytest.mark.parametrize(("rule", "found"), [("days, then office hours", Runs("elapsed", to_the_day=True)), ("office hours", Runs("working"))])
+def test_what_comes_a_number_of_days_later_at_some_hour_of_the_office_is_told_in_days_and_hours(rule: str, found: Runs) -> None:
+    start, end = (pd.Timestamp(t, tz="UTC") for t in ("2026-01-05", "2026-12-28"))
+    clock = Clock({"shifts": [{"days": "Mon-Sun", "hours": "08:00-18:00"}]}, start, end, "UTC")
+    midnight = LocalTime("UTC", start.timestamp(), end.timestamp()).day
+    at, every = np.arange(start.timestamp(), end.timestamp(), 60.0), np.ones(800, bool)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        born = start.timestamp() + rng.integers(0, 250, 800) * DAY + rng.uniform(8, 18, 800) * 3600
+        since = np.interp(clock(born) + rng.exponential(40 * 3600, 800), clock(at), at)
+        until = midnight(since) + rng.choice([7, 14, 21, 30], 800) * DAY + rng.uniform(8, 18, 800) * 3600
+        if rule == "office hours":
+            until = np.interp(clock(since) + rng.exponential(30 * 3600, 800), clock(at), at)
+        assert runs_on({"state": Waits(born, since, until, every, every)}, clock, midnight)["state"] == found
+
+
+def test_days_and_hours_of_a_move_are_learnt_from_a_simulated_log() -> None:
+    """Closed one, two or three weeks after the answer, at any hour of the office: the days come back, and nothing happens at night."""
+    weeks = {"0 %": "6.5 days", "33.33 %": "6.5 days", "33.34 %": "13.5 days", "66.66 %": "13.5 days", "66.67 %": "20.5 days", "100 %": "20.5 days"}
+    truth = {
+        "name": "desk", "clock": {"start": "2026-01-05", "horizon": "240 days"}, "segments": {"all": {}},
+        "calendars": {"office": {"shifts": [{"days": "Mon-Sun", "hours": "08:00-18:00"}]}},
+        "channels": {"in": {"enters": "answer", "segments": {"all": 1}, "arrivals": {"rate": "8 per day", "hours": {"08:00-18:00": 1}}}},
+        "stages": {"all": {"steps": {
+            "answer": {"automatic": "1 min", "then": [{"to": "rest"}]},
+            "rest": {"customer": {"law": "quantiles", "points": weeks}, "then": [{"to": "hour"}]},
+            "hour": {"customer": {"law": "uniform", "low": "0 h", "high": "10 h"}, "calendar": "office", "then": [{"to": "close"}]},
+            "close": {"automatic": "1 min", "then": [{"done": True}]},
+        }}},
+    }  # fmt: skip
+    log = ss.simulate(ss.Scenario.parse(truth), seed=4)
+    frame = log.frame.sort_values(["case", "enabled"], kind="stable")
+    own = frame["step"].isin(["rest", "hour"])
+    frame = frame[~own | frame["ended"].isna()]
+    real = ss.EventLog(frame.assign(step=frame["step"].where(~own, WAITING)).reset_index(drop=True), log.about)
+    learner = learner_of(cut(real, pd.Timestamp(log.about.end)))
+    steps = {n: s for stage in learner.data["stages"].values() for n, s in stage["steps"].items()}
+    assert any(n.endswith("(hours)") and "calendar" in s for n, s in steps.items())
+    again = ss.simulate(learner.over(learner.start.date(), learner.end), seed=1).frame
+    told = []
+    for found in (real.frame, again):
+        closed = found[found["step"].str.startswith("close") & found["ended"].notna()].set_index("case")["ended"]
+        days = (closed.dt.normalize() - found.groupby("case")["enabled"].min().reindex(closed.index).dt.normalize()) / pd.Timedelta(days=1)
+        hours = closed.dt.hour + closed.dt.minute / 60
+        assert hours.between(7.99, 18.1).mean() > 0.99
+        told.append((float(days.mean()), float(hours.mean()), float(hours.std())))
+    assert np.allclose(told[0], told[1], rtol=0.05), told
+
+
+def test_points_of_laws_are_seen_where_there_are_some_and_only_there() -> None:
+    """Whole days from 30 to 59, each with a thirtieth of six in ten cases, are points; at most one of a hundred smooth laws has any."""
+    wrong = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        n = (300, 3000)[seed % 2]
+        smooth = np.sort(LAWS[("gamma", "exponential", "lognormal")[seed % 3]](rng, n))
+        law = with_points(smooth, np.arange(1, n + 1) / n, "data", n)
+        assert isinstance(law, dict)
+        wrong += len(law["points"]) > len(POINTS)
+    assert special.bdtrc(wrong - 1, 100, 0.01) > 1e-3
+    rng = np.random.default_rng(1)
+    days = np.where(rng.random(3000) < 0.6, rng.integers(30, 60, 3000) * DAY, rng.uniform(30, 60, 3000) * DAY)
+    law = with_points(np.sort(days), np.arange(1, 3001) / 3000, "data", 3000)
+    assert isinstance(law, dict)
+    assert {f"{d} days" for d in range(30, 60)} <= set(law["points"].values())
 
 
 def test_a_rule_of_all_states_holds_in_small_ones_but_not_where_another_law_is_surely_better() -> None:

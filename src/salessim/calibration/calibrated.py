@@ -12,6 +12,7 @@ from salessim.calibration import speed
 from salessim.calibration.estimates import Figure
 from salessim.calibration.history import cut
 from salessim.calibration.learn import learner_of
+from salessim.calibration.truncation import keeps_whole
 from salessim.calibration.validate import Validation, validate
 from salessim.errors import LogError
 from salessim.log import EventLog
@@ -98,13 +99,14 @@ def calibrate(
     if known.frame["case"].nunique() < 30:
         raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {split:%Y-%m-%d}", "give a longer log or a smaller --holdout")
     uncertain = from_today if uncertain is None else uncertain
-    learner = learner_of(known, name, holidays, causal_share=causal_share)
+    whole_until = end if keeps_whole(log) else None
+    learner = learner_of(known, name, holidays, causal_share=causal_share, whole_until=whole_until)
     scenario = None if from_today else learner.scenario(uncertain)
     checked = None
     if holdout:
         past = learner.over(start.date(), end)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
     if scenario is None:
-        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share)
+        learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share, whole_until=whole_until)
         scenario = learner.today(uncertain)
     return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures_today() if from_today else learner.figures))

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from salessim.calibration.memory import MOST_KINDS, PAYS, VALUED
+from salessim.calibration.memory import PAYS
+from salessim.calibration.questions import MOST_KINDS, VALUED
 
 LEAST = 160
 """Times from which effects are learnt: as many as two states of memory need."""

@@ -22,6 +22,7 @@ from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
+from salessim.calibration.sample import LocalTime
 from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.survival import incidence, incidence_error
@@ -65,11 +66,13 @@ class Move:
     """Whether cases go this way when a limit has closed theirs."""
     waited: float | None = None
     """Mean seconds from leaving the state, where `time` does not tell it."""
+    hours: tuple[Any, Any] | None = None
+    """Where `time` runs to the day of the move only: working seconds of the goal from there on, and the share that has moved by each."""
 
     @property
     def immediate(self) -> bool:
         """Whether nearly all move within a second."""
-        return self.runs.on != "age" and bool(self.moved[max(0, np.searchsorted(self.time, 1.0, side="right") - 1)] >= 0.98 and self.time[0] <= 1.0)
+        return self.runs.on != "age" and self.hours is None and bool(self.moved[max(0, np.searchsorted(self.time, 1.0, side="right") - 1)] >= 0.98 and self.time[0] <= 1.0)
 
     @property
     def mean(self) -> float:
@@ -193,7 +196,8 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
             begun = case.reached[i] if state[0] in own else case.left[i]
             waits.setdefault(key, []).append(_Wait(case.reached[0], begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
-    runs = _run_on(waits, clock_of)
+    midnight = LocalTime(log.about.time_zone, log.about.start.timestamp(), now).day
+    runs = _run_on(waits, clock_of, midnight)
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
@@ -201,7 +205,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
     for (channel, state), rows in sorted(waits.items()):
         if state[0] == "" and sum(row.goal is not None for row in rows) < LEAST_OF_CHANNEL:
             rows = arrived
-        moves, lost = _moves(rows, clock_of, runs.get((channel, state), {}))
+        moves, lost = _moves(rows, clock_of, midnight, runs.get((channel, state), {}))
         dropped += lost
         if moves:
             onward[entry[channel] if state[0] == "" else state] = moves
@@ -215,7 +219,7 @@ def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memor
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[str, Clock]) -> dict[tuple[str, State], dict[State | str, Runs]]:
+def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[str, Clock], midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
     """What the times of all moves run on; the states of an activity have a say together."""
     groups: dict[tuple[str, str], dict[tuple[tuple[str, State], State | str], Waits]] = {}
     for key, rows in sorted(waits.items()):
@@ -228,12 +232,12 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[st
             groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
     result: dict[tuple[str, State], dict[State | str, Runs]] = {}
     for (_, activity), members in groups.items():
-        for (key, goal), runs in runs_on(members, clock_of.get(activity)).items():
+        for (key, goal), runs in runs_on(members, clock_of.get(activity), midnight).items():
             result.setdefault(key, {})[goal] = runs
     return result
 
 
-def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
+def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
     """Shares and times of competing moves; waiting cases are censored."""
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
@@ -245,10 +249,10 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], runs: Mapping[State
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    curves, rests = _curves(used, kept, clock_of, runs)
+    curves, rests = _curves(used, kept, clock_of, midnight, runs)
     shares = _shares(used, kept, rests)
     if late:
-        curves |= _curves(late, [rest], clock_of, runs)[0]
+        curves |= _curves(late, [rest], clock_of, midnight, runs)[0]
         shares[rest] = 0.0, 0.0
     stay = rests.left if rests.stays else 0.0
     total = sum(share for share, _ in shares.values()) / (1 - stay)
@@ -256,7 +260,7 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], runs: Mapping[State
     for goal in kept:
         if goal in curves and total > 0 and (shares[goal][0] > 0 or goal == rest):
             curve = curves[goal]
-            moves.append(Move(goal, shares[goal][0] / total, counts[goal], curve.time, curve.moved, curve.runs, shares[goal][1], limits.get(goal), goal == rest, curve.waited))
+            moves.append(Move(goal, shares[goal][0] / total, counts[goal], curve.time, curve.moved, curve.runs, shares[goal][1], limits.get(goal), goal == rest, curve.waited, curve.hours))
     return moves, sum(n for g, n in counts.items() if g not in kept)
 
 
@@ -279,9 +283,10 @@ class _Curve:
     moved: Any
     runs: Runs
     waited: float | None = None
+    hours: tuple[Any, Any] | None = None
 
 
-def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
+def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
     """The curve of the time from leaving a state to each goal, or of the age there, and what does not move."""
     rows = [r for r in rows if not math.isnan(r.since)]
     code = {goal: i + 1 for i, goal in enumerate(goals)}
@@ -301,16 +306,32 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
         if curve.final <= 0:
             continue
         run = runs.get(goal, ELAPSED if clock is None else WORKING)
-        waited = None
+        waited = hours = None
+        mine, weight = ending == i, np.ones(0)
+        if run.ages is not None or run.to_the_day:
+            weight = Waits(born, since, until, ending > 0, mine).weight
+        if run.to_the_day and clock is not None:
+            day = np.maximum(midnight(until), since)
+            hours = _rising((clock(until) - clock(day))[mine], weight)
         if run.ages is not None:
-            (time, share), weight = run.ages, Waits(born, since, until, ending > 0, ending == i).weight
+            time, share = run.ages
             begun, waited = (float(np.average(x[ending == i], weights=weight)) for x in (since - born, elapsed))
             late = begun + rests.late
             waited += left * (float(rests.late.mean()) - waited) if left else 0.0
+        elif hours is not None:
+            time, share = _rising((day - since)[mine], weight)
+            late, waited = rests.late, float(np.average(elapsed[mine], weights=weight))
         else:
             times = elapsed if run.on == "elapsed" or clock is None else clock(until) - clock(since)
             curve = incidence(times, ending, i)
             time, share = curve.time, curve.share / curve.final
             late = rests.late * float(times.sum()) / max(1e-9, float(elapsed.sum()))
-        curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited)
+        curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)
     return curves, rests
+
+
+def _rising(times: Any, weight: Any) -> tuple[Any, Any]:
+    """The share of some times up to each of them."""
+    time, place = np.unique(times, return_inverse=True)
+    share = np.cumsum(np.bincount(place, weight, len(time)))
+    return time, share / share[-1]

@@ -17,6 +17,8 @@ POINTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55
 """Shares at which quantile laws are written down; the tail is told closely, because straight lines between its far points put the mean too high."""
 POINT_WIDTH, POINT_MASS = 1000.0, 0.02
 """Times that agree to a thousandth of their mean are one point if so many cases have them (see `with_points`)."""
+AROUND, LEAST_OF_POINT, SURE_POINT, MOST_POINTS = 20.0, 10, 1e-3, 60
+"""Fewer cases are a point as well where so many windows around would put that many into one of them in less than one law of a thousand; a share of ten cases is known to a third."""
 CLOSE_ENOUGH = 0.04
 """A family is used if it is nowhere further from the observed distribution than this; else its quantiles are."""
 
@@ -116,31 +118,31 @@ def from_curve(time: Any, share: Any, note: str, say: Callable[[float], str] = i
     return {"law": "quantiles", "points": {f"{100 * p:g} %": say(float(x)) for p, x in zip(POINTS, values, strict=True)}, "source": note}
 
 
-def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
+def with_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] | str:
     """A quantile law in which times that many cases have, such as "15 days", stay what they are.
 
     A point is a window of a thousandth of the mean that holds two of a hundred cases, twenty times what a law without points
-    has there. Between points lines are straight; a law without points is that of `from_curve`.
+    has there, or surely more cases than its surroundings would put there: rules in whole days make one point a day, each
+    with few. Between points lines are straight; a law without points is that of `from_curve`.
+
+    Args:
+        time: where the share rises, seconds.
+        share: reached at each time, ending at 1.
+        note: for the provenance.
+        count: cases that the curve rests on.
 
     Example:
         >>> import numpy as np
-        >>> law = with_points(np.array([1.0, 86400.0, 172800.0]), np.array([0.2, 0.6, 1.0]), "data")
+        >>> law = with_points(np.array([1.0, 86400.0, 172800.0]), np.array([0.2, 0.6, 1.0]), "data", 10)
         >>> [law["points"][p] for p in ("20 %", "20.01 %", "60 %", "60.01 %")]
         ['1 s', '1 days', '1 days', '2 days']
     """
     time, share = np.asarray(time, float), np.asarray(share, float)
     mass = np.diff(np.concatenate([[0.0], share]))
-    width, run = float(mass @ time) / POINT_WIDTH, np.concatenate([[0.0], share])
-    ends = np.searchsorted(time, time + width, side="right")
-    held = run[ends] - run[:-1]
-    found: list[tuple[int, int]] = []
-    for first in map(int, np.argsort(-held, kind="stable")):
-        if held[first] < POINT_MASS:
-            break
-        if all(ends[first] <= a or first >= b for a, b in found):
-            found.append((first, int(ends[first])))
+    found = _points(time, mass, count)
     if not found:
         return from_curve(time, share, note)
+    run = np.concatenate([[0.0], share])
     points: dict[float, float] = {}
     for p in POINTS:
         i = min(int(np.searchsorted(share, p * (1 - 1e-9))), len(time) - 1)
@@ -151,6 +153,28 @@ def with_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
         points[round(float(run[a]) + (1e-4 if a else 0.0), 4)] = points[round(float(run[b]), 4)] = middle
     rising = np.maximum.accumulate([points[p] for p in sorted(points)])
     return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in zip(sorted(points), rising.tolist(), strict=True)}, "source": note}
+
+
+def _points(time: Any, mass: Any, count: int) -> list[tuple[int, int]]:
+    """Windows that are points, as places in the times: the first, and the one behind the last; the largest first."""
+    width, run = float(mass @ time) / POINT_WIDTH, np.concatenate([[0.0], np.cumsum(mass)])
+
+    def held(first: Any, behind: Any) -> Any:
+        return run[np.searchsorted(time, behind, side="right")] - run[np.searchsorted(time, first, side="left")]
+
+    ends, inside = np.searchsorted(time, time + width, side="right"), held(time, time + width)
+    low = np.maximum(0.0, time + width / 2 - AROUND / 2 * width)
+    around = held(low, time + width / 2 + AROUND / 2 * width)
+    wide = time + width / 2 + AROUND / 2 * width - low
+    by_chance = special.bdtrc(np.round(count * inside) - 1, np.round(count * around).astype(int), np.minimum(1.0, width / np.maximum(wide, 1e-12)))
+    sure = (count * inside >= LEAST_OF_POINT) & (by_chance < SURE_POINT / POINT_WIDTH)
+    found: list[tuple[int, int]] = []
+    for first in map(int, np.argsort(-inside, kind="stable")):
+        if len(found) >= MOST_POINTS or inside[first] <= 0:
+            break
+        if (inside[first] >= POINT_MASS or sure[first]) and all(ends[first] <= a or first >= b for a, b in found):
+            found.append((first, int(ends[first])))
+    return found
 
 
 def amounts(values: Any, currency: str) -> dict[str, Any] | str:

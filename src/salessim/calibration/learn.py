@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import days, estimates, laws, patience, rhythm, speed, today
+from salessim.calibration import days, estimates, laws, patience, rhythm, speed, today, truncation
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
 from salessim.calibration.clocks import Clock
 from salessim.calibration.covariates import Effects, effects
 from salessim.calibration.customers import customers_of
+from salessim.calibration.doors import Doors
 from salessim.calibration.estimates import Figure, error_of_mean
 from salessim.calibration.history import arrival_seen, born, ends, gave_up, seconds
 from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
-from salessim.calibration.memory import Question, State
+from salessim.calibration.memory import State
 from salessim.calibration.names import Names
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
@@ -56,7 +57,9 @@ LONGEST_RUN = 1100
 
 
 
-def learner_of(log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE) -> Learner:
+def learner_of(
+    log: EventLog, name: str | None = None, holidays: str | None = None, *, from_today: bool = False, causal_share: float = speed.CAUSAL_SHARE, whole_until: pd.Timestamp | None = None,
+) -> Learner:  # fmt: skip
     """What a log teaches; its cases' visits side by side.
 
     Args:
@@ -65,18 +68,21 @@ def learner_of(log: EventLog, name: str | None = None, holidays: str | None = No
         holidays: country; by default that of the log.
         from_today: for runs that begin with the open cases: those that are over bring no more, so whoever comes again counts as an arrival.
         causal_share: see `calibrate`.
+        whole_until: the end of a file that holds only cases which ended in it (see `truncation`).
 
     Raises:
         LogError: too little to learn from.
     """
-    return Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share)
+    return Learner(log, name or f"Learnt from {log.about.source.rsplit('/', 1)[-1]}", holidays or log.about.holidays, from_today, causal_share, whole_until)
 
 
 class Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
-    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float) -> None:
-        recorded, self.days = log, days.spread(log)
+    def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float, whole_until: pd.Timestamp | None) -> None:
+        recorded = log
+        log, missing = (log, 0) if whole_until is None else truncation.restored(log, whole_until)
+        self.days = days.spread(log)
         log = self.days.log
         # Who was found gone has left the queue; that people tried counts where their time does.
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
@@ -84,6 +90,10 @@ class Learner:
         self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
         self.assumptions: list[str] = [self.days.assumption] if self.days.assumption else []
+        if missing:
+            self.assumptions.append(
+                f"The log surely holds only cases that ended in its window, so long ones that came late are missing: {missing:,} of them were put back as open cases, by how many arrivals each duration stands for."
+            )
         self.activity_of: dict[str, str] = {}
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
@@ -116,6 +126,7 @@ class Learner:
         self._rhythms()
         self.moves = learn_moves(self.log, self.clocks, self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
+        self.doors = Doors(memory, self.names, self._name, self._segment, self._channel, self.log.about.currency)
         self.facts["Journeys"] = (
             f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
             f"visits told apart by their past{self._known()} at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
@@ -134,7 +145,9 @@ class Learner:
         for name in set(self.calendar_names.name_of.values()) - used:  # reached at once, or at a rare activity
             del self.staff.calendars[name]
         self._channels(data)
-        self._doors(data)
+        for door in {memory.door(state): None for state in self._reachable()}:
+            if step := self.doors.step(door, data["channels"]):
+                self._stage(data, door)["steps"][self.doors.name(door)] = step
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
         self._customers(data)
@@ -142,7 +155,7 @@ class Learner:
 
     def _known(self) -> str:
         """What of a case tells visits apart, in words."""
-        asked = [about for about in ("channel", "segment", "value") if self.moves.memory.asks(about)]
+        asked = [about for about in ("channel", "segment", "value", "age") if self.moves.memory.asks(about)]
         return f" and by {' and '.join(asked)}" if asked else ""
 
     def _rhythms(self) -> None:
@@ -172,7 +185,7 @@ class Learner:
         again = self.frame[self.frame["case"].isin(self.customers.brought)].drop_duplicates("case")["channel"]
         channel = str(again.mode().iloc[0]) if len(again) else next(iter(self.moves.entry))
         self.closing = self.names("what follows a sale", "after the sale")
-        to = data["channels"].get(self.channel_names(channel, clean_about(channel)), {}).get("enters") or self._name(self.moves.entry[channel])
+        to = data["channels"].get(self._channel(channel), {}).get("enters") or self._name(self.moves.entry[channel])
         self.customers.close(data, self.closing, to)
         self.facts |= self.customers.facts()
         self.assumptions += self.customers.assumptions()
@@ -318,6 +331,9 @@ class Learner:
             result[self._segment(segment)] = entry
         return result
 
+    def _channel(self, channel: str) -> str:
+        return self.channel_names(channel, clean_about(channel))
+
     def _segment(self, segment: Any) -> str:
         return self.segment_names(str(segment), clean_about(str(segment)))
 
@@ -338,7 +354,7 @@ class Learner:
         states = self._reachable()
         for state in states:  # names first, so that waits never take the name of an activity
             self._name(state)
-            self._door(self.moves.memory.door(state))
+            self.doors.name(self.moves.memory.door(state))
         for state in states:
             name, stage = self._name(state), self._stage(data, state)
             step: dict[str, Any] = {"automatic": "0 min"} if state[0] == "" or state[1] == GAVE_UP else dict(done[state[0]])
@@ -353,38 +369,6 @@ class Learner:
                 step["milestone"] = milestone
             step["then"] = self._routes(data, stage, state, name)
             stage["steps"][name] = step
-
-    def _door(self, door: State) -> str:
-        """The step where cases come to an activity: a question about the case stands before its forms, where any does."""
-        forms = self.moves.memory.behind(door)
-        if len(forms) == 1:
-            return self._name(door)
-        asked = dict.fromkeys(question.about for _, given in forms for question, _ in given)
-        return self.names(("door", door), f"{clean(door[0])[:48]} by {' and '.join(asked)}")
-
-    def _doors(self, data: dict[str, Any]) -> None:
-        """The questions about cases that stand before an activity."""
-        memory = self.moves.memory
-        for door in {memory.door(state): None for state in self._reachable()}:
-            forms = memory.behind(door)
-            if len(forms) == 1:
-                continue
-            ways = []
-            for state, given in forms:
-                asked = [(q, yes) for q, yes in given if q.about != "channel" or self.channel_names(q.name, clean(q.name)) in data["channels"]]
-                if any(yes for q, yes in given if (q, yes) not in asked):
-                    continue  # of cases that come again only
-                when = " and ".join(f"{'' if yes else 'not '}({self._condition(q)})" for q, yes in asked)
-                ways.append({"to": self._name(state), **({} if state == door else {"when": when})})
-            source = "data: what follows differs, by held-out likelihood"
-            self._stage(data, door)["steps"][self._door(door)] = {"automatic": "0 min", "then": [{**way, "source": source} for way in ways]}
-
-    def _condition(self, question: Question) -> str:
-        """A question about the case as a formula."""
-        if question.about == "value":
-            return f"value > {question.least:.6g} {self.log.about.currency}"
-        name = self._segment(question.name) if question.about == "segment" else self.channel_names(question.name, clean(question.name))
-        return f"{question.about} == '{name}'"
 
     def _stage(self, data: dict[str, Any], state: State) -> dict[str, Any]:
         key = self.stage.get(state[0], "lead")
@@ -447,7 +431,7 @@ class Learner:
 
     def _goal(self, goal: State | str) -> dict[str, Any]:
         if isinstance(goal, tuple):
-            return {"to": self._door(goal)}
+            return {"to": self.doors.name(goal)}
         if goal == STAYS:
             return {"lost": STAYS}
         if goal.startswith("lost: "):
@@ -463,12 +447,17 @@ class Learner:
         match move.runs.on:
             case "age":
                 note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": laws.with_points(move.time, move.moved, note), "counts_from": "arrival"}
+                step = {"customer": laws.with_points(move.time, move.moved, note, move.count), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
+                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
             case "working":
                 step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
+        if move.hours is not None:
+            hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
+            law = laws.from_curve(*move.hours, f"data: the hours of {move.count:,} moves, whose days are told by the step before")
+            stage["steps"][hours] = {"customer": law, "calendar": self.clock_names[move.goal[0]], "then": [goal]}
+            goal = {"to": hours}
         step["then"] = [goal]
         stage["steps"][wait] = step
         self.move_of[wait] = move
@@ -569,7 +558,7 @@ class Learner:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
             enters = self._name(state)
-            name = self.channel_names(channel, clean_about(channel))
+            name = self._channel(channel)
             closed = self._nobody_took_in(cases.index[cases == channel])
             self.inflows[name] = inflow(mine, self.start, self.end, self.holidays, closed, spread=self.days)
             data["channels"][name] = {
@@ -633,7 +622,7 @@ class Learner:
         return [*basis.times(self.scenario().steps), *shares, *of_customers], rest | more
 
     def _goal_name(self, move: Move) -> str:
-        return self._door(move.goal) if isinstance(move.goal, tuple) else move.goal
+        return self.doors.name(move.goal) if isinstance(move.goal, tuple) else move.goal
 
     # --- the results ------------------------------------------------------------------------------------------
 

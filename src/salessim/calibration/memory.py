@@ -1,15 +1,16 @@
 """What of its past a case carries: visits to an activity are told apart where the data pay for it.
 
 What follows a visit, and how soon, may depend on how often the case was here before, on the one or two activities
-before, on whether it ever passed a certain activity, on how long it waited to get here and on its age. For every
-activity a tree of such questions is grown; its leaves are the states of a semi-Markov model. A question is asked if
+before, on whether it ever passed a certain activity and on how long it waited to get here. For every activity a tree of such questions is grown; its leaves are the states of a semi-Markov model. A question is asked if
 it raises the likelihood of what follows (the next state and, in quarters, the time until then) on the half of the
 cases that was not used to estimate it, by more than noise would. Because the next state is part of what is
 predicted, what matters later is carried along from where it happened. States told apart by times only are one to those
-before them: else age, which predicts itself, would be told apart everywhere once it mattered anywhere.
+before them: else times, which predict each other, would be told apart everywhere once they mattered anywhere.
 
-What is known of a case when it comes (its channel, its segment, what it is worth) is asked for last, and is never carried along:
-a case knows it. So those before a visit see the door to it, behind which such questions lead to a state.
+What a case knows by itself when it comes (its channel, its segment, what it is worth, its age) is asked last, and is never
+carried along. So those before a visit see the door to it, behind which such questions lead to a state. Age would often be
+told by the past as well, as "the third time" tells of old cases. So it competes with the past for being the best question,
+and what wins by it has to pay beside it; only its place in the tree is the last one.
 """
 
 from __future__ import annotations
@@ -18,206 +19,32 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from salessim.calibration.questions import LEAST_PER_STATE, PARTS, Journey, Question, Visits
 
 State = tuple[str, int]
 """(activity, number of the state); 0 are the visits that no question sets apart."""
 
 PAYS = 8.0
 """Held-out log-likelihood that a question must bring, so that noise buys no memory."""
-LEAST_PER_STATE = 80
-"""Visits a state needs."""
 MOST_STATES, MOST_IN_ALL = 12, 240
 """Of one activity and of all: more than that nobody reads."""
-MOST_KINDS = 8
-"""Channels that are asked about, the most frequent ones, and segments that a log may have."""
-VALUED = 0.95
-"""Of the cases must have a value before it is asked about: one that only some cases get says what has become of them."""
 MOST_CASES = 20_000
 """Cases that memory is learnt from; of a longer log evenly spaced ones."""
 MOST_ASKED = 60
 """Activities that questions ask about, the most frequent ones."""
-PARTS = (0.25, 0.5, 0.75, 0.9)
-"""Quantiles of waits, ages and values at which questions may cut, and of the time to what follows."""
 TRUST = 10.0
 """Visits by which shares of a state are shrunk towards those of the state it comes from."""
+CLOSER = (0.25, 0.025)
+"""Shares of visits on either side of a cut among which a better one is looked for, in turn."""
 LEAST_AT_LIMIT = 30
 """Visits beyond a limit that show that the way is closed."""
-NOBODY = -1
-
-
-class Journey(Protocol):
-    """A case as a sequence of visits, the arrival ("") first."""
-
-    @property
-    def steps(self) -> list[str]:
-        """Activities."""
-
-    @property
-    def reached(self) -> Any:
-        """Seconds since 1970, [visits]."""
-
-    @property
-    def left(self) -> Any:
-        """The same, NaN while the visit is under way."""
-
-    @property
-    def gave_up(self) -> list[bool]:
-        """Whether the case left before the visit began."""
-
-    @property
-    def ending(self) -> str:
-        """How the case ended; "open" if it has not."""
-
-    @property
-    def channel(self) -> str:
-        """Through which the case came."""
-
-    @property
-    def segment(self) -> str:
-        """Of its customer."""
-
-    @property
-    def value(self) -> float:
-        """What the case is worth; 0 if that is not known."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """About the past of a visit.
-
-    Args:
-        about: "again" (here before at least so often), "after" and "before that" (the activity before and the one
-            before it), "passed" (ever), "waited" and "age" (longer than so many seconds), or about the case: its
-            "channel", its "segment", its "value" (above).
-        name: of the activity, channel or segment asked about.
-        least: visits, seconds or money.
-    """
-
-    about: str
-    name: str = ""
-    least: float = 0.0
-
-    @property
-    def of_case(self) -> bool:
-        """Whether the answer is known when the case comes."""
-        return self.about in ("channel", "segment", "value")
-
-    def words(self, say: Callable[[float], str]) -> str:
-        """For names of steps."""
-        match self.about:
-            case "again":
-                return "2nd time on" if self.least == 1 else "3rd time on"
-            case "after":
-                return f"after {self.name}" if self.name else "first"
-            case "before that":
-                return f"soon after {self.name}" if self.name else "second"
-            case "passed":
-                return f"once {self.name}"
-            case "waited":
-                return f"after {say(self.least)}"
-            case "channel":
-                return f"from {self.name}"
-            case "segment":
-                return self.name
-            case "value":
-                return f"above {self.least:,.0f}"
-            case _:
-                return f"older than {say(self.least)}"
-
-
 Answers = tuple[tuple[Question, bool], ...]
 """Questions, and whether each is answered with yes."""
-
-
-class _Visits:
-    """The visits of all cases in columns, and their past."""
-
-    def __init__(self, cases: Sequence[Journey], asked: dict[str, int]) -> None:
-        self.asked = asked
-        self.names = sorted({step for case in cases for step in case.steps})
-        number = {name: k for k, name in enumerate(self.names)}
-        rows: list[tuple[int, int, int, int, int]] = []
-        waited: list[float] = []
-        age: list[float] = []
-        self.first = np.cumsum([0, *(len(case.steps) for case in cases)])
-        for case in cases:
-            seen: Counter[str] = Counter()
-            before, earlier, passed = NOBODY, NOBODY, 0
-            for i, step in enumerate(case.steps):
-                rows.append((number[step], before, earlier, seen[step], passed))
-                waited.append(case.reached[i] - case.left[i - 1] if i else 0.0)
-                age.append(case.reached[i] - case.reached[0])
-                seen[step] += 1
-                before, earlier = asked.get(step, len(asked)), before
-                if step in asked:
-                    passed |= 1 << asked[step]
-        table = np.array([row[:4] for row in rows], np.int64).reshape(-1, 4)
-        self.step, self.before, self.earlier, self.again = table.T
-        self.passed = np.array([row[4] for row in rows], np.uint64)
-        self.waited, self.age = np.nan_to_num(np.array(waited)), np.nan_to_num(np.array(age))
-        self.case = np.repeat(np.arange(len(cases)), np.diff(self.first))
-        self.channel = np.array([case.channel for case in cases], object)
-        self.segment = np.array([case.segment for case in cases], object)
-        self.value = np.array([case.value for case in cases], float)
-
-    def answers(self, question: Question, rows: Any) -> NDArray[np.bool_]:
-        """One for each of some visits."""
-        code = self.asked.get(question.name, NOBODY)
-        result: NDArray[np.bool_]
-        match question.about:
-            case "again":
-                result = self.again[rows] >= question.least
-            case "after":
-                result = self.before[rows] == code
-            case "before that":
-                result = self.earlier[rows] == code
-            case "passed":
-                result = (self.passed[rows] >> np.uint64(code)) & np.uint64(1) == 1
-            case "waited":
-                result = self.waited[rows] > question.least
-            case "channel":
-                result = self.channel[self.case[rows]] == question.name
-            case "segment":
-                result = self.segment[self.case[rows]] == question.name
-            case "value":
-                result = self.value[self.case[rows]] > question.least
-            case _:
-                result = self.age[rows] > question.least
-        return result
-
-    def questions(self, rows: Any) -> list[Question]:
-        """Those that could tell some visits apart."""
-        found = [Question("again", least=n) for n in (1, 2)]
-        named = list(self.asked)
-        for about, column in (("after", self.before), ("before that", self.earlier)):
-            counts = np.bincount(column[rows][column[rows] >= 0], minlength=len(named) + 1)
-            found += [Question(about, named[k]) for k in range(len(named)) if LEAST_PER_STATE <= counts[k] <= len(rows) - LEAST_PER_STATE]
-        found += [Question("passed", name) for name in named if name]
-        for about, times in (("waited", self.waited), ("age", self.age)):
-            cuts = sorted({float(f"{x:.2g}") for x in np.quantile(times[rows], PARTS)})
-            found += [Question(about, least=cut) for cut in cuts if cut > 0]
-        return found
-
-
-    def of_case(self, rows: Any) -> list[Question]:
-        """Those about the cases themselves that could tell some visits apart."""
-        found = []
-        for about, kinds in (("channel", self.channel), ("segment", self.segment)):
-            counts = Counter(kinds[self.case[rows]].tolist())
-            usual = sorted(counts, key=lambda kind: (-counts[kind], kind))
-            if about == "channel" or len(set(kinds.tolist())) <= MOST_KINDS:
-                found += [Question(about, kind) for kind in usual[:MOST_KINDS] if LEAST_PER_STATE <= counts[kind] <= len(rows) - LEAST_PER_STATE]
-        if np.mean(self.value > 0) >= VALUED:
-            cuts = sorted({float(f"{x:.2g}") for x in np.quantile(self.value[self.case[rows]], PARTS)})
-            found += [Question("value", least=cut) for cut in cuts if cut > 0]
-        return found
 
 
 @dataclass
@@ -229,7 +56,7 @@ class _Node:
     yes: _Node | None = None
     no: _Node | None = None
 
-    def walk(self, visits: _Visits, rows: Any) -> Iterator[tuple[int, Any]]:
+    def walk(self, visits: Visits, rows: Any) -> Iterator[tuple[int, Any]]:
         """The states that some visits belong to."""
         if self.question is None or self.yes is None or self.no is None:
             yield self.number, rows
@@ -272,7 +99,7 @@ class Memory:
 
     def states(self, cases: Sequence[Journey]) -> list[list[State]]:
         """The states that cases pass."""
-        visits = _Visits(cases, self.asked)
+        visits = Visits(cases, self.asked)
         number = np.zeros(len(visits.step), np.int64)
         for k, name in enumerate(visits.names):
             if name in self.trees:
@@ -327,7 +154,7 @@ def learn(cases: Sequence[Journey]) -> Memory:
         cases = [cases[int(i)] for i in np.linspace(0, len(cases) - 1, MOST_CASES)]
     frequent = Counter(step for case in cases for step in case.steps)
     asked = {step: k for k, (step, _) in enumerate(sorted(frequent.items(), key=lambda item: (-item[1], item[0]))[:MOST_ASKED])}
-    visits = _Visits(cases, asked)
+    visits = Visits(cases, asked)
     trees = {name: _Node(0) for name in visits.names if name}
     growth = _Growth(visits, cases)
     for of_case in (False, True):
@@ -339,7 +166,7 @@ def learn(cases: Sequence[Journey]) -> Memory:
 class _Growth:
     """Trees under way."""
 
-    def __init__(self, visits: _Visits, cases: Sequence[Journey]) -> None:
+    def __init__(self, visits: Visits, cases: Sequence[Journey]) -> None:
         self.visits = visits
         n = len(visits.step)
         self.state = np.zeros(n, np.int64)
@@ -367,6 +194,8 @@ class _Growth:
             if len(onward):
                 self.soon[rows] = np.where(last[rows], 0, np.searchsorted(np.unique(np.quantile(onward, PARTS[:3])), time[rows]))
         self.looked: dict[tuple[str, int, bool], bytes] = {}
+        self.cuts: dict[tuple[str, int], list[float]] = {}
+        """Ages that tell the visits of a state apart, found before it is their turn to be asked."""
 
     def round(self, trees: dict[str, _Node], *, of_case: bool) -> bool:
         """Ask the best question, about its past or about the case, of every state that pays for one; whether any did."""
@@ -385,17 +214,21 @@ class _Growth:
                 key = (name, leaf.number, of_case)
                 if self.looked.get(key) == (mark := following.tobytes()):
                     continue  # nothing has changed since no question paid
-                question = self._best(mine, following, self.visits.of_case(mine) if of_case else self.visits.questions(mine))
+                question = self._best(mine, following, cuts := self.cuts.setdefault((name, leaf.number), []), of_case=of_case)
                 if question is None:
                     self.looked[key] = mark
                     continue
+                grew = True
+                if question.about == "age" and not of_case:  # asked in its turn; until then others are judged beside it
+                    cuts.append(question.least)
+                    continue
                 leaf.question, leaf.no, leaf.yes = question, _Node(leaf.number), _Node(states)
+                self.cuts[name, states] = [] if of_case else list(cuts)
                 everyone = np.flatnonzero((self.visits.step == self.visits.names.index(name)) & (self.state == leaf.number))
                 said = everyone[self.visits.answers(question, everyone)]
                 self.state[said] = states
-                if question.about not in ("waited", "age") and not of_case:
+                if question.about != "waited" and not of_case:
                     self.seen_as[said] = states
-                grew = True
         return grew
 
     def _following(self, rows: Any) -> Any:
@@ -404,27 +237,67 @@ class _Growth:
         reached = np.where(after >= 0, self.visits.step[after] * (MOST_STATES + 1) + self.seen_as[after], -1 - self.ending[rows])
         return np.unique(reached * len(PARTS) + self.soon[rows], return_inverse=True)[1]
 
-    def _best(self, rows: Any, following: Any, questions: Sequence[Question]) -> Question | None:
-        kinds = int(following.max()) + 1
-        half = self.half[rows]
-        whole = np.bincount(following + kinds * half, minlength=2 * kinds).reshape(2, kinds).astype(float)
-        shares = [(whole[h] + 0.5) / (whole[h].sum() + 0.5 * kinds) for h in (0, 1)]
-        plain = sum(float(whole[1 - h] @ np.log(shares[h])) for h in (0, 1))
-        best, most = None, plain + PAYS
-        for question in questions:
-            said = self.visits.answers(question, rows)
-            yes = int(said.sum())
-            if not LEAST_PER_STATE <= yes <= len(rows) - LEAST_PER_STATE:
-                continue
-            counts = np.bincount(following + kinds * (half + 2 * said), minlength=4 * kinds).reshape(2, 2, kinds).astype(float)
-            likelihood = 0.0
-            for part in counts:
-                for h in (0, 1):
-                    estimate = (part[h] + TRUST * shares[h]) / (part[h].sum() + TRUST)
-                    likelihood += float(part[1 - h] @ np.log(estimate))
-            if likelihood > most:
-                best, most = question, likelihood
+    def _best(self, rows: Any, following: Any, cuts: Sequence[float], *, of_case: bool) -> Question | None:
+        """The question that pays most, its figure found more closely; None if none pays.
+
+        Args:
+            rows: visits.
+            following: what comes after each.
+            cuts: ages that tell them apart already, though not by their state.
+            of_case: whether it is the turn of what cases know by themselves.
+        """
+        visits = self.visits
+        part = np.zeros(len(rows), np.int64) if of_case else np.searchsorted(np.sort(cuts), visits.age[rows])
+        judge = _Judge(following, self.half[rows], part)
+        asked = [*(visits.of_case(rows) if of_case else visits.of_past(rows)), *visits.of_age(rows)]
+
+        def pays(question: Question) -> float:
+            known = question.about == "age" and question.least in cuts and not of_case
+            return -np.inf if known else judge.gain(visits.answers(question, rows))
+
+        best = max(asked, key=pays, default=None)
+        if best is None or pays(best) <= PAYS:
+            return None
+        for width in CLOSER:
+            best = max([best, *visits.closer(best, rows, width)], key=pays)
         return best
+
+
+class _Judge:
+    """What a question brings: held-out log-likelihood of what follows, each half of the cases told by the other.
+
+    Args:
+        following: what comes after each visit, as numbers from 0.
+        half: 0 or 1, of the case of each visit.
+        part: of visits that are told apart already.
+    """
+
+    def __init__(self, following: Any, half: Any, part: Any) -> None:
+        self.kinds, self.parts = int(following.max()) + 1, int(part.max()) + 1
+        self.cell = following + self.kinds * (half + 2 * part)
+        whole = self._counts(slice(None))
+        self.shares = (whole + 0.5) / (whole.sum(axis=-1, keepdims=True) + 0.5 * self.kinds)
+        self.plain = self._told(whole, self.shares)
+
+    def gain(self, said: Any) -> float:
+        """By telling visits with yes from those with no; minus infinity where either are too few."""
+        if not LEAST_PER_STATE <= int(said.sum()) <= len(said) - LEAST_PER_STATE:
+            return -np.inf
+        return sum(self._told(counts, self._towards(counts, self.shares)) for counts in map(self._counts, (said, ~said))) - self.plain
+
+    def _counts(self, rows: Any) -> Any:
+        """Of what follows, [part, half, kind]."""
+        return np.bincount(self.cell[rows], minlength=2 * self.kinds * self.parts).reshape(self.parts, 2, self.kinds).astype(float)
+
+    @staticmethod
+    def _towards(counts: Any, shares: Any) -> Any:
+        """Shares of what follows, shrunk towards those of what they are a part of."""
+        return (counts + TRUST * shares) / (counts.sum(axis=-1, keepdims=True) + TRUST)
+
+    @staticmethod
+    def _told(counts: Any, shares: Any) -> float:
+        """Log-likelihood of each half by the shares of the other."""
+        return float(np.sum(counts[:, ::-1] * np.log(shares)))
 
 
 def closed_after(done: list[tuple[int, Any]], goals: list[Any]) -> dict[Any, int]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from salessim.calibration.journey import Sequence
     from salessim.log import EventLog
 
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86_400.0
 LEAST = 60
 """Fewer waits than this teach no rhythm."""
 AT_ONCE = 1.0

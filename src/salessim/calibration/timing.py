@@ -20,8 +20,9 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
-from salessim.calibration.memory import LEAST_PER_STATE, PAYS
-from salessim.calibration.rhythm import AT_ONCE, HOUR
+from salessim.calibration.memory import PAYS
+from salessim.calibration.questions import LEAST_PER_STATE
+from salessim.calibration.rhythm import AT_ONCE, DAY, HOUR
 
 SURE = 3.09
 """Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
@@ -77,14 +78,16 @@ class Runs:
         on: "working" (a clock of the week), "elapsed", or "age" (of the case).
         least: of an age, seconds that the wait takes at least.
         ages: of an age, its law: seconds, and the share that has moved by each, ending at 1.
+        to_the_day: of all but "working", whether the time only runs up to the day of the move; its hour is one of the clock's.
     """
 
     on: Timing
     least: float = 0.0
     ages: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
+    to_the_day: bool = False
 
 
-def runs_on(states: Mapping[_Key, Waits], clock: Clock | None) -> dict[_Key, Runs]:
+def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock | None = None) -> dict[_Key, Runs]:
     """What the time to a move runs on, in each of the states of an activity that it leaves.
 
     Each law is learnt from one half of the cases and judged by the other. Waits have a law in each state, ages one in all of
@@ -94,6 +97,7 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None) -> dict[_Key, Run
     Args:
         states: state -> its waits.
         clock: working seconds, if the move is made in such hours.
+        midnight: the local midnight before some times; with a clock, times that count in days are judged as well.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -102,9 +106,9 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None) -> dict[_Key, Run
         >>> closed = born + 30 * 86400 + rng.uniform(0, 3600, 400)
         >>> every = np.ones(400, bool)
         >>> runs_on({"answered": Waits(born, since, closed, every, every)}, None)["answered"]
-        Runs(on='age', least=0.0)
+        Runs(on='age', least=0.0, to_the_day=False)
         >>> runs_on({"answered": Waits(born, since, since + rng.exponential(86400, 400), every, every)}, None)["answered"]
-        Runs(on='elapsed', least=0.0)
+        Runs(on='elapsed', least=0.0, to_the_day=False)
     """
     usual = Runs("elapsed" if clock is None else "working")
     judged = {key: waits for key, waits in states.items() if _can_judge(waits)}
@@ -118,23 +122,85 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None) -> dict[_Key, Run
     half = np.unique(born, return_inverse=True)[1] % 2  # all moves of a case in one half
     least = least_wait(elapsed)
     aged = weight * np.where(half == 0, _of_age(begun, elapsed, least, weight, half == 1), _of_age(begun, elapsed, least, weight, half == 0))
+    day = None if clock is None or midnight is None else _InDays(born, begun, elapsed, clock, midnight)
+    to_the_day = False
+    if day is not None:
+        in_days = weight * np.where(half == 0, day.of_age(least, weight, half == 1), day.of_age(least, weight, half == 0))
+        to_the_day = _surely(in_days, aged)
+        aged = in_days if to_the_day else aged
     ends = np.cumsum([int(w.chosen.sum()) for w in judged.values()])
     parts = [slice(b - int(w.chosen.sum()), b) for b, w in zip(ends, judged.values(), strict=True)]
     plain = {key: _by_wait(w, None, least, half[part]) for (key, w), part in zip(judged.items(), parts, strict=True)}
     usually = plain if clock is None else {key: _by_wait(w, clock, 0.0, half[part]) for (key, w), part in zip(judged.items(), parts, strict=True)}
     best: dict[_Key, Any] = {}
+    days: set[_Key] = set()
+    for key, part in zip(judged, parts, strict=True):
+        if day is not None and _surely(in_days := weight[part] * day.of_wait(weight, half, part), plain[key]):
+            plain[key] = in_days
+            days.add(key)
     for key in judged:
         if _surely(plain[key], usually[key]):
-            found[key] = Runs("elapsed")
+            found[key] = Runs("elapsed", to_the_day=key in days)
         best[key] = plain[key] if found[key].on == "elapsed" else usually[key]
     if np.ptp(begun) <= AT_ONCE or not _surely(aged, np.concatenate(list(usually.values()))) or not _surely(aged, np.concatenate(list(plain.values()))):
         return found
     rule = {key for key, part in zip(judged, parts, strict=True) if not _surely(best[key], aged[part])}
     kept = np.concatenate([np.full(part.stop - part.start, key in rule) for key, part in zip(judged, parts, strict=True)])
     if rule:
-        law = _ages(begun[kept], elapsed[kept], least, weight[kept])
-        found |= dict.fromkeys(rule, Runs("age", least, law))
+        if to_the_day and day is not None:
+            least, law = day.ages(kept, least, weight)
+        else:
+            law = _ages(begun[kept], elapsed[kept], least, weight[kept])
+        found |= dict.fromkeys(rule, Runs("age", least, law, to_the_day))
     return found
+
+
+class _InDays:
+    """Moves by the day on which they come and the hour they have on it: the day has a law, the hour the pace of the clock.
+
+    What strikes a number of days after something, and at hours at which people work, is told by neither law alone: in plain time
+    it would come at night, on the clock the days would be of any length.
+    """
+
+    def __init__(self, born: Any, begun: Any, elapsed: Any, clock: Clock, midnight: Clock) -> None:
+        since, until = born + begun, born + begun + elapsed
+        self.begun, self.elapsed, self.on_the_day = begun, elapsed, np.maximum(midnight(until), since) - since
+        came, left, moved = (np.round(midnight(x) / DAY) * DAY for x in (born, since, until))
+        self.days_begun, self.days = left - came, moved - left
+        first, next_ = since + self.on_the_day, midnight(until) + DAY
+        mean = float(clock(until.max()) - clock(since.min())) / max(HOUR, float(until.max() - since.min()))
+        hour = until // HOUR * HOUR
+        pace = np.maximum((clock(hour + HOUR) - clock(hour)) / HOUR, max(OUT_OF_HOURS * mean, 1e-9))
+        rest = np.maximum(clock(next_) - clock(first), pace * np.maximum(next_ - until, 60.0))
+        self.hour = np.log(pace / rest)
+
+    def of_age(self, least: float, weight: Any, learn: Any) -> Any:
+        """Log density of each move, as `_of_age`."""
+        least = round(least / DAY) * DAY
+        early = self.days < least
+        undercut = (float(weight[learn & early].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0) if least else 0.0
+        age, later = self.days_begun + self.days, self.days > least
+        time, share = reached(age[learn & later], weight[learn & later], (self.days_begun + least)[learn & ~later], weight[learn & ~later])
+        cells = _Cells(time, np.diff(np.append(0.0, share)) * float(weight[learn].sum()), 0.0, float(age.max()), grain=DAY)
+        told = np.where(later, cells.log_density(age) + math.log(DAY), np.log(cells.below(self.days_begun + least + DAY)))
+        return self.hour + (np.where(early, math.log(undercut / (least / DAY)), math.log1p(-undercut) + told) if least else told)
+
+    def of_wait(self, weight: Any, half: Any, part: slice) -> Any:
+        """Log density of the moves of one state by the law of days that each half teaches the other."""
+        days, weight, half = self.days[part], weight[part], half[part]
+        result = np.zeros(len(days))
+        for one in (0, 1):
+            if (half != one).any():
+                cells = _Cells(days[half != one], weight[half != one], 0.0, float(days.max()), grain=DAY)
+                result[half == one] = (cells.log_density(days) + math.log(DAY))[half == one]
+        return self.hour[part] + result
+
+    def ages(self, kept: Any, least: float, weight: Any) -> tuple[float, tuple[Any, Any]]:
+        """The least wait and the law of the age, both up to the midnight before the move, or the beginning of the wait if that is later."""
+        later = (self.elapsed > least + _grain(self.elapsed, least)) & kept
+        at_least = ~later & kept
+        least = float(np.median(self.on_the_day[at_least])) if least and at_least.any() else least
+        return least, reached((self.begun + self.on_the_day)[later], weight[later], (self.begun + least)[at_least], weight[at_least])
 
 
 def _surely(better: Any, worse: Any) -> bool:
@@ -258,10 +324,11 @@ class _Cells:
         scale: mean wait in the same unit, for the width of the narrowest cell.
         longest: that has to be told.
         point: a cell that is to be one of them, so that laws which both have it tell it in the same width.
+        grain: width of the narrowest cell, if not by the scale.
     """
 
-    def __init__(self, times: Any, mass: Any, scale: float, longest: float, point: tuple[float, float] | None = None) -> None:
-        grain = max(scale / POINT_WIDTH, 1e-6)
+    def __init__(self, times: Any, mass: Any, scale: float, longest: float, point: tuple[float, float] | None = None, grain: float | None = None) -> None:
+        grain = max(scale / POINT_WIDTH, 1e-6) if grain is None else grain
         order = np.argsort(times, kind="stable")
         cell, run = np.floor(times[order] / grain), np.cumsum(mass[order])
         count = int(np.clip(run[-1] / PER_CELL, 1, MOST_CELLS))
