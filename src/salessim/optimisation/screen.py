@@ -20,8 +20,8 @@ from salessim.optimisation.approximation import Approximation, Prediction
 from salessim.optimisation.best import Screening, Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.samplers import AUTO, ENUMERATION
-from salessim.optimisation.spread import along
 from salessim.optimisation.space import Settings, Space, starts_of
+from salessim.optimisation.spread import along
 from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.levers.settings import before
