@@ -17,7 +17,7 @@ from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
 from salessim.optimisation.evaluation import Evaluator, pareto, signed
 from salessim.optimisation.fresh import COMPARING, SELECTING, Fresh
-from salessim.optimisation.front import MOST_LABELLED, MOST_SHOWN, Shown, show
+from salessim.optimisation.front import MOST_SHOWN, Shown, labelled, show
 from salessim.optimisation.kept import Check
 from salessim.optimisation.labels import IN, OUT, UNDECIDED
 from salessim.optimisation.limits import Limit
@@ -210,9 +210,10 @@ def _to_label(asked: _Asked) -> list[Trial]:
     rows = [(tuple(p), t) for t, p in zip(asked.able, asked.points, strict=True) if np.isfinite(p).all() and not t.given_up]
     rows = sorted((row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory), key=lambda row: row[0])
     both = [row for row in rows if row[1].number in asked.front and key(row[1].settings) in theory]
-    chosen = [both[i] for i in along([p for p, _ in both], MOST_LABELLED)]
+    most = labelled(asked.evaluate.space.outlook, asked.final)
+    chosen = [both[i] for i in along([p for p, _ in both], most)]
     others = [row for row in rows if row not in both]
-    return [t for _, t in (*chosen, *(others[i] for i in along([p for p, _ in others], MOST_LABELLED - len(chosen))))]
+    return [t for _, t in (*chosen, *(others[i] for i in along([p for p, _ in others], most - len(chosen))))]
 
 
 def _front(asked: _Asked, shown: tuple[Shown, ...]) -> dict[str, tuple[int, ...]]:

@@ -14,6 +14,7 @@ from salessim.optimisation.kept import Check
 
 if TYPE_CHECKING:
     from salessim.optimisation.limits import Limit
+    from salessim.optimisation.robust import Outlook
     from salessim.optimisation.space import Settings
 
 MOST_SHOWN = 4
@@ -42,6 +43,27 @@ class Shown:
     """Whether it is told beside the recommended design, or only labelled."""
 
 
+def first_look(outlook: Outlook, final: int) -> int:
+    """Runs of each design at the first look of the labels; of the worst runs there must be enough for their intervals.
+
+    Args:
+        outlook: which runs count.
+        final: runs of a comparison with today.
+    """
+    return outlook.least(max(FEWEST, final // SHARE))
+
+
+def labelled(outlook: Outlook, final: int) -> int:
+    """How many designs of the front are labelled: the first look takes half of the runs at most.
+
+    Example:
+        >>> from salessim.optimisation.robust import AS_PLANNED
+        >>> labelled(AS_PLANNED, 60), labelled(AS_PLANNED, 10)
+        (24, 15)
+    """
+    return min(MOST_LABELLED, RUNS * final // (2 * first_look(outlook, final)))
+
+
 def show(
     fresh: Fresh, designs: Sequence[tuple[Settings, tuple[str, ...]]], objectives: tuple[str, ...], bounds: tuple[Limit, ...], known: Catalogue, final: int, confidence: float, told: int
 ) -> tuple[Shown, ...]:
@@ -58,7 +80,7 @@ def show(
         told: how many of the designs, the first ones, are told.
     """
     error = (1 - confidence) / 2
-    first = max(FEWEST, final // SHARE)
+    first = first_look(fresh.space.outlook, final)
     checked = [kept.checks(bounds, fresh.runs(settings, COMPARING), final, error / len(designs)) for settings, _ in designs]
     able: Mapping[str, bool | None] = {kept.KEPT: True, kept.BROKEN: False, kept.UNDECIDED: None}
     found = labels.label(
@@ -84,4 +106,4 @@ def _changes(fresh: Fresh, designs: Sequence[Settings], objectives: tuple[str, .
     return change
 
 
-__all__ = ["MOST_LABELLED", "MOST_SHOWN", "Shown", "show"]
+__all__ = ["MOST_SHOWN", "Shown", "labelled", "show"]
