@@ -87,10 +87,10 @@ def test_runs_go_where_a_question_is_open_and_no_further_than_paid_for() -> None
     means = ((0.0, 2.0), (1.0, 1.9), (9.0, 0.0))
 
     def look(n: int) -> Change:
-        return lambda i, j, m, level: (means[i][m] - means[j][m] - 4.0 / n, means[i][m] - means[j][m] + 4.0 / n)
+        return lambda i, j, m, level: (means[i][m] - means[j][m] - 3.0 / n, means[i][m] - means[j][m] + 3.0 / n)
 
     found = label(look, 3, 2, first=10)
-    assert (found.labels, found.runs) == ((IN, IN, IN), (80, 80, 10))
+    assert (found.labels, found.runs) == ((IN, IN, IN), (40, 40, 10))  # 0.1 is told from nothing once 3 / n is below it
     short = label(look, 3, 2, first=10, most=70)
     assert (short.labels, short.runs) == ((IN, UNDECIDED, IN), (20, 20, 10))
     assert sum(short.runs) <= 70
