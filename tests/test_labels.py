@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from salessim.optimisation.spread import spread_over
 from salessim.optimisation.labels import IN, OUT, UNDECIDED, Change, Labels, label
+from salessim.optimisation.spread import spread_over
 from salessim.statistics import paired_difference
 from tests.test_selection import least
 
