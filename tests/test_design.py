@@ -35,6 +35,14 @@ def test_b2b_says_what_the_issue_asks(base: Scenario) -> None:
     assert (len(base.teams), len(base.channels), len(base.segments)) == (7, 3, 3)
 
 
+def test_b2b_can_staff_every_team_and_has_six_automations_and_four_simplifications(base: Scenario) -> None:
+    kinds = {name: lever.KEY for name, lever in base.levers.items()}
+    assert {getattr(base.levers[n], "add_staff", None) for n, kind in kinds.items() if kind == "add_staff"} == set(base.teams)
+    assert sum(kind in ("automate", "sign_electronically") for kind in kinds.values()) == 6
+    assert sum(kind in ("remove", "approve_by_rule", "effects", "field") for kind in kinds.values()) == 4
+    assert len(kinds) == len(base.teams) + 6 + 4
+
+
 def test_every_prior_of_b2b_has_its_origin(base: Scenario) -> None:
     for name, step in base.steps.items():
         if step.kind != "customer" or not isinstance(step.time, str):

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from salessim.optimisation.front import spread_over
 from salessim.optimisation.labels import IN, OUT, UNDECIDED, Change, Labels, label
+from salessim.optimisation.spread import spread_over
 from salessim.statistics import paired_difference
 from tests.test_selection import least
 
@@ -79,7 +79,21 @@ def test_by_hand_and_who_is_out_runs_no_further() -> None:
         return lambda i, j, m, level: (STAIRCASE[i][m] - STAIRCASE[j][m] - wide[n], STAIRCASE[i][m] - STAIRCASE[j][m] + wide[n])
 
     found = label(look, 8, 2, first=10)
-    assert (found.labels, found.runs) == (TRUE, (20, 20, 20, 20, 20, 20, 10, 10))  # (3, 1) beats (4, 1.5) and (2, 2) beats (3, 3) by half or more in both
+    assert (found.labels, found.runs) == (TRUE, (10, 20, 20, 10, 20, 20, 10, 10))  # (3, 1) beats (4, 1.5) and (2, 2) beats (3, 3) by half or more in both; the ends are far from all others
+
+
+def test_runs_go_where_a_question_is_open_and_no_further_than_paid_for() -> None:
+    """Two designs are near each other, the third is far: it is settled at once and does not run on."""
+    means = ((0.0, 2.0), (1.0, 1.9), (9.0, 0.0))
+
+    def look(n: int) -> Change:
+        return lambda i, j, m, level: (means[i][m] - means[j][m] - 3.0 / n, means[i][m] - means[j][m] + 3.0 / n)
+
+    found = label(look, 3, 2, first=10)
+    assert (found.labels, found.runs) == ((IN, IN, IN), (40, 40, 10))  # 0.1 is told from nothing once 3 / n is below it
+    short = label(look, 3, 2, first=10, most=70)
+    assert (short.labels, short.runs) == ((IN, UNDECIDED, IN), (20, 20, 10))
+    assert sum(short.runs) <= 70
 
 
 def test_designs_that_are_the_same_in_every_run_share_the_front() -> None:

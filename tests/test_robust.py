@@ -13,9 +13,12 @@ from salessim.catalogue import Catalogue
 from salessim.errors import InputError
 from salessim.experiment import Comparison, Results, replicate
 from salessim.optimisation import optimise
+from salessim.optimisation.front import RUNS, first_look
 from salessim.optimisation.kept import KEPT
+from salessim.optimisation.labels import IN, LOOKS, OUT, UNDECIDED, Change, Labels, label
 from salessim.optimisation.robust import AS_PLANNED, Future, Outlook, outlook
 from salessim.optimisation.selection import select
+from salessim.statistics import paired_difference
 from tests.test_coverage import band
 from tests.test_oracles import exponential, line
 from tests.test_prices import erlang_a
@@ -158,6 +161,54 @@ def test_the_best_in_the_worst_runs_is_selected_as_often_as_promised(common: flo
         found = select(lambda i, r, s=scores: s[i][r.start : r.stop], 5, 1.0, most=1500, step=5)
         right += found.winner == seed % 5
     assert right / 100 >= lowest(0.95, 100)
+
+
+LINE = ((10.0, 0.0), (9.0, 1.0), (8.0, 2.0), (9.4, 1.3), (8.3, 2.6))
+"""Worst runs and a price: three on the front, two truly beaten, though by their means over all runs they are the best (their spread is thrice as wide)."""
+ON = (IN, IN, IN, OUT, OUT)
+
+
+def labels_of_worst_runs(seed: int, common: float, tail: float = 0.2) -> Labels:
+    """Labels of `LINE` by the mean of the worst runs, thresholds from pilot runs, as a search takes them."""
+    rng, worst, about = np.random.default_rng(seed), Outlook(tail=tail), {"cycle_time": KNOWN.about("cycle_time")}
+    first = first_look(worst, 60)
+    n, judged = first << (LOOKS - 1), []
+    shared = rng.normal(size=n)
+    for i, (bad, _) in enumerate(LINE):
+        sigma = 0.4 if i < 3 else 1.2
+        mean = bad - tail_mean(tail, 0, sigma)
+        x = mean + sigma * (math.sqrt(common) * shared + math.sqrt(1 - common) * rng.normal(size=n))
+        t = worst.threshold(results_of(mean + sigma * rng.normal(size=worst.least(50))), about["cycle_time"])
+        judged.append(worst.judged(results_of(x), {"cycle_time": t}, about).values("cycle_time"))
+
+    def look(runs: int) -> Change:
+        def change(i: int, j: int, m: int, level: float) -> tuple[float, float]:
+            if m:
+                return (LINE[i][1] - LINE[j][1],) * 2
+            e = paired_difference(judged[j][:runs], judged[i][:runs], level).change
+            return e.low, e.high
+
+        return change
+
+    return label(look, len(LINE), 2, first, most=RUNS * 60)
+
+
+def right_and_decided(runs: int, common: float) -> tuple[float, float]:
+    found = [labels_of_worst_runs(seed, common).labels for seed in range(runs)]
+    return float(np.mean([all(said in (UNDECIDED, truth) for said, truth in zip(f, ON, strict=True)) for f in found])), float(np.mean([said != UNDECIDED for f in found for said in f]))
+
+
+@pytest.mark.parametrize("common", [0.0, 0.9])
+def test_labels_by_the_worst_runs_are_right_together(common: float) -> None:
+    right, decided = right_and_decided(60, common)
+    assert right >= lowest(0.95, 60)
+    assert decided > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("common", [0.0, 0.9])
+def test_labels_by_the_worst_runs_over_a_thousand_macro_runs(common: float) -> None:
+    assert right_and_decided(1000, common)[0] >= lowest(0.95, 1000)
 
 
 def test_by_the_worst_runs_the_steadier_design_is_chosen() -> None:

@@ -135,7 +135,7 @@ def _best_json(best: Best) -> dict[str, Any]:
         "core": [{"step": c.step, "why_not": c.why or None, "differences": _changes_json(best, c.against)} for c in best.core],
         "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
         "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
-        "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "search_minus_fresh": dict(best.flattery),
+        "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "undecided": list(best.undecided), "search_minus_fresh": dict(best.flattery),
         "screening": _screening_json(best.screening) if best.screening is not None else None, "stopped": best.stopped or None,
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,

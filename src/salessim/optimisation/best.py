@@ -86,7 +86,7 @@ class Best:
     limits: tuple[Limit, ...]
     trials: tuple[Trial, ...]
     front: tuple[int, ...]
-    """Numbers of the trials that no other trial beats in every objective."""
+    """Numbers of the trials on the front: with several objectives those that fresh runs show to be on it (labelled in)."""
     final: Comparison
     """Today and the recommended design on fresh seeds."""
     flattery: Mapping[str, float]
@@ -106,6 +106,8 @@ class Best:
     """Which limit is in the way, if none of the designs keeps them."""
     shown: tuple[Shown, ...] = ()
     """With several objectives: the recommended design, today's and some of the front, labelled on fresh runs."""
+    undecided: tuple[int, ...] = ()
+    """Numbers of the trials that no other beats in the search's runs, and of which fresh runs do not say, or that were not run again."""
     prices: tuple[Price, ...] = ()
     """What each limit costs, seen from the recommended design."""
     core: tuple[CoreStep, ...] = ()
@@ -193,7 +195,7 @@ class Best:
     @property
     def beside(self) -> list[Shown]:
         """Designs of the front that may be taken instead of the recommended one."""
-        return [s for s in self.shown if s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
+        return [s for s in self.shown if s.told and s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
 
     def named(self, shown: Shown) -> str:
         """A design that is shown, by what it does otherwise than the recommended one where that is shorter."""

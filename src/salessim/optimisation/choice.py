@@ -17,14 +17,16 @@ from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
 from salessim.optimisation.evaluation import Evaluator, pareto, signed
 from salessim.optimisation.fresh import COMPARING, SELECTING, Fresh
-from salessim.optimisation.front import MOST_SHOWN, Shown, show, spread_over
+from salessim.optimisation.front import MOST_SHOWN, Shown, labelled, show
 from salessim.optimisation.kept import Check
+from salessim.optimisation.labels import IN, OUT, UNDECIDED
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import obstacle
 from salessim.optimisation.prices import prices_of_core, prices_of_limits
 from salessim.optimisation.selection import Selection, select
 from salessim.optimisation.sensitivity import sensitivity
 from salessim.optimisation.space import Settings
+from salessim.optimisation.spread import along, spread_over
 
 FINALISTS = 10
 FIRST, STEP = 10, 5
@@ -47,7 +49,7 @@ def choose(
     found = _recommend(asked)
     more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
-    common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), "front": asked.front, "designs": space.possible,
+    common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), **_front(asked, shown), "designs": space.possible,
                               "rejected": found.rejected, "shown": shown, "outlook": space.outlook}  # fmt: skip
     if found.trial is None:
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
@@ -193,12 +195,40 @@ def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
     space = asked.evaluate.space
     if len(asked.objectives) < 2:
         return ()
-    on = [(t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()]
+    on = sorted(((t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()), key=lambda row: tuple(row[1]))
     some = [on[i][0] for i in spread_over([p for _, p in on], MOST_SHOWN)] if on else []
+    # Where there are limits each design must also be shown to keep them, which takes as many runs again.
+    more = _to_label(asked) if not asked.bounds else []
     designs: dict[tuple[Any, ...], tuple[Settings, tuple[str, ...]]] = {}
     for t in (*((recommended,) if recommended is not None else ()), asked.done[0], *some):
         designs.setdefault(space.key(t.settings), (t.settings, t.words))
-    return show(asked.fresh, list(designs.values()), asked.objectives, asked.bounds, asked.known, asked.final, CONFIDENCE)
+    told = len(designs)
+    for t in more:
+        designs.setdefault(space.key(t.settings), (t.settings, t.words))
+    return show(asked.fresh, list(designs.values()), asked.objectives, asked.bounds, asked.known, asked.final, CONFIDENCE, told)
+
+
+def _to_label(asked: _Asked) -> list[Trial]:
+    """Designs along the front: by the search's few runs, or by theory, which luck does not move; those that are on both come first."""
+    key, screen = asked.evaluate.space.key, asked.evaluate.screen
+    theory = set(screen.front()) if screen is not None and screen.names == list(asked.objectives) else set()
+    rows = [(tuple(p), t) for t, p in zip(asked.able, asked.points, strict=True) if np.isfinite(p).all() and not t.given_up]
+    rows = sorted((row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory), key=lambda row: row[0])
+    both = [row for row in rows if row[1].number in asked.front and key(row[1].settings) in theory]
+    most = labelled(asked.evaluate.space.outlook, asked.final)
+    chosen = [both[i] for i in along([p for p, _ in both], most)]
+    others = [row for row in rows if row not in both]
+    return [t for _, t in (*chosen, *(others[i] for i in along([p for p, _ in others], most - len(chosen))))]
+
+
+def _front(asked: _Asked, shown: tuple[Shown, ...]) -> dict[str, tuple[int, ...]]:
+    """Numbers of the trials on the front, and of those of which it is undecided; one objective has a best design instead."""
+    if len(asked.objectives) < 2:
+        return {"front": asked.front, "undecided": ()}
+    key = asked.evaluate.space.key
+    label = {key(s.settings): s.label for s in shown}
+    said = {t.number: label.get(key(t.settings), UNDECIDED if t.number in asked.front else OUT) for t in asked.able}
+    return {"front": tuple(n for n, what in said.items() if what == IN), "undecided": tuple(n for n, what in said.items() if what == UNDECIDED)}
 
 
 def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[float, int]], indifference: float) -> Trial:

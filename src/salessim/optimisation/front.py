@@ -1,12 +1,10 @@
-"""The designs that are shown beside the recommended one: spread over the front, labelled, each against today."""
+"""The front on fresh runs: which of its designs are surely on it, and some of them told beside the recommended one, each against today."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue
 from salessim.experiment import Comparison, difference
@@ -16,10 +14,17 @@ from salessim.optimisation.kept import Check
 
 if TYPE_CHECKING:
     from salessim.optimisation.limits import Limit
+    from salessim.optimisation.robust import Outlook
     from salessim.optimisation.space import Settings
 
 MOST_SHOWN = 4
-"""Designs of the front that are run again beside today's and the recommended: a planner reads no more."""
+"""Designs of the front that are told beside today's and the recommended: a planner reads no more."""
+MOST_LABELLED = 24
+"""Designs of the front that are labelled: so many, spread over it, dominate all but about a hundredth of what a whole front does."""
+RUNS = 12
+"""Runs of the labels, in those of a comparison with today: on average half of them for a full front's first look, half for what it leaves open."""
+SHARE, FEWEST = 4, 4
+"""The first look takes this part of the runs of a comparison with today, but so many at least: with fewer, Student's quantiles are too far out."""
 
 
 @dataclass(frozen=True)
@@ -34,32 +39,33 @@ class Shown:
     """Its limits."""
     against: Comparison
     """Today and the design, run by run."""
+    told: bool
+    """Whether it is told beside the recommended design, or only labelled."""
 
 
-def spread_over(points: Sequence[Any], most: int) -> list[int]:
-    """Indices of at most so many points that are far from each other: the best in each column, then again and again the farthest.
+def first_look(outlook: Outlook, final: int) -> int:
+    """Runs of each design at the first look of the labels; of the worst runs there must be enough for their intervals.
+
+    Args:
+        outlook: which runs count.
+        final: runs of a comparison with today.
+    """
+    return outlook.least(max(FEWEST, final // SHARE))
+
+
+def labelled(outlook: Outlook, final: int) -> int:
+    """How many designs of the front are labelled: the first look takes half of the runs at most.
 
     Example:
-        >>> spread_over([(0, 10), (1, 9), (5, 5), (10, 0)], 3)
-        [0, 2, 3]
+        >>> from salessim.optimisation.robust import AS_PLANNED
+        >>> labelled(AS_PLANNED, 60), labelled(AS_PLANNED, 10)
+        (24, 15)
     """
-    if len(points) <= most:
-        return list(range(len(points)))
-    x = np.array(points, float)
-    x = np.where(np.isfinite(x), x, np.nanmax(np.where(np.isfinite(x), x, np.nan), axis=0))
-    width = np.ptp(x, axis=0)
-    x = (x - x.min(axis=0)) / np.where(width > 0, width, 1.0)
-    chosen = list(dict.fromkeys(int(i) for i in x.argmin(axis=0)))[:most]
-    while len(chosen) < most:
-        away = np.min(np.abs(x[:, None] - x[None, chosen]).sum(axis=2), axis=1)
-        if away.max() == 0:
-            break
-        chosen.append(int(away.argmax()))
-    return sorted(chosen)
+    return min(MOST_LABELLED, RUNS * final // (2 * first_look(outlook, final)))
 
 
 def show(
-    fresh: Fresh, designs: Sequence[tuple[Settings, tuple[str, ...]]], objectives: tuple[str, ...], bounds: tuple[Limit, ...], known: Catalogue, first: int, confidence: float
+    fresh: Fresh, designs: Sequence[tuple[Settings, tuple[str, ...]]], objectives: tuple[str, ...], bounds: tuple[Limit, ...], known: Catalogue, final: int, confidence: float, told: int
 ) -> tuple[Shown, ...]:
     """Run designs side by side on fresh seeds, label them, and compare each with today.
 
@@ -69,21 +75,23 @@ def show(
         objectives: what the front is about; limits are kept by whoever is on it.
         bounds: the limits.
         known: the measures.
-        first: runs at the first look, and of each comparison with today.
+        final: runs of the comparison with today of those that are told; what the labels take goes by it.
         confidence: of all labels together; where there are limits they take half of the error.
+        told: how many of the designs, the first ones, are told.
     """
     error = (1 - confidence) / 2
-    checked = [kept.checks(bounds, fresh.runs(settings, COMPARING), first, error / len(designs)) for settings, _ in designs]
+    first = first_look(fresh.space.outlook, final)
+    checked = [kept.checks(bounds, fresh.runs(settings, COMPARING), final, error / len(designs)) for settings, _ in designs]
     able: Mapping[str, bool | None] = {kept.KEPT: True, kept.BROKEN: False, kept.UNDECIDED: None}
     found = labels.label(
         lambda n: _changes(fresh, [s for s, _ in designs], objectives, known, n), len(designs), len(objectives), first,
-        confidence if not bounds else 1 - error, [able[kept.verdict(c)] for c in checked],
+        confidence if not bounds else 1 - error, [able[kept.verdict(c)] for c in checked], RUNS * final,
     )  # fmt: skip
-    today = fresh.of(fresh.space.today, COMPARING, first)
-    return tuple(
-        Shown(settings, words, name, limits, Comparison((today, fresh.of(settings, COMPARING, first))))
-        for (settings, words), name, limits in zip(designs, found.labels, checked, strict=True)
-    )
+    shown = []
+    for i, ((settings, words), limits) in enumerate(zip(designs, checked, strict=True)):
+        runs = final if i < told else max(first, found.runs[i])
+        shown.append(Shown(settings, words, found.labels[i], limits, Comparison((fresh.of(fresh.space.today, COMPARING, runs), fresh.of(settings, COMPARING, runs))), i < told))
+    return tuple(shown)
 
 
 def _changes(fresh: Fresh, designs: Sequence[Settings], objectives: tuple[str, ...], known: Catalogue, n: int) -> labels.Change:
@@ -98,4 +106,4 @@ def _changes(fresh: Fresh, designs: Sequence[Settings], objectives: tuple[str, .
     return change
 
 
-__all__ = ["MOST_SHOWN", "Shown", "show", "spread_over"]
+__all__ = ["MOST_SHOWN", "Shown", "labelled", "show"]

@@ -6,14 +6,15 @@ in some objective, and "undecided" between. All labels of a set are right togeth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 IN, OUT, UNDECIDED = "in", "out", "undecided"
-LOOKS = 2
-"""Looks at a set, each at twice the runs of the one before; who is out runs no further."""
+LOOKS = 4
+"""Looks at a set, each at twice the runs of the one before; only designs that an open question is about run on."""
 
 Change = Callable[[int, int, int, float], tuple[float, float]]
 """(design i, design j, objective, level) -> both ends of the interval of i minus j, so that less is better."""
@@ -32,12 +33,15 @@ class Labels:
 
 
 def label(
-    look: Callable[[int], Change], designs: int, objectives: int, first: int, confidence: float = 0.95, kept: Sequence[bool | None] | None = None
+    look: Callable[[int], Change], designs: int, objectives: int, first: int, confidence: float = 0.95, kept: Sequence[bool | None] | None = None, most: float = math.inf
 ) -> Labels:
     """Label a set of designs.
 
-    Every interval of every pair in every objective holds at once, at all looks together (Bonferroni). Who is out need not
-    be compared any more: what it dominates is dominated by who dominates it.
+    Half of the error is for designs called in, half for those called out, divided among the looks. A design that is beaten
+    is called in only if one that beats it is surely worse somewhere: one error for each design and objective, however many
+    rivals there are, because all of them must be (Berger 1982). A design that is on the front is called out only if some
+    rival is surely better where it is truly worse: one error for each ordered pair, however many objectives there are.
+    Who is out need not be compared any more: what it dominates is dominated by who dominates it.
 
     Args:
         look: number of runs -> the paired changes between designs, over so many runs from the first on.
@@ -45,6 +49,8 @@ def label(
         first: runs at the first look.
         confidence: of all labels together, given that what is said in `kept` is right.
         kept: whether each design surely keeps its limits; None for those of which it is undecided. Who breaks one is out.
+        most: runs of all designs together. Where they do not suffice for every open question, those go first of which the
+            fewest rivals are open. The first look takes place in any case.
 
     Returns:
         Labels: with probability `confidence` at least, every design labelled in is on the true front of the set and none
@@ -58,38 +64,68 @@ def label(
         ('in', 'in', 'out')
 
     Source:
-        Simultaneous intervals as in multiple comparisons (Hsu 1996, ch. 1 and 5), one for each pair and objective.
+        Simultaneous intervals as in multiple comparisons (Hsu 1996, ch. 1 and 5); tests of all of several
+        hypotheses need no correction (Berger 1982).
     """
     able = [True] * designs if kept is None else list(kept)
     found = [OUT if keeps is False else UNDECIDED for keeps in able]
     runs = [0 if keeps is False else first for keeps in able]
-    each = (1 - confidence) / LOOKS / max(1, designs * (designs - 1) // 2 * objectives)
+    each = (1 - confidence) / 2 / LOOKS
+    inside, outside = each / max(1, designs * objectives), each / max(1, designs * (designs - 1))
+    alive = [i for i in range(designs) if found[i] != OUT]
+    # (j, i): it is not known yet whether j beats i.
+    pairs = {(j, i) for i in alive for j in alive if i != j}
+    asked = set(pairs)
     for k in range(LOOKS):
-        alive = [i for i in range(designs) if found[i] != OUT]
-        for i in alive:
-            runs[i] = first << k
         change = look(first << k)
-        ends = {(i, j): np.array([change(i, j, m, 1 - each) for m in range(objectives)]) for i in alive for j in alive if i < j}
-        ends |= {(j, i): -found_ends[:, ::-1] for (i, j), found_ends in ends.items()}
-        out = {i for i in alive for j in alive if i != j and able[j] and _dominates(ends[j, i])}
+        beaten: set[int] = set()
+        for j, i in sorted(asked):
+            if able[j] and _dominates([change(j, i, m, 1 - 2 * outside) for m in range(objectives)]):
+                beaten.add(i)
+            elif _fails_to_dominate([change(j, i, m, 1 - 2 * inside) for m in range(objectives)]):
+                pairs.discard((j, i))
+        for i in beaten:
+            found[i] = OUT
+        pairs = {(j, i) for j, i in pairs if OUT not in (found[j], found[i])}
         for i in alive:
-            if i in out:
-                found[i] = OUT
-            elif found[i] == UNDECIDED and able[i] and all(j in out or _fails_to_dominate(ends[j, i]) for j in alive if j != i):
+            if found[i] == UNDECIDED and able[i] and not any(end == i for _, end in pairs):
                 found[i] = IN
-        if all(found[i] != UNDECIDED or able[i] is None for i in alive):
+        if k + 1 == LOOKS:
             break
+        asked = _afforded(pairs, [i for i in alive if found[i] == UNDECIDED and able[i]], runs, first << (k + 1), most)
+        if not asked:
+            break
+        for i in {i for pair in asked for i in pair}:
+            runs[i] = first << (k + 1)
     return Labels(tuple(found), tuple(runs), confidence)
 
 
-def _dominates(change: np.ndarray) -> bool:
+def _afforded(pairs: Iterable[tuple[int, int]], open_: Sequence[int], runs: Sequence[int], wanted: int, most: float) -> set[tuple[int, int]]:
+    """Pairs that are looked at again: for each open design its open rivals, the designs with fewest of them first, as long as there are runs."""
+    left = most - sum(runs)
+    about = {i: [pair for pair in pairs if pair[1] == i] for i in open_}
+    asked: set[tuple[int, int]] = set()
+    going: set[int] = set()
+    for i in sorted(open_, key=lambda i: (len(about[i]), i)):
+        more = {n for pair in about[i] for n in pair} - going
+        takes = sum(wanted - runs[n] for n in more)
+        if takes <= left:
+            left -= takes
+            going |= more
+            asked |= set(about[i])
+    return asked
+
+
+def _dominates(change: Sequence[tuple[float, float]]) -> bool:
     """Whether the first of two is surely as good everywhere and better somewhere."""
-    return bool((change[:, 1] <= 0).all() and (change[:, 1] < 0).any())
+    high = np.array(change)[:, 1]
+    return bool((high <= 0).all() and (high < 0).any())
 
 
-def _fails_to_dominate(change: np.ndarray) -> bool:
+def _fails_to_dominate(change: Sequence[tuple[float, float]]) -> bool:
     """Whether the first of two is surely worse somewhere, or exactly the same everywhere."""
-    return bool((change[:, 0] > 0).any() or (change == 0).all())
+    ends = np.array(change)
+    return bool((ends[:, 0] > 0).any() or (ends == 0).all())
 
 
 __all__ = ["IN", "LOOKS", "OUT", "UNDECIDED", "Change", "Labels", "label"]

@@ -22,6 +22,7 @@ from salessim.optimisation.best import Screening, Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.samplers import AUTO, ENUMERATION
 from salessim.optimisation.space import Settings, Space, starts_of
+from salessim.optimisation.spread import along
 from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
 from salessim.scenario.levers.settings import before
@@ -34,6 +35,8 @@ MOST_MOVES = 400
 """Of one descent; each makes the design better, so that it ends anyway."""
 FEW = 5
 """Fewer designs than this do not say how far theory is off."""
+OCTAVES = 10
+"""How often the weight of one of two objectives against the other is doubled: up to a thousand to one, to the ends of the front."""
 CLOSE = 4
 """A lever with more options than this is moved to the next ones and to its ends only."""
 
@@ -209,34 +212,35 @@ class Screen:
         # From above and from below: taking away and adding what matters least or most for its price end at different designs.
         far = {n: self.space.options[n][-1] for n in self.people}
         best = min((self._descend(self.decoded(self.space.today | ends), None) for ends in ({}, far)), key=self.rank)
-        for weights in self._directions():
-            self._descend(best, weights)
+        for path in self._directions():
+            now = best
+            for weights in path:
+                now = self._descend(now, weights)
         fit = [(self.rank(s), key) for key, (s, p) in self._seen.items() if p is not None and s != self.space.today]
         fit = sorted(row for row in fit if row[0][:2] <= (0.0, 0.0) and math.isfinite(row[0][2]))
         if len(self.names) > 1:
             found = self.front()
-            step = max(1.0, (len(found) - 1) / max(1, count - 1))
-            spread = [found[round(i * step)] for i in range(min(count, len(found)))] if found else []
-            chosen = dict.fromkeys([*(key for _, key in fit[:1]), *spread])
+            chosen = dict.fromkeys([*(key for _, key in fit[:1]), *(found[i] for i in along([self._point(key) for key in found], count))])
         else:
             chosen = dict.fromkeys(key for _, key in fit[:count])
         return [self._seen[key][0] for key in list(chosen)[:count]]
 
-    def _directions(self) -> list[list[float]]:
-        """Weights of the objectives beside equal ones; the more, the finer the front."""
+    def _directions(self) -> list[list[list[float]]]:
+        """Paths of weights of the objectives away from equal ones: the best for one begin the way to the best for the next."""
         m = len(self.names)
         if m == 1:
             return []
         if m == 2:
-            return [[w, 1.0 - w] for w in (0.02, 0.05, 0.1, 0.2, 0.35, 0.65, 0.8, 0.9, 0.95, 0.98)]
-        return [[0.8 if i == j else 0.2 / (m - 1) for j in range(m)] for i in range(m)]
+            shares = [1.0 - 1.0 / (1.0 + 2.0**k) for k in range(1, OCTAVES + 1)]
+            return [[[w, 1.0 - w] for w in shares], [[1.0 - w, w] for w in shares]]
+        return [[[0.8 if i == j else 0.2 / (m - 1) for j in range(m)]] for i in range(m)]
 
     def front(self) -> list[tuple[Any, ...]]:
         """Designs judged so far that no other judged design beats by theory, in order of the first objective."""
         rows = []
         for key, (settings, found) in self._seen.items():
             if found is not None and self.rank(settings)[:2] <= (0.0, 0.0):
-                point = tuple(sign * found.values[n] for sign, n in zip(self.signs, self.names, strict=True))
+                point = self._point(key)
                 if all(math.isfinite(x) for x in point):
                     rows.append((point, key))
         kept: list[tuple[tuple[float, ...], tuple[Any, ...]]] = []
@@ -244,6 +248,12 @@ class Screen:
             if not any(all(a <= b for a, b in zip(other, point, strict=True)) for other, _ in kept):
                 kept.append((point, key))
         return [key for _, key in kept]
+
+    def _point(self, key: tuple[Any, ...]) -> tuple[float, ...]:
+        """Objectives of a design by theory, so that less is better."""
+        found = self._seen[key][1]
+        assert found is not None
+        return tuple(sign * found.values[n] for sign, n in zip(self.signs, self.names, strict=True))
 
     def gap(self, settings: Settings, beside: Settings) -> float:
         """By how much theory thinks a design worse than another, in the mean of the objectives relative to today; 0 where it cannot say."""

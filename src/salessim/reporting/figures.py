@@ -201,7 +201,7 @@ def designs(best: Best) -> pd.DataFrame:
         if shown is not None:
             kind = f"{role}, {shown.label}" if role and shown.label != "in" else role or f"front, {shown.label}"
         else:
-            kind = role or ("front of the search" if trial.number in best.front else "other" if trial.feasible else "over a limit")
+            kind = role or ("front of the search" if trial.number in (*best.front, *best.undecided) else "other" if trial.feasible else "over a limit")
         values = {n: shown.against.results[1].estimate(n).value if shown is not None else trial.values[n] for n in names}
         rows.append(("; ".join(trial.words) or "today", kind, *(values[n] for n in names)))
     return pd.DataFrame(sorted(rows, key=lambda row: -KINDS.index(row[1])),  # what matters is drawn last, on top
