@@ -18,7 +18,7 @@ from salessim.experiment import Row, Simulating
 from salessim.optimisation import optimise, shared
 from salessim.scenario.model import Scenario
 from tests import postgres, tasks
-from tests.test_crash import ASKED, TEXT, answer, searched, wait_for
+from tests.crash.studies import ASKED, TEXT, answer, searched, wait_for
 
 distributed = pytest.importorskip("distributed", reason="Dask is an extra")
 
@@ -90,7 +90,7 @@ def database() -> Iterator[str]:
 WRITER = """
 import sys, salessim
 from salessim.optimisation import optimise, shared
-from tests.test_crash import ASKED, TEXT, slowed
+from tests.crash.studies import ASKED, TEXT, slowed
 shared.HEARTBEAT, shared.GRACE = 1, 3
 optimise(salessim.Scenario.parse(TEXT), storage=sys.argv[1], study_name=sys.argv[2], workers=slowed(float(sys.argv[3]), "threads"), **ASKED)
 """

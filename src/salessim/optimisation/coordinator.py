@@ -72,6 +72,7 @@ class Search:
                 if number == 1:
                     screen.calibrate(self.done[0].values)
                     starts += begin_with(screen, trials, self.every)
+                    self.study.begins_with([space.indices(s) for s in starts])
                 record = self.study.trials.get(number)
                 if record is not None:
                     study.enqueue_trial(record["asked"])
