@@ -82,7 +82,7 @@ class ReadOnly:
                     raise PermissionError(errno.EROFS, "Read-only file system")
 
         def opened(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
-            if mode != "r":
+            if set(mode) & set("wax+"):
                 used(path)
             return opening(path, mode, *args, **more)
 

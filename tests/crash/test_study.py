@@ -6,8 +6,12 @@ import contextlib
 import json
 import random
 import shutil
+import socket
+import subprocess
+import urllib.request
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +23,7 @@ from salessim.optimisation import journal, optimise
 from salessim.optimisation import replications as kept_module
 from salessim.optimisation.budget import Budget, parse_budget
 from salessim.scenario.model import Scenario
-from tests.crash.studies import ASKED, POINTS, TEXT, Counting, Ending, Ends, answer, numbers, searched
+from tests.crash.studies import ASKED, POINTS, TEXT, Counting, Ending, Ends, answer, numbers, searched, wait_for
 
 
 def test_a_study_says_the_same_with_and_without_a_folder_and_when_it_is_moved(scenario: Scenario, straight: tuple[str, Path], tmp_path: Path) -> None:
@@ -118,6 +122,42 @@ def test_the_study_opens_in_optuna(straight: tuple[str, Path]) -> None:
     told = [r for r in journal.read(straight[1] / "trials.jsonl").records if "trial" in r]
     assert [t.params for t in study.trials] == [r["asked"] for r in told]
     assert [t.values for t in study.trials if t.values] == [[r["values"]["cycle_time"], r["values"]["cost"]] for r in told if r["values"]]
+
+
+@pytest.mark.slow
+def test_the_study_opens_in_optuna_dashboard(straight: tuple[str, Path]) -> None:
+    """Started as the guide says; what it serves is what the journal holds."""
+    program = shutil.which("optuna-dashboard")
+    if program is None:
+        pytest.skip("optuna-dashboard is not installed; it needs no place beside salessim: python -m venv, pip install optuna-dashboard, and its bin folder in PATH")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def served(path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/{path}", timeout=20) as answered:
+            return json.loads(answered.read())
+
+    def up() -> bool:
+        with contextlib.suppress(OSError):
+            return bool(served("studies"))
+        return False
+
+    with subprocess.Popen([program, "--port", str(port), str(straight[1] / "optuna.log")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(up)
+            (study,) = served("studies")["study_summaries"]
+            shown = served(f"studies/{study['study_id']}")
+        finally:
+            process.terminate()
+    assert (study["study_name"], study["directions"]) == ("two desks", ["minimize", "minimize"])
+    assert shown["objective_names"] == ["cycle_time", "cost"]
+    told = [r for r in journal.read(straight[1] / "trials.jsonl").records if "trial" in r]
+    assert [{p["name"]: int(p["param_external_value"]) for p in t["params"]} for t in shown["trials"]] == [r["asked"] for r in told]
+    assert [t["values"] for t in shown["trials"]] == [[r["values"]["cycle_time"], r["values"]["cost"]] for r in told]
+    said = [{a["key"]: json.loads(a["value"].replace("True", "true").replace("False", "false")) for a in t["user_attrs"]} for t in shown["trials"]]
+    assert [s["keeps the limits"] for s in said] == [r["feasible"] for r in told]
+    assert said[0]["changes"] == []
+    assert all(s["changes"] for s, r in zip(said, told, strict=True) if any(r["asked"].values()))
 
 
 def test_replications_are_a_table_that_others_read(straight: tuple[str, Path]) -> None:

@@ -124,20 +124,20 @@ class Holes:
     def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Any) -> Iterator[Row]:
         for number, (pairs, wip) in zip(numbers, Simulating(Threads(1)).simulate(design, seed, numbers, engine), strict=True):
             chance = random.Random(f"{self.seed} {kept_module.design_key(design)} {number}")
-            holes = {n: (chance.choice([math.nan, math.inf, -math.inf]), 1.0) for n in ASKED["objectives"] if chance.random() < 0.05}
+            holes = {n: (chance.choice([math.nan, math.inf, -math.inf]), 1.0) for n in ASKED["objectives"] if chance.random() < 0.02}
             yield pairs | holes, wip
 
 
 @pytest.mark.parametrize("points", POINTS)
 @pytest.mark.filterwarnings("ignore:.*(invalid value|Degrees of freedom|divide by zero).*:RuntimeWarning")
 def test_k12_figures_that_are_missing_here_and_there(scenario: Scenario, points: int, tmp_path: Path) -> None:
-    asked = ASKED | {"objectives": ["cycle_time"]}
+    asked = ASKED | {"objectives": ["cycle_time"], "final": 20}
     changed = 0
     for point in range(points):
         folder = tmp_path / str(point)
         best = optimise(scenario, folder=folder, workers=Holes(point), **asked)
         assert numbers(folder) == list(range(14))
         changed += best.changed
-        assert not best.changed or math.isfinite(best.final.difference("cycle_time").estimate.value)
+        assert not best.changed or math.isfinite(best.final.difference("cycle_time").change.value)
         assert answer(optimise(scenario, folder=folder, workers=Holes(point), resume=True, **asked)) == answer(best)
     assert changed
