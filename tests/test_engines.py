@@ -23,7 +23,7 @@ CHUNK = 125
 def _few_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A random model in some thousands breeds cases without end, such as 5310: at four million open ones the engine of Python objects holds 8 GB."""
     for engine in (reference, arrays):
-        monkeypatch.setattr(engine, "MOST_OPEN", 1 << 16)
+        monkeypatch.setattr(engine, "MOST_OPEN", 1 << 14)
 
 
 def both(network: Network, seed: int, reference: type[Reference] = Reference, **small: int) -> tuple[Any, Any]:
@@ -62,7 +62,7 @@ def test_both_engines_write_the_same_log_on_20000_models(chunk: int) -> None:
 
 def test_a_model_that_breeds_without_end_is_stopped_by_both_with_the_same_words() -> None:
     network = random_network(5310)
-    with pytest.raises(LimitReached, match="more than 65,536 cases are open or on their way at once"):
+    with pytest.raises(LimitReached, match="more than 16,384 cases are open or on their way at once"):
         arrays.run(network, 5310, 3, log=True, cases=True)
     assert agree(network, 5310)
 

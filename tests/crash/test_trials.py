@@ -129,7 +129,6 @@ class Holes:
 
 
 @pytest.mark.parametrize("points", POINTS)
-@pytest.mark.filterwarnings("ignore:.*(invalid value|Degrees of freedom|divide by zero).*:RuntimeWarning")
 def test_k12_figures_that_are_missing_here_and_there(scenario: Scenario, points: int, tmp_path: Path) -> None:
     asked = ASKED | {"objectives": ["cycle_time"], "final": 20}
     changed = 0
