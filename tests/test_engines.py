@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salessim.engines import arrays
+from salessim.engines import arrays, reference
 from salessim.engines.reference import Reference
 from salessim.errors import LimitReached, SalesSimError
 from salessim.network import Network
@@ -17,6 +17,13 @@ from salessim.order import AWAY, BACK, RANK_BITS
 from tests.models import MECHANISMS, random_network, random_scenario
 
 CHUNK = 125
+
+
+@pytest.fixture(autouse=True)
+def _few_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random model in some thousands breeds cases without end, such as 5310: at four million open ones the engine of Python objects holds 8 GB."""
+    for engine in (reference, arrays):
+        monkeypatch.setattr(engine, "MOST_OPEN", 1 << 14)
 
 
 def both(network: Network, seed: int, reference: type[Reference] = Reference, **small: int) -> tuple[Any, Any]:
@@ -51,6 +58,24 @@ def test_both_engines_write_the_same_log_on_1000_models(chunk: int) -> None:
 @pytest.mark.parametrize("chunk", range(8, 160))
 def test_both_engines_write_the_same_log_on_20000_models(chunk: int) -> None:
     assert unequal(range(CHUNK * chunk, CHUNK * (chunk + 1))) == []
+
+
+def test_a_model_that_breeds_without_end_is_stopped_by_both_with_the_same_words() -> None:
+    network = random_network(5310)
+    with pytest.raises(LimitReached, match="more than 16,384 cases are open or on their way at once"):
+        arrays.run(network, 5310, 3, log=True, cases=True)
+    assert agree(network, 5310)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_models() -> None:
+    """What is remembered of a model has a bound: of 2,000 of them hardly more is kept than of 500."""
+    import resource
+
+    assert unequal(range(500)) == []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert unequal(range(500, 2000)) == []
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB; the largest single model takes tens of MiB
 
 
 def test_growing_arrays_change_nothing() -> None:

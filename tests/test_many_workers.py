@@ -15,10 +15,10 @@ import pytest
 from salessim.cluster import Cluster, _there, version
 from salessim.errors import InputError, RunLost
 from salessim.experiment import Row, Simulating
-from salessim.optimisation import optimise, shared
+from salessim.optimisation import optimise, samplers, shared
 from salessim.scenario.model import Scenario
 from tests import postgres, tasks
-from tests.test_crash import ASKED, TEXT, answer, searched, wait_for
+from tests.crash.studies import ASKED, TEXT, answer, searched, wait_for
 
 distributed = pytest.importorskip("distributed", reason="Dask is an extra")
 
@@ -90,7 +90,7 @@ def database() -> Iterator[str]:
 WRITER = """
 import sys, salessim
 from salessim.optimisation import optimise, shared
-from tests.test_crash import ASKED, TEXT, slowed
+from tests.crash.studies import ASKED, TEXT, slowed
 shared.HEARTBEAT, shared.GRACE = 1, 3
 optimise(salessim.Scenario.parse(TEXT), storage=sys.argv[1], study_name=sys.argv[2], workers=slowed(float(sys.argv[3]), "threads"), **ASKED)
 """
@@ -142,3 +142,27 @@ def test_databases_that_cannot_be_used(scenario: Scenario, database: str) -> Non
         with pytest.raises(InputError, match=said) as refused:
             optimise(scenario, storage=address, **asked)
         assert "secret" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["tpe", "random", "nsga2", "cma-es", "gp"])
+def test_a_writer_proposes_by_the_method_that_was_asked_for(scenario: Scenario, database: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[tuple[int, str]] = []
+    real = samplers.sampler
+
+    def noted(seed: int, number: int, seen: int, name: str, **more: Any) -> Any:
+        made = real(seed, number, seen, name, **more)
+        used.append((seen, type(made).__name__))
+        return made
+
+    monkeypatch.setattr(shared, "sampler", noted)
+    best = optimise(scenario, storage=database, study_name=f"by {method}", method=method, workers=1, **ASKED | {"trials": 16})
+    assert [t.number for t in best.trials] == list(range(16))
+    wanted = {"tpe": "TPESampler", "random": "RandomSampler", "nsga2": "Elite", "cma-es": "Stateless", "gp": "Stateless"}[method]
+    assert {name for seen, name in used if seen >= samplers.STARTUP} == {wanted}
+    assert {name for seen, name in used if seen < samplers.STARTUP} == {"RandomSampler"}
+
+
+def test_writers_cannot_divide_an_enumeration(scenario: Scenario, database: str) -> None:
+    with pytest.raises(InputError, match=r"--method enumeration: writers .* cannot divide all designs among them; leave out --storage"):
+        optimise(scenario, storage=database, study_name="all", method="enumeration", workers=1, **ASKED | {"trials": 40})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from salessim.catalogue import Catalogue, catalogue
 from salessim.experiment import Comparison
 from salessim.optimisation import kept
 from salessim.optimisation.front import Shown
+from salessim.optimisation.idle import said_of_idle
 from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import Obstacle
@@ -124,12 +125,15 @@ class Best:
     """Replications that the search took, before those of the selection."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
+    idle: Mapping[str, int] = field(default_factory=dict)
+    """Levers that changed no figure of any run, with the number of pairs of designs that say so."""
     stopped: str = ""
     """Why the search ended before it had looked at as many designs as asked; nothing if it did."""
 
     def cautions(self) -> list[str]:
         """What the recommendation rests on besides the model: assumed effects and prices."""
         found = [*overridden(self.scenario), *(assumed(self.today, self.settings) if self.changed else [])]
+        found += said_of_idle(self.idle)
         if self.proposed:
             found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
         if not any(team.cost for team in self.today.teams.values()):

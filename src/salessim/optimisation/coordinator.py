@@ -75,6 +75,7 @@ class Search:
                 if number == 1:
                     screen.calibrate(self.done[0].values)
                     starts += begin_with(screen, trials, self.every)
+                    self.study.begins_with([space.indices(s) for s in starts])
                 asked = []
                 for k in range(number, number + many):
                     record = self.study.trials.get(k)

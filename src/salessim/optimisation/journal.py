@@ -89,11 +89,14 @@ def rewrite(path: Path, recovered: Recovered) -> None:
     write_whole(path, b"".join(line(record) for record in recovered.records))
 
 
-def aside(path: Path) -> Path:
-    """Put a damaged file out of the way, under a name that is free."""
-    names = (path.with_name(f"{path.name}.damaged{n or ''}") for n in range(10_000))
+def aside(path: Path, why: str = "damaged", *, copy: bool = False) -> Path:
+    """Put a file out of the way, under a name that says why and is free; or a copy of it, until what replaces it is whole."""
+    names = (path.with_name(f"{path.name}.{why}{n or ''}") for n in range(10_000))
     to = next(name for name in names if not name.exists())
-    path.replace(to)
+    if copy:
+        write_whole(to, path.read_bytes())
+    else:
+        path.replace(to)
     return to
 
 

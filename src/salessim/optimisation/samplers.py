@@ -22,7 +22,7 @@ POPULATION = 16
 """Of the genetic algorithm: a third of a usual search, so that there are some generations."""
 
 
-def sampler(seed: int, number: int, seen: int, method: str = "tpe") -> Any:
+def sampler(seed: int, number: int, seen: int, method: str = "tpe", *, together: bool = False) -> Any:
     """The sampler that proposes one trial.
 
     Args:
@@ -30,11 +30,15 @@ def sampler(seed: int, number: int, seen: int, method: str = "tpe") -> Any:
         number: of the trial.
         seen: how many trials are finished.
         method: one of `METHODS`; the designs of an enumeration are all listed beforehand.
+        together: whether others propose meanwhile: TPE then keeps away from what is under way.
     """
     import optuna
 
     child = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    return optuna.samplers.RandomSampler(seed=child) if seen < STARTUP else _SAMPLERS["tpe" if method in (AUTO, ENUMERATION) else method](child)
+    if seen < STARTUP:
+        return optuna.samplers.RandomSampler(seed=child)
+    name = "tpe" if method in (AUTO, ENUMERATION) else method
+    return _tpe(child, constant_liar=together) if name == "tpe" else _SAMPLERS[name](child)
 
 
 def checked(method: str) -> str:
@@ -54,10 +58,10 @@ def _random(seed: int) -> Any:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-def _tpe(seed: int) -> Any:
+def _tpe(seed: int, *, constant_liar: bool = False) -> Any:
     import optuna
 
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=0, multivariate=True)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=0, multivariate=True, constant_liar=constant_liar)
 
 
 def _nsga2(seed: int) -> Any:

@@ -5,21 +5,23 @@ All replications of a design run inside one trial; designs seen before are not r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salessim.catalogue import catalogue
+from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError
 from salessim.executors import local
 from salessim.experiment import Simulating, Workers, check_seed, replicate, workers_of
-from salessim.optimisation.best import Best
+from salessim.optimisation.best import Best, Trial
 from salessim.optimisation.budget import Budget
 from salessim.optimisation.choice import FINALISTS, FIRST, choose
 from salessim.optimisation.coordinator import Search
 from salessim.optimisation.evaluation import Evaluator
+from salessim.optimisation.idle import idle_levers
 from salessim.optimisation.limits import parse_limits
 from salessim.optimisation.replications import Keeping
 from salessim.optimisation.robust import Future, outlook
@@ -77,7 +79,7 @@ def optimise(
         Best: the design, its paired comparison with today, every trial and the front.
 
     Raises:
-        InputError: an unknown lever, measure or limit; nothing to choose; a folder with another study, or that cannot be used.
+        InputError: an unknown lever, measure or limit; nothing to choose; an objective that no design has; a folder with another study, or that cannot be used.
 
     Example:
         >>> best = optimise(today, trials=40, seed=1, folder="study")  # doctest: +SKIP
@@ -116,13 +118,14 @@ def optimise(
             else:
                 search_shared(search, storage, study_name or scenario.name, what_was_asked(asked, options), trials, progress)
             search.done = [evaluate.latest(trial) for trial in search.done]
+            _there(search.done, objectives, known)
             best = choose(evaluate, search.done, objectives, bounds, final, indifference, seed, keeping)
         finally:
             if study.folder is not None and search.done:
                 from salessim.optimisation.dashboard import write_dashboard
 
                 write_dashboard(study.folder / "optuna.log", scenario.name, search.done, search.asked, space.options, search.directions)
-    return replace(best, proposed=no_levers, stopped=search.stopped, searched=evaluate.spent, screening=screen.screening(search.done))
+    return replace(best, proposed=no_levers, stopped=search.stopped, searched=evaluate.spent, idle=idle_levers(evaluate, search.done), screening=screen.screening(search.done))
 
 
 @contextmanager
@@ -139,6 +142,15 @@ def _simulating(workers: Workers) -> Iterator[Any]:
             yield Simulating(executor)
     else:
         yield workers
+
+
+def _there(done: Sequence[Trial], objectives: Sequence[str], known: Catalogue) -> None:
+    """Raise InputError where no design has an objective: then none is better than another, and to change nothing would be no advice."""
+    values = [t.values for t in done if t.values is not None]
+    for name in objectives:
+        if values and not any(math.isfinite(found[name]) for found in values):
+            of = known.about(name)
+            raise InputError(f"objective {name!r}", f"none of the {len(values)} designs that were simulated has a {of.phrase} ({of.explain})", "choose another objective, run longer (clock.horizon), or check what the scenario's cases end in")
 
 
 def _usual(scenario: Scenario, replications: int, seed: int, workers: Workers) -> tuple[str, str]:

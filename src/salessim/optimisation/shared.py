@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from salessim.errors import InputError, LimitReached, RunLost
 from salessim.optimisation.best import Trial
 from salessim.optimisation.coordinator import Search, figures, record_of, why_failed
+from salessim.optimisation.samplers import ENUMERATION, sampler
 from salessim.optimisation.study import differences
 from salessim.scenario.levers import in_words
 
@@ -27,8 +30,6 @@ RETRIES = 3
 CONNECTING = 10
 """Seconds within which the server must answer."""
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-STARTUP = 12
-"""Trials drawn at random before any method learns from them, as in `samplers`."""
 
 
 def search_shared(search: Search, address: str, name: str, asked: Mapping[str, Any], trials: int, progress: Callable[[int, int], None] | None) -> None:
@@ -43,10 +44,12 @@ def search_shared(search: Search, address: str, name: str, asked: Mapping[str, A
         progress: told (done, planned).
 
     Raises:
-        InputError: not PostgreSQL, no driver, no connection, or a study of this name of another scenario.
+        InputError: not PostgreSQL, no driver, no connection, a study of this name of another scenario, or a method that lists all designs.
     """
     import optuna
 
+    if search.method == ENUMERATION:
+        raise InputError("--method enumeration", "writers that do not know of each other cannot divide all designs among them", "leave out --storage: one coordinator may have many workers; or choose another --method")
     space, screen = search.evaluate.space, search.evaluate.screen
     assert screen is not None
     first = search.evaluate(0, space.today)  # what all designs are compared with; each writer works it out, and so has its runs
@@ -57,12 +60,15 @@ def search_shared(search: Search, address: str, name: str, asked: Mapping[str, A
             _url(address), engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECTING}}, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
             heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
         )  # fmt: skip
-        sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
-        study = optuna.create_study(study_name=name, storage=storage, directions=list(search.directions.values()), sampler=sampler, load_if_exists=True)
+        study = optuna.create_study(study_name=name, storage=storage, directions=list(search.directions.values()), load_if_exists=True)
         _agree(study, asked, name)
 
         def finished() -> list[Any]:
             return [t for t in study.get_trials(deepcopy=False) if "trial" in t.user_attrs]
+
+        def next_sampler() -> Any:
+            """Of writers that draw apart from each other: each proposal has a seed that nobody else has."""
+            return sampler(int(np.random.SeedSequence().generate_state(1)[0]), 0, len(finished()), search.method, together=True)
 
         def one(trial: Any) -> list[float]:
             options = {n: trial.suggest_int(n, 0, len(o) - 1) for n, o in space.options.items()}
@@ -79,12 +85,14 @@ def search_shared(search: Search, address: str, name: str, asked: Mapping[str, A
 
         def after(of: Any, _: Any) -> None:
             done = len(finished())
+            of.sampler = next_sampler()
             if progress:
                 progress(min(1 + done, trials), trials)
             if 1 + done >= trials or search.over(1 + done, trials):
                 of.stop()
 
         if 1 + len(finished()) < trials:
+            study.sampler = next_sampler()
             study.optimize(one, n_trials=trials, callbacks=[after], catch=(_NoFigures,))
         known = [t.user_attrs["trial"] for t in sorted(finished(), key=lambda t: t.number)]
     search.done = [first, *(_read(search, i + 1, record) for i, record in enumerate(known[: trials - 1]))]

@@ -121,7 +121,10 @@ def space_of(scenario: Scenario, levers: list[str] | None = None, outlook: Outlo
         elif getattr(lever, "choice", None) is not None:
             choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
         options[name] = choices if now in choices else (now, *choices)
-    return Space(scenario, options, outlook or AS_PLANNED)
+    space = Space(scenario, options, outlook or AS_PLANNED)
+    if space.size == 1:
+        raise InputError(scenario.name, f"there is nothing to choose: each lever ({', '.join(map(repr, names))}) has the setting of today only", "give one of them another setting")
+    return space
 
 
 def starts_of(space: Space) -> list[Settings]:

@@ -24,7 +24,8 @@ def standing(evaluate: Evaluator, kept: Replications, done: list[Trial]) -> str 
         return None
     known, objectives = catalogue(evaluate.space.scenario), evaluate.objectives
     base = signed(done[0].values, objectives, known)
-    scale = np.where(np.isfinite(base) & (base != 0), np.abs(base), 1.0)
+    base = np.where(np.isfinite(base), base, 0.0)  # of what today has not, designs are compared with each other
+    scale = np.where(base != 0, np.abs(base), 1.0)
     scores = [float(np.mean((signed(t.values, objectives, known) - base) / scale)) for t in able if t.values is not None]
     last = able[int(np.argmin(scores))]
     if last is not done[-1] or not min(scores) < 0:

@@ -16,7 +16,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -44,7 +44,43 @@ class Study:
     trials: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the journal says of finished trials, by number."""
     kept: Replications = field(default_factory=Replications)
+    starts: list[dict[str, int]] | None = None
+    """The designs that the finished trials began with; None before there are any."""
+    tell: Tell = lambda _: None
     lock: IO[bytes] | None = None
+
+    def begins_with(self, starts: Sequence[Mapping[str, int]]) -> None:
+        """Go on as a study would that began with these designs: finished trials that it would not have tried are put aside.
+
+        The more trials are asked for, the more designs a search begins with, so that a raised number changes what is tried
+        after them. The replications of what is put aside are kept and not run again.
+
+        Args:
+            starts: lever -> which of its options, in the order of the trials, today's first.
+
+        Raises:
+            InputError: the journal cannot be written.
+        """
+        now = [dict(s) for s in starts]
+        if self.starts == now:
+            return
+        before, self.starts = self.starts or [], now
+        last = max(self.trials, default=-1) + 1
+        # What follows the starts depends on the trials before and nothing else: equal beginnings have equal ends.
+        other = (k for k, start in enumerate(now) if k in self.trials and self.trials[k]["asked"] != start)
+        differ = next(other, last if len(before) <= len(now) else min(last, len(now)))
+        self.trials = {k: record for k, record in self.trials.items() if k < differ}
+        if differ < last:
+            self.tell(f"a search of so many trials begins with other designs: trials {differ} to {last - 1} are proposed anew, as if so many had been asked for from the beginning; their runs are kept, and trials.jsonl as it was is beside it")
+        if self.folder is None:
+            return
+        path = self.folder / "trials.jsonl"
+        if differ < last:
+            records = [r for r in journal.read(path).records if "starts" not in r and r.get("trial", -1) < differ]
+            journal.aside(path, "superseded", copy=True)
+            journal.rewrite(path, journal.Recovered((*records, {"starts": now})))
+        else:
+            journal.append(path, {"starts": now})
 
     def finished(self, record: Mapping[str, Any]) -> None:
         """Keep a finished trial for good.
@@ -95,7 +131,7 @@ def open_study(folder: str | Path, scenario: Scenario, options: Mapping[str, Any
         place.mkdir(parents=True, exist_ok=True)
     except OSError as wrong:
         raise InputError(str(place), f"the folder cannot be made ({wrong.strerror})", "give a folder that is writable") from None
-    study = Study(place, lock=_locked(place))
+    study = Study(place, tell=tell, lock=_locked(place))
     try:
         if anew:
             _put_aside(place)
@@ -127,6 +163,8 @@ def _recover(study: Study, version: str, tell: Tell) -> None:
     for record in found.records:
         if "version" in record:
             last = record["version"]
+        elif "starts" in record:
+            study.starts = record["starts"]
         elif isinstance(record.get("trial"), int):
             study.trials.setdefault(record["trial"], record)
     if last != version:

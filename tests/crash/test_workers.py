@@ -1,0 +1,71 @@
+"""K2: workers of a study that die."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salessim.errors import RunLost
+from salessim.executors import Processes
+from salessim.experiment import Row, Simulating
+from salessim.scenario.model import Scenario
+from tests import tasks
+from tests.crash.studies import searched
+
+
+def test_k2_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) -> None:
+    with Processes(2) as executor:
+        assert list(executor.results(tasks.dying, tmp_path / "died", 0, range(12), "compiled")) == list(range(12))
+        with pytest.raises(RunLost, match="3 workers died over replication 3"):
+            list(executor.results(tasks.dying, None, 0, range(12), "compiled"))
+        assert list(executor.results(tasks.dying, tmp_path / "died", 0, range(4), "compiled")) == [0, 1, 2, 3]  # it can still be used
+
+
+def test_k2_no_number_is_lost_when_the_pool_breaks_while_work_is_handed_out() -> None:
+    from concurrent.futures import BrokenExecutor, Future
+
+    class Breaking(Processes):
+        """Breaks at every fifth number that is handed out, until it is abandoned."""
+
+        handed, broken = 0, False
+
+        def submit(self, task: Any, source: Any, seed: int, number: int, engine: str) -> Future[Any]:
+            self.handed += 1
+            self.broken = self.broken or self.handed % 5 == 0
+            if self.broken:
+                raise BrokenExecutor
+            future: Future[Any] = Future()
+            future.set_result(number)
+            return future
+
+        def abandon(self) -> None:
+            self.broken = False
+
+    assert list(Breaking(1).results(tasks.dying, None, 0, range(40), "compiled")) == list(range(40))
+
+
+@pytest.mark.parametrize("points", [pytest.param(1, id="once"), pytest.param(50, id="fifty", marks=pytest.mark.slow)])  # each death costs seconds: a process starts anew
+def test_k2_workers_killed_at_any_moment(scenario: Scenario, straight: tuple[str, Path], total: int, points: int) -> None:
+    chance = random.Random(22)
+    with Processes(2) as executor:
+
+        class Shooting:
+            def __init__(self) -> None:
+                self.left = set(chance.sample(range(total), 1 if points < 50 else 2))
+                self.ran = 0
+
+            def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Any) -> Iterator[Row]:
+                for row in Simulating(executor).simulate(design, seed, numbers, engine):
+                    if self.ran in self.left and executor._pool is not None:
+                        os.kill(chance.choice(sorted(executor._pool._processes)), signal.SIGKILL)
+                    self.ran += 1
+                    yield row
+
+        for _ in range(points if points < 50 else 25):
+            assert searched(scenario, None, workers=Shooting()) == straight[0]
