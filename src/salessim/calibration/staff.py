@@ -90,7 +90,7 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
         )
     if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
-        staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends, and work counts as part of the wait before it.")
+        staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends.")
     return staff
 
 
