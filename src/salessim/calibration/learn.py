@@ -24,6 +24,7 @@ from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import Question, State
 from salessim.calibration.names import Names
+from salessim.calibration.overlap import one_at_a_time
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
@@ -83,7 +84,8 @@ class Learner:
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
         self.staff = staff_of(recorded, holidays)  # hours are learnt from what was logged
         self.starts = starts(log, self.staff)
-        log = self.starts.log
+        overlap = one_at_a_time(self.starts.log, self.staff)
+        log = overlap.log
         self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
         self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
@@ -99,7 +101,7 @@ class Learner:
         self.spent: dict[tuple[str, str], Spent] = {}
         self.quits: dict[str, Patience | None] = {}
         self.move_of: dict[str, Move] = {}
-        self.facts |= self.staff.facts | self.starts.facts(self.staff, self.real.loc[self.real["step"].isin(self.staff.staffed), "step"])
+        self.facts |= self.staff.facts | overlap.facts() | self.starts.facts(self.staff, self.real.loc[self.real["step"].isin(self.staff.staffed), "step"])
         self.assumptions += self.staff.assumptions + self.starts.assumptions()
         self.staffed = self.staff.staffed
         self.later = self.real.index[self.real.duplicated("case")]
