@@ -154,7 +154,8 @@ def one_at_a_time(log: EventLog, staff: Staff) -> Overlap:
             staff.teams[team]["concurrency"] = several
             told[team] = said + f"visits take as long however many are open (slope {longer:.2f} of 0 to 1), so a person is taken to have up to {several} at once"
             continue
-        why = "too few overlap to tell whether they hold each other up" if longer is None else f"they are the longer the more are open (slope {longer:.2f} of 0 to 1)"
+        known = longer is not None and longer >= HALF_WAY
+        why = f"they are the longer the more are open (slope {longer:.2f} of 0 to 1)" if known else "too few overlap to tell whether they hold each other up"
         told[team] = said + f"{why}, so a person's time is shared among them: {100 * (1 - twice):.0f} % of the hours logged are work, one thing at a time, and the rest is wait"
         change = own < times * (1 - 1e-9)
         moved[rows[mine[change]]] = np.maximum(begun[mine], clock.before_end(ended[mine], own))[change]

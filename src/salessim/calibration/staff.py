@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from salessim.calibration import presence
 from salessim.calibration.clocks import Clock
 from salessim.calibration.days import are_days, midnights
 from salessim.calibration.duty import duty, usual_days
@@ -79,6 +80,7 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     _calendars(staff, seen, work, log, holidays)
     _costs(staff, log)
     _shift_ends(staff, seen)
+    staff.facts |= presence.told(staff, seen, log.about.roster)
     _rare_duty(staff, seen)
     if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
