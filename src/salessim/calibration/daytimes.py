@@ -68,7 +68,7 @@ def daytimes(day: Any, hour: Any) -> list[tuple[tuple[int, ...], Any]]:
 
 def words(found: list[tuple[tuple[int, ...], Any]]) -> dict[str, float]:
     """Profiles in the language of scenarios: each hour as a multiple of the day's mean."""
-    result = {}
+    result: dict[str, float] = {}
     for days, shares in found:
         prefix = "" if len(found) == 1 else f"{', '.join(DAYS[d] for d in days)} "
         result |= {f"{prefix}{h:02d}:00-{h + 1:02d}:00": round(float(24 * share), 4) for h, share in enumerate(shares)}
