@@ -88,16 +88,18 @@ def away(stamps: pd.Series, people: pd.Series) -> Away | None:
 
 def _inflated(counts: Any) -> tuple[float, float, float]:
     """Share of days away, the log likelihood gained by it, and the chance that a day without anything is a quiet one."""
-    mean = float(counts[counts > 0].mean())
+    value, often = np.unique(counts, return_counts=True)
+    fixed = special.gammaln(value + 1.0)
 
     def behind(p: Any, inflated: bool) -> float:
-        level, size, gone = np.exp(np.clip(p[0], -8, 12)), np.exp(np.clip(p[1], -6, 8)), special.expit(p[2]) if inflated else 0.0
-        at = special.gammaln(counts + size) - special.gammaln(size) - special.gammaln(counts + 1.0) + size * np.log(size / (size + level)) + counts * np.log(level / (size + level))
-        return -float(np.sum(np.where(counts == 0, np.log(gone + (1 - gone) * np.exp(at)), np.log1p(-gone) + at)))
+        level, size, gone = np.exp(np.clip(p[0], -8, 12)), np.exp(np.clip(p[1], -6, 8)), special.expit(np.clip(p[2], -30, 30)) if inflated else 0.0
+        at = special.gammaln(value + size) - special.gammaln(size) - fixed + size * np.log(size / (size + level)) + value * np.log(level / (size + level))
+        return -float(often @ np.where(value == 0, np.log(np.maximum(gone + (1 - gone) * np.exp(at), 1e-300)), np.log1p(-gone) + at))
 
-    options = {"maxfev": 600, "xatol": 1e-4, "fatol": 1e-5}
-    plain = min((optimize.minimize(behind, [np.log(mean), s], args=(False,), method="Nelder-Mead", options=options) for s in (0.0, 3.0)), key=lambda f: float(f.fun))
-    more = min((optimize.minimize(behind, [np.log(mean), s, -2.0], args=(True,), method="Nelder-Mead", options=options) for s in (0.0, 3.0)), key=lambda f: float(f.fun))
+    options = {"maxfev": 250, "xatol": 1e-3, "fatol": 1e-3}
+    there = counts[counts > 0]
+    plain = optimize.minimize(behind, [np.log(counts.mean()), 0.0], args=(False,), method="Nelder-Mead", options=options)
+    more = min((optimize.minimize(behind, [np.log(there.mean()), size, -2.0], args=(True,), method="Nelder-Mead", options=options) for size in (0.0, 3.0)), key=lambda f: float(f.fun))
     gain = float(plain.fun - more.fun)
     if gain <= 0:
         return 0.0, 0.0, 1.0
