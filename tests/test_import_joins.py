@@ -54,6 +54,7 @@ def test_six_exports_become_one_history(tmp_path: Path) -> None:
     assert list(one["person"]) == ["ann", "bob", ""]
     assert list(one["team"]) == ["east", "", ""]
     assert log.about.hourly == {"ann": 42.5}
+    assert log.about.roster == {"ann": "east", "carl": "west"}
     assert set(log.frame["case"]) == {"O1", "O2", "O7", "L2", "L3", "B2"}
     assert {u.what: u.keys for u in quality.unmatched} == {
         "keys of deal in table 'leads' are in no table of deal": ("O9",),

@@ -49,6 +49,8 @@ class LogAbout:
     from the customer's own time."""
     hourly: dict[str, float] = field(default_factory=dict)
     """person -> what an hour costs, in the currency; empty if nobody said."""
+    roster: dict[str, str] = field(default_factory=dict)
+    """person -> team, of a staffing sheet; those who never work included. Empty if there is none."""
 
 
 class EventLog:

@@ -152,7 +152,7 @@ def incidence_interval(times: ArrayLike, ending: ArrayLike, of: int, until: floa
     final, relative = incidence_error(t, ending, of, until)
     if final <= 0:
         return share_interval(0, len(t), level)
-    if final >= 1:
+    if final >= 1 - 1e-12:  # all, but for rounding, of which the logarithms below make noise
         return share_interval(len(t), len(t), level)
     error = relative * final
     width = float(special.ndtri(0.5 + level / 2)) * error / ((1 - final) * -math.log1p(-final))

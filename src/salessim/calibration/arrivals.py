@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from salessim.calibration.daytimes import daytimes, words
 from salessim.calibration.drift import Drift, drift
 from salessim.scenario.calendars import DAYS, public_holidays
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from salessim.calibration.days import Spread
 
+MONDAY = pd.Timestamp("1970-01-05")
 LEAST_WEEKS = 4
 """A level lasts at least so long."""
 SURE = 14.0
@@ -199,7 +201,7 @@ def inflow(arrived: pd.Series, start: pd.Timestamp, end: pd.Timestamp, holidays:
     usual = expected * as_usual
     profile: dict[str, Any] = {
         "weekdays": {DAYS[d]: round(float(7 * weekly[d] / max(1e-9, per_week)), 4) for d in range(7)},
-        "hours": {f"{h:02d}:00-{h + 1:02d}:00": round(float(24 * n / max(1.0, hours.sum())), 4) for h, n in enumerate(hours)},
+        "hours": words(daytimes((pd.DatetimeIndex(arrived).tz_localize(None).normalize() - MONDAY).days, arrived.dt.hour)) if len(arrived) else {f"{h:02d}:00-{h + 1:02d}:00": 0.0 for h in range(24)},
         "daily_cv": round(math.sqrt(_more_than_chance(counts, usual)), 4),
     }
     if not np.allclose(season, 1.0):

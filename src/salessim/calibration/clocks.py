@@ -64,6 +64,20 @@ class Clock:
         working = working + np.where(after & ((late <= OVERTIME) | (late == until - begun)), late, 0.0) + np.where(early <= OVERTIME, early, 0.0)
         return np.where(working > 0, working, until - begun)
 
+    def before_end(self, until: Any, worked: Any) -> Any:
+        """When work began that ended at some times and took so many seconds by `spent`: the latest such time."""
+        until, worked = np.asarray(until, float), np.asarray(worked, float)
+        if self.always:
+            return until - worked
+        place = np.searchsorted(self.opens, until, side="right")
+        closing = np.concatenate([[-np.inf], self.closes])[place]
+        late = np.maximum(0.0, until - closing)  # in overtime, as far as it may go on
+        overtime = np.where(late <= OVERTIME, late, 0.0)
+        target = self(until) - (worked - overtime)
+        i = np.clip(np.searchsorted(self.before, target, side="left") - 1, 0, len(self.opens) - 1)
+        begun = self.opens[i] + target - self.before[i]
+        return np.where((late > 0) & ((worked <= overtime) | (late > OVERTIME)), until - worked, np.minimum(begun, until))
+
     def _outside(self, t: Any) -> Any:
         i = np.searchsorted(self.opens, t, side="right") - 1
         return (i < 0) | (t > self.closes[np.maximum(i, 0)])

@@ -25,9 +25,11 @@ from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
+from salessim.calibration.overlap import one_at_a_time
 from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
+from salessim.calibration.starts import starts
 from salessim.importers.eventlog import SYSTEM, WAITING, clean, clean_about
 from salessim.log import EventLog
 from salessim.survival import kaplan_meier
@@ -86,6 +88,10 @@ class Learner:
         log = self.days.log
         # Who was found gone has left the queue; that people tried counts where their time does.
         self.gone = patience.found_gone(log.frame) if log.about.enabled_known else pd.Series(data=False, index=log.frame.index)
+        self.staff = staff_of(recorded, holidays)  # hours are learnt from what was logged
+        self.starts = starts(log, self.staff)
+        overlap = one_at_a_time(self.starts.log, self.staff)
+        log = overlap.log
         self.log, self.name = EventLog(patience.without_attempts(log.frame, self.gone), log.about), name
         self.frame, self.attempts = self.log.frame, log.frame[self.gone]
         self.facts: dict[str, str] = {}
@@ -105,9 +111,8 @@ class Learner:
         self.spent: dict[tuple[str, str], Spent] = {}
         self.quits: dict[str, Patience | None] = {}
         self.move_of: dict[str, Move] = {}
-        self.staff = staff_of(recorded, holidays)  # hours are learnt from what was logged
-        self.facts |= self.staff.facts
-        self.assumptions += self.staff.assumptions
+        self.facts |= self.staff.facts | overlap.facts() | self.starts.facts(self.staff, self.real.loc[self.real["step"].isin(self.staff.staffed), "step"])
+        self.assumptions += self.staff.assumptions + self.starts.assumptions()
         self.staffed = self.staff.staffed
         self.later = self.real.index[self.real.duplicated("case")]
         quits = self.real.loc[gave_up(self.real), "step"].value_counts()
@@ -477,7 +482,8 @@ class Learner:
         """The law of the time of an activity; that of people is working time on their team's calendar."""
         rows = rows[rows["started"].notna()]
         if rows.empty:
-            self.assumptions.append(f"{step!r}: only ends are logged; it takes no time of its own, the wait before it holds everything.")
+            if step not in self.starts.bounds:
+                self.assumptions.append(f"{step!r}: only ends are logged; it takes no time of its own, the wait before it holds everything.")
             return {"law": "constant", "value": "0 min", "assumption": "only ends are logged"}
         begun, ended = seconds(rows["started"]), seconds(rows["ended"])
         open_ = np.isnan(ended)
@@ -490,7 +496,10 @@ class Learner:
                 times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
             times = times / self._effects(step, rows, np.where(open_, 0.0, times))
         law, doubt = laws.fitted(times, ~open_, what)
-        self.spent[step, what] = Spent(math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt), len(times), float(times.sum()) / 3600)
+        if step in self.starts.hours and what == "work times" and isinstance(law, dict):
+            law["assumption"] = "starts are not logged: estimated from when the case was there and the person free"
+        error = math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt, self.starts.error(step) if what == "work times" else 0.0)
+        self.spent[step, what] = Spent(error, len(times), float(times.sum()) / 3600)
         return law
 
     def _effects(self, step: str, rows: pd.DataFrame, times: Any) -> Any:

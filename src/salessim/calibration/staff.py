@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from salessim.calibration import presence
 from salessim.calibration.clocks import Clock
 from salessim.calibration.days import are_days, midnights
 from salessim.calibration.duty import duty, usual_days
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
-from salessim.calibration.overlap import counted_twice
 from salessim.calibration.people import LEAST_STARTS, at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 
@@ -24,8 +24,6 @@ NOBODY = "staff"
 """The one team of a log that names nobody."""
 NAMED_ENOUGH = 0.2
 """A step is done by people if this share of its visits names somebody."""
-TWICE = 0.01
-"""Overlaps below this share of the hours are stamps that are a little off."""
 ENOUGH_STARTS = 600
 """With fewer starts a calendar is learnt from ends as well: both are only seen while people are there."""
 
@@ -82,15 +80,11 @@ def staff_of(log: EventLog, holidays: str | None) -> Staff:
     _calendars(staff, seen, work, log, holidays)
     _costs(staff, log)
     _shift_ends(staff, seen)
+    staff.facts |= presence.told(staff, seen, log.about.roster)
     _rare_duty(staff, seen)
-    twice = counted_twice(seconds(work["started"]), seconds(work["ended"]), work["person"].str.split(" + ", regex=False).str[0])
-    if twice >= TWICE:
-        staff.facts["Several things at once"] = (
-            f"{100 * twice:.0f} % of the hours of work count twice, because visits of one person overlap; work times are as logged, so people are less busy than the model has them"
-        )
     if len(work) and work["started"].isna().mean() >= 0.01:
         share = 100 * work["started"].isna().mean()
-        staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends, and work counts as part of the wait before it.")
+        staff.assumptions.append(f"Starts are missing for {share:.0f} % of the work: there, people and working hours are estimated from ends.")
     return staff
 
 

@@ -453,6 +453,16 @@ SEGMENT_LINES = (
 )
 
 
+def _of_hours(t: Teller, factors: Any) -> str:
+    """The profile of a day; hours of some weekdays only are told with these."""
+    told = {}
+    for key, factor in factors.items():
+        first = re.search(r"\d", key)
+        days, hours = (key[: first.start()].strip(), key[first.start() :]) if first else ("", key)
+        told[f"{t.days(days)} {t.own(hours)}" if days else t.own(hours)] = factor
+    return t.listed(f"{key} ×{v:g}" for key, v in told.items())
+
+
 def _factors(t: Teller, factors: Any) -> str:
     return t.listed(f"{t.words.get(str(k).lower(), t.own(str(k)))} ×{v:g}" for k, v in factors.items())
 
@@ -462,7 +472,7 @@ ARRIVAL_LINES = (
     Line("", ("batch",), lambda t, _, a: t("batched", sizes=t.listed(t("in_brackets", text=n, inside=t.percent(s)) for n, s in a.batch.items())) if a.batch else None),
     Line("", ("calendar",), lambda t, _, a: t("in_hours", calendar=t.calendar(a.calendar)) if a.calendar != ALWAYS else None),
     Line("", ("weekdays",), lambda t, _, a: t("weekday_profile", days=_factors(t, a.weekdays)) if a.weekdays else None),
-    Line("", ("hours",), lambda t, _, a: t("hour_profile", hours=_factors(t, a.hours)) if a.hours else None),
+    Line("", ("hours",), lambda t, _, a: t("hour_profile", hours=_of_hours(t, a.hours)) if a.hours else None),
     Line("", ("months",), lambda t, _, a: t("month_profile", months=_factors(t, a.months)) if a.months else None),
     Line("", ("yearly_growth",), lambda t, _, a: t("growth", share=t.percent(a.yearly_growth)) if a.yearly_growth else None),
     Line("", ("daily_cv",), lambda t, _, a: t("day_spread", share=t.percent(a.daily_cv)) if a.daily_cv else None),

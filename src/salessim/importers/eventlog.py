@@ -96,6 +96,7 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
         holidays=mapping.country,
         enabled_known=told.enabled_known,
         hourly=told.hourly,
+        roster=told.teams,
     )
     for name, a in mapping.activities.items():
         if a.milestone and a.kind == "event" and not a.ends:  # an ending is in the log: the case is won with it

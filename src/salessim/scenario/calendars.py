@@ -121,6 +121,21 @@ def spans(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(result)
 
 
+def hours_of_week(text: str) -> tuple[frozenset[int], tuple[tuple[int, int], ...]]:
+    """Spans of some weekdays, of all if none is named: the weekdays (Monday is 0), and the spans as from `spans`.
+
+    Example:
+        >>> days, hours = hours_of_week("Sat, Sun 09:00-12:00")
+        >>> sorted(days), hours
+        ([5, 6], ((540, 720),))
+        >>> len(hours_of_week("09:00-12:00")[0])
+        7
+    """
+    words = re.match(r"\D*", half_width(text))
+    named = words[0].strip() if words else ""
+    return frozenset(weekdays(named)) if named else frozenset(range(7)), spans(half_width(text)[words.end() if words else 0 :])
+
+
 def minutes_of_day(text: str) -> int:
     """A time of day in minutes from midnight.
 

@@ -160,7 +160,8 @@ class Arrivals(Documented):
     """Cases that come by themselves: an inhomogeneous Poisson process, over-dispersed if days differ by more than chance.
 
     `rate` is the mean over a whole ordinary week, before holidays, season, growth and campaigns; the profiles are
-    relative, so they need no particular scale, and hours in which `calendar` is closed simply get nothing. What spend,
+    relative, so they need no particular scale, and hours in which `calendar` is closed simply get nothing. Hours are those of
+    all days ("09:00-12:00") or of some ("Sat 09:00-12:00"). What spend,
     content and campaigns add comes on top, in the same profile and season; growth and factors are those of `rate`.
     """
 

@@ -165,13 +165,13 @@ def _names(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _hours(path: Path, hours: Iterable[str]) -> Iterator[Problem]:
-    """Spans of whole hours that do not overlap."""
-    from salessim.scenario.calendars import spans
+    """Spans of whole hours, of some weekdays or of all, that do not overlap."""
+    from salessim.scenario.calendars import hours_of_week
 
-    taken: dict[int, str] = {}
+    taken: dict[tuple[int, int], str] = {}
     for span in hours:
         try:
-            pairs = spans(span)
+            days, pairs = hours_of_week(span)
         except ValueError as wrong:
             problem, _, remedy = str(wrong).partition("; ")
             yield Problem((*path, span), problem, remedy)
@@ -179,7 +179,7 @@ def _hours(path: Path, hours: Iterable[str]) -> Iterator[Problem]:
         if any(minute % 60 for pair in pairs for minute in pair):
             yield Problem((*path, span), f"{span!r} does not begin and end on the hour", "write whole hours such as '08:00-12:00'")
             continue
-        for hour in (minute // 60 % 24 for start, end in pairs for minute in range(start, end, 60)):
+        for hour in ((day, minute // 60 % 24) for day in sorted(days) for start, end in pairs for minute in range(start, end, 60)):
             if hour in taken:
                 yield Problem((*path, span), f"{span!r} and {taken[hour]!r} overlap", "give each hour of the day once")
                 break

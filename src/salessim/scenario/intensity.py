@@ -15,7 +15,7 @@ import numpy as np
 
 from salessim.hours import Intervals
 from salessim.memo import Content, content
-from salessim.scenario.calendars import DAYS, MONTHS, midnight, spans, zone
+from salessim.scenario.calendars import DAYS, MONTHS, hours_of_week, midnight, zone
 from salessim.scenario.response import added, factors
 from salessim.units import DAY, HOUR, SECOND, YEAR
 
@@ -86,11 +86,13 @@ def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile |
     weekdays: dict[str, float] = {str(k): v for k, v in (arrivals.weekdays or {}).items()}
     months: dict[str, float] = {str(k): v for k, v in arrivals.months.items()}
     daily = [weekdays.get(d, 0.0) if weekdays else 1.0 for d in DAYS]
-    hourly = [0.0 if arrivals.hours else 1.0] * 24
-    for span, factor in (arrivals.hours or {}).items():
-        for start, end in spans(span):
+    hourly = [[0.0 if arrivals.hours else 1.0] * 24 for _ in DAYS]
+    for text, factor in (arrivals.hours or {}).items():
+        weekdays_of, pairs = hours_of_week(text)
+        for start, end in pairs:
             for minute in range(start, end, 60):
-                hourly[(minute // 60) % 24] = factor
+                for weekday in weekdays_of:
+                    hourly[weekday][(minute // 60) % 24] = factor
     mean = _weekly_mean(daily, hourly, calendar, clock)
     if mean <= 0:
         return None
@@ -98,7 +100,7 @@ def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile |
     more = added(arrivals, clock.start, most_days)
     if not more.any():  # nothing spent is the organic baseline, to the last bit
         more = None
-    flat = len(set(hourly)) == 1
+    flat = len({factor for of_day in hourly for factor in of_day}) == 1
     plain = flat and len(set(daily)) == 1 and not arrivals.months and not arrivals.yearly_growth
     if plain and more is None and not arrivals.campaigns and not arrivals.daily_cv and not arrivals.weekly_volatility and calendar is None:
         return _Profile(mean, True, None, None, None, None, None)
@@ -116,7 +118,7 @@ def _profile(at: Content, profile: Content, hours: Content | None) -> _Profile |
         of_day *= math.exp(growth * midnight_ticks) if growth else 1.0
         beside = season * float(more[day]) / mean if more is not None else 0.0
         for hour in range(0, 24, 24 if flat else 1):
-            result.append((_wall_ticks(origin, date, hour, here), of_day, beside, hourly[hour], day))
+            result.append((_wall_ticks(origin, date, hour, here), of_day, beside, hourly[date.weekday()][hour], day))
         day += 1
     result.sort(key=lambda s: s[0])
     if calendar is not None:
@@ -140,10 +142,10 @@ def mixes(scenario: Scenario, channel: Channel) -> list[tuple[int, dict[str, flo
     return sorted(by_tick.items(), key=lambda pair: pair[0])
 
 
-def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | None, clock: Clock) -> float:
+def _weekly_mean(daily: list[float], hourly: list[list[float]], calendar: Calendar | None, clock: Clock) -> float:
     """Mean of the profile over an ordinary week: the second of January's, without holidays, closed or single open days."""
     if calendar is None:
-        return sum(daily) * sum(hourly) / (7 * 24)
+        return sum(of_day * sum(hours) for of_day, hours in zip(daily, hourly, strict=True)) / (7 * 24)
     ordinary = calendar.model_copy(update={"holidays": None, "closed": (), "open": ()})
     january = dt.date(clock.start.year, 1, 8)
     monday = january - dt.timedelta(days=january.weekday())
@@ -151,7 +153,7 @@ def _weekly_mean(daily: list[float], hourly: list[float], calendar: Calendar | N
     for since, until in ordinary.intervals(monday, clock.time_zone, 7 * DAY):
         for hour in range(since // HOUR, -(-until // HOUR)):
             inside = min(until, (hour + 1) * HOUR) - max(since, hour * HOUR)
-            total += daily[hour // 24] * hourly[hour % 24] * inside
+            total += daily[hour // 24] * hourly[hour // 24][hour % 24] * inside
     return total / (7 * DAY)
 
 
