@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from salessim.calibration import calibrate
-from salessim.experiment import replicate, simulate
+from salessim.experiment import Results, replicate, simulate
+from salessim.ignorance import echo
 from salessim.importers import inspect_log, read_log
 from salessim.optimisation import optimise
 from salessim.reporting import report_best
@@ -34,6 +38,10 @@ LEVERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """What the demo's company could do; no log says so, a person does."""
 HOLDOUT = 0.25
+DRAWS = 40
+"""Of the estimates, to tell ignorance from chance: see `ignorance.ECHOES`."""
+NORMAL = 1.959964
+"""Half of a 95 % interval in standard errors."""
 CHECKED = ("cycle_time", "win_rate", "lost_customers", "response_time")
 
 Bar = Callable[[str], AbstractContextManager[Any]]
@@ -66,7 +74,7 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
     write_whole(folder / "mapping.yaml", dump_yaml(mapping))
     events, quality = read_log(folder / "crm.csv", folder / "mapping.yaml")
     with progress("calibration") as bar:
-        calibration = calibrate(events, holdout=HOLDOUT, seed=seed, name="Learnt from the CRM log", progress=bar)
+        calibration = calibrate(events, holdout=HOLDOUT, uncertain=True, seed=seed, name="Learnt from the CRM log", progress=bar)
     levers = {name: lever for name, lever in LEVERS.items() if _fits(calibration.scenario, lever)}
     learnt = calibration.scenario.change(
         {**{f"teams.{team}.cost": PAY for team in calibration.scenario.teams}, "levers": levers}
@@ -77,16 +85,17 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
             say(line)
 
     say("3. What was learnt, simulated, against the truth, simulated over the same weeks:")
-    clock = learnt.clock
-    same = truth.change({"clock": {"start": clock.start.isoformat(), "time_zone": clock.time_zone, "horizon": "60 weeks", "warm_up": "20 weeks"}})
-    other = learnt.change({"clock": {"start": clock.start.isoformat(), "time_zone": clock.time_zone, "horizon": "60 weeks", "warm_up": "20 weeks"}})
+    weeks = {"clock": {"start": learnt.clock.start.isoformat(), "time_zone": learnt.clock.time_zone, "horizon": "60 weeks", "warm_up": "20 weeks"}}
     with progress("truth") as bar:
-        a, b = replicate(same, 20, seed=seed, engine="compiled", progress=bar), replicate(other, 20, seed=seed + 1, engine="compiled", progress=bar)
+        a = replicate(truth.change(weeks), 20, seed=seed, engine="compiled", progress=bar)
+    with progress("what was learnt") as bar:
+        b = echo(replicate(learnt.change(weeks), DRAWS, seed=seed + 1, engine="compiled", progress=bar), engine="compiled")
     for name in CHECKED:
-        x, y, about = a.estimate(name), b.estimate(name), b.catalogue.about(name)
-        apart = "   differs" if x.high < y.low or y.high < x.low else ""
-        say(f"   {about.title:26} truth {x.value:8.2f} ± {x.half_width:.2f}   learnt {y.value:8.2f} ± {y.half_width:.2f} {about.unit}{apart}")
-    say("   (The intervals hold the noise of simulation only; what one log cannot tell comes on top.)")
+        x, (y, half), about = a.estimate(name), long_run(b, name), b.catalogue.about(name)
+        apart = "   differs" if abs(x.value - y) > math.hypot(x.half_width, half) else ""
+        say(f"   {about.title:26} truth {x.value:8.2f} ± {x.half_width:.2f}   learnt {y:8.2f} ± {half:.2f} {about.unit}{apart}")
+    say("   (What was learnt is uncertain by what one log cannot tell as well as by the noise of simulation; the truth by that noise only.)")
+    learnt = learnt.change({"uncertain": {}})
 
     cost = b.estimate("cost").value
     with progress("designs") as bar:
@@ -101,6 +110,21 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
         say(sentence)
     say(f"Report: {path}")
     return path
+
+
+def long_run(results: Results, name: str) -> tuple[float, float]:
+    """The long-run figure of a scenario with uncertain values, and half of its 95 % interval.
+
+    Two errors are independent and add up in quadrature: that of the mean over replications, and what the uncertain values
+    themselves may be off by, which no number of replications makes smaller.
+
+    Args:
+        results: with echoes, which tell the share of the variance that is ignorance.
+        name: of a measure.
+    """
+    found, apart = results.estimate(name), results.spread(name)
+    share = 0.0 if apart is None or math.isnan(apart.ignorance.value) else apart.ignorance.value
+    return found.value, math.hypot(found.half_width, NORMAL * math.sqrt(share) * float(np.nanstd(results.values(name), ddof=1)))
 
 
 def _fits(scenario: Scenario, lever: dict[str, Any]) -> bool:

@@ -490,9 +490,10 @@ def simulate(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine:
         replication: which replication.
         engine: the log is the same whichever runs.
     """
-    log = run_one(scenario, seed=seed, replication=replication, engine=engine).log
-    assert log is not None
-    return log
+    check_seed(seed)
+    engine = choose_engine(engine, scenario, 1)
+    check_uncertain(scenario)
+    return engines.run_log(network_of(scenario, seed, replication), seed=seed, number=replication, engine=engine)
 
 
 def run_one(scenario: Scenario, *, seed: int = 0, replication: int = 0, engine: Engine = "auto") -> Replication:

@@ -10,11 +10,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +19,8 @@ import numpy as np
 from salessim.engines import Engine
 from salessim.engines.outcome import STILL_OPEN, VISIT_COLUMNS, replication, worked_between
 from salessim.errors import InputError
-from salessim.experiment import Progress, check_seed, choose_engine, standing_cautions, workers_of
+from salessim.executors import local, workers_of
+from salessim.experiment import Progress, check_seed, choose_engine, standing_cautions
 from salessim.measures import View
 from salessim.network import Network, build
 from salessim.records import NEVER, Replication
@@ -169,35 +167,22 @@ def forecast(
     chosen = choose_engine(engine, run, replications)
     means = _mean_work(run)
 
-    def one(number: int) -> tuple[dict[str, Any], Any]:
+    def one(_: object, seed: int, number: int, engine: Engine) -> tuple[dict[str, Any], Any]:
         network = drawn(source if isinstance(source, Network) else network_of(source, seed, number), seed, number)
-        raw = _raw(network, seed, number, chosen)
+        raw = _raw(network, seed, number, engine)
         return _weekly(network, raw, replication(network, raw, number, False), bounds, means), _by_stage(network, raw, bounds[0])
 
-    rows = []
-    for done, row in enumerate(_in_turn(one, range(replications), workers_of(workers) if chosen == "compiled" else 1)):
-        rows.append(row)
-        if progress:
-            progress(done + 1, replications)
+    rows: list[tuple[dict[str, Any], Any]] = []
+    with local(workers_of(workers) if chosen == "compiled" else 1, "compiled") as executor:
+        for row in executor.results(one, run, seed, range(replications), chosen):
+            rows.append(row)
+            if progress:
+                progress(len(rows), replications)
     series = {name: np.array([row[0][name] for row in rows], float) for name in rows[0][0]}
     at_start = _standing_by_stage(scenario) if scenario.in_process and bounds[0] == 0 else np.mean([row[1] for row in rows], axis=0)
     days = tuple(first + dt.timedelta(days=7 * k) for k in range(weeks))
     overdue = sum(case.overdue for case in resumed(drawn(network_of(run, seed, 0), seed, 0), seed, 0)) if run.in_process else 0
     return Forecast(scenario, seed, replications, level, days, series, dict(zip(scenario.stages, map(float, at_start), strict=True)), overdue)
-
-
-def _in_turn(one: Callable[[int], Any], numbers: Sequence[int], workers: int) -> Any:
-    """The results in the order of the numbers, some of them computed ahead."""
-    if workers == 1:
-        yield from map(one, numbers)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        todo = iter(numbers)
-        ahead = deque(pool.submit(one, n) for n in islice(todo, 4 * workers))
-        while ahead:
-            result = ahead.popleft().result()
-            ahead.extend(pool.submit(one, n) for n in islice(todo, 1))
-            yield result
 
 
 def _raw(network: Network, seed: int, number: int, engine: Engine) -> Raw:

@@ -74,7 +74,8 @@ def calibrate(
         name: of the scenario.
         holidays: country whose public holidays are days off; by default that of the log's mapping.
         uncertain: let replications draw the estimates that are not known well, so that results tell ignorance from chance;
-            each replication then builds its own model, which takes some three times as long. By default they do with
+            each replication then builds its own model, which takes some three times as long; the simulations that are compared
+            with the held-out part draw them too. By default they do with
             `from_today`: intervals of a forecast that takes estimates for the truth are too narrow.
         from_today: learn from the whole log up to its last midnight, and let the scenario begin there with the cases that
             are open, for a forecast; what was held out is then compared with a model of its own.
@@ -104,7 +105,7 @@ def calibrate(
     scenario = None if from_today else learner.scenario(uncertain)
     checked = None
     if holdout:
-        past = learner.over(start.date(), end)
+        past = learner.over(start.date(), end, uncertain)
         checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
     if scenario is None:
         learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share, whole_until=whole_until)

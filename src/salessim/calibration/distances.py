@@ -28,7 +28,7 @@ def wasserstein(a: Any, b: Any) -> float:
     a, b = np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float))
     if not len(a) or not len(b):
         return float("nan")
-    at = np.sort(np.concatenate([a, b]))
+    at = np.sort(np.concatenate([a, b]), kind="stable")  # merges the two, which are sorted
     gap = np.abs(np.searchsorted(a, at[:-1], side="right") / len(a) - np.searchsorted(b, at[:-1], side="right") / len(b))
     return float(np.sum(gap * np.diff(at)))
 

@@ -30,6 +30,7 @@ from salessim.calibration.patience import Patience
 from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.starts import starts
+from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean, clean_about
 from salessim.log import EventLog
 from salessim.survival import kaplan_meier
@@ -48,6 +49,8 @@ LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
 PEOPLE_DIFFER = 0.1
 """From here on it is told how much people differ."""
+MOST_NAMED = 3
+"""Steps that one sentence names."""
 MOST_CHANNELS = 8
 """Channels whose share of wins is told."""
 LONGEST_WARM_UP = 52
@@ -106,6 +109,7 @@ class Learner:
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
         self.names, self.channel_names, self.segment_names, self.calendar_names = Names(), Names(), Names(), Names()
         self.waits: list[Wait] = []
+        self.stays: dict[str, float] = {}
         self.holidays = holidays
         self.inflows: dict[str, Inflow] = {}
         self.spent: dict[tuple[str, str], Spent] = {}
@@ -121,6 +125,7 @@ class Learner:
         self.effects: dict[str, Effects] = {}
         self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
+        self._say_who_stays()
         self._answer_in_time(causal_share)
         self._settle()
         self.figures, self.rest = self._figures()
@@ -475,8 +480,20 @@ class Learner:
         stay = self.names((state, move.goal), f"{name[:36].strip()} → {STAYS}")
         text = f"{100 * move.share:.1f} % of those that leave {name!r} stay open and nobody touches them any more: none to speak of moved while they were watched"
         stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": text}, "then": [goal]}
-        self.assumptions.append(f"{text}. They are neither won nor lost, however long a run is.")
+        self.stays[name] = move.share
         return stay
+
+    def _say_who_stays(self) -> None:
+        """One sentence, however many steps and channels there are that cases never leave."""
+        if not self.stays:
+            return
+        names, shares = sorted(self.stays, key=lambda name: (-self.stays[name], name)), self.stays.values()
+        low, high = f"{100 * min(shares):.1f}", f"{100 * max(shares):.1f}"
+        more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+        self.assumptions.append(
+            f"{high if low == high else f'{low} to {high}'} % of those that leave {', '.join(map(repr, names[:MOST_NAMED]))}{more} stay open and nobody touches them any more: "
+            "none to speak of moved while they were watched. They are neither won nor lost, however long a run is."
+        )
 
     def _time_law(self, step: str, rows: pd.DataFrame, what: str) -> Any:
         """The law of the time of an activity; that of people is working time on their team's calendar."""
@@ -575,6 +592,8 @@ class Learner:
                 "segments": _whole({self._segment(s): float(p) for s, p in shares.items()}),
                 "arrivals": {"calendar": self._open_but_on(closed)} if closed else {},
             }
+        if not data["channels"]:
+            raise LogError(self.log.about.source, f"of {len(arrived):,} cases that had come in by {self.end:%Y-%m-%d} none had moved on, so nothing can be learnt", "give a longer log, or a later date")
         self._say_levels()
         self._simplify_entries(data)
         self._say_conversions()
@@ -665,14 +684,15 @@ class Learner:
         rates = {f"channels.{name}.arrivals.rate": inflow.today() for name, inflow in self.inflows.items()}
         return [replace(f, value=rates[f.path][0], error=rates[f.path][1]) if f.path in rates else f for f in self.figures]
 
-    def over(self, first: dt.date, until: pd.Timestamp) -> Scenario:
+    def over(self, first: dt.date, until: pd.Timestamp, uncertain: bool = False) -> Scenario:
         """The same, over a past period, from an empty start."""
         local = until.tz_convert(self.log.about.time_zone)
-        return self._in_the_past(first, max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400)))
+        days = max(1, math.ceil((local - pd.Timestamp(first).tz_localize(local.tz)).total_seconds() / 86_400))
+        return self._in_the_past(first, days, estimates.uncertain(self.figures, self.rest) if uncertain else None)
 
-    def _in_the_past(self, first: dt.date, days: int) -> Scenario:
+    def _in_the_past(self, first: dt.date, days: int, unsure: dict[str, Any] | None = None) -> Scenario:
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{days} days"}
-        return self._parsed(clock, lambda inflow: inflow.paragraph(first, days, past=True))
+        return self._parsed(clock, lambda inflow: inflow.paragraph(first, days, past=True), unsure)
 
     def _parsed(
         self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]], unsure: dict[str, Any] | None = None,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 Progress = Callable[[int, int], None]
 PLAIN_RUNS = 10
-"""Logs of the plain model, and bootstrap logs; their means need no more."""
+"""Logs of the plain model, of estimates whose ignorance is drawn apart, and bootstrap logs; their means need no more."""
 LEAST_CASES = 30
 
 
@@ -155,6 +155,8 @@ class Validation:
     """Steps with work that stand for no activity of the log."""
     not_in_the_model: tuple[str, ...] = ()
     """Activities of the log that no step stands for."""
+    uncertain: int = 0
+    """Values that each simulation drew anew; without any, intervals hold chance alone."""
 
     @property
     def periods(self) -> tuple[Period, ...]:
@@ -169,6 +171,8 @@ class Validation:
     def lines(self) -> list[str]:
         """For people."""
         result = [f"Simulated {self.replications} times; the same logs are compared with both periods." if self.held_out else f"Simulated {self.replications} times."]
+        drawn = f"{self.uncertain} uncertain {'value' if self.uncertain == 1 else 'values'} drawn anew each time"
+        result.append(f"Intervals hold chance and {drawn}." if self.uncertain else "Intervals hold chance alone; what the estimates of the model may be off by comes on top (calibrate --uncertain draws it).")
         if self.not_in_the_model:
             result.append(f"  Not in the model: {', '.join(self.not_in_the_model)}.")
         if self.not_in_the_log:
@@ -178,7 +182,7 @@ class Validation:
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "replications": self.replications, "not_in_the_model": list(self.not_in_the_model), "not_in_the_log": list(self.not_in_the_log),
+            "replications": self.replications, "uncertain": self.uncertain, "not_in_the_model": list(self.not_in_the_model), "not_in_the_log": list(self.not_in_the_log),
             "fitted": self.fitted.to_json(), "held_out": self.held_out.to_json() if self.held_out else None,
         }  # fmt: skip
 
@@ -187,7 +191,8 @@ class Validation:
 class _Run:
     """What is kept of one simulated log, for each period."""
 
-    scores: tuple[Distances, Distances]
+    scores: tuple[Distances, Distances] | None
+    """None where uncertain values were drawn: distances are taken from logs of the estimates themselves."""
     books: tuple[Book, ...]
     sketches: tuple[Sketch, ...]
     figures: tuple[dict[str, float], ...]
@@ -256,10 +261,11 @@ def validate(
     windows = _windows(view, split)
     fitted, held_out = windows[0], windows[1] if split is not None else None
     score = yardsticks.scorer(log, fitted, held_out)
-    total = replications + PLAIN_RUNS
+    few = min(PLAIN_RUNS, replications)
+    total = replications + (2 if scenario.uncertain else 1) * few
 
     def examine(simulated: Sample) -> _Run:
-        return _Run(score(simulated), tuple(figures(simulated, w) for w in windows), tuple(sketch(simulated, w) for w in windows), tuple(_figures(simulated, w) for w in windows))
+        return _Run(None if scenario.uncertain else score(simulated), tuple(figures(simulated, w) for w in windows), tuple(sketch(simulated, w) for w in windows), tuple(_figures(simulated, w) for w in windows))
 
     def step(done: int) -> None:
         if progress:
@@ -268,9 +274,13 @@ def validate(
     runs = _simulated(scenario, view, activity_of, examine, seed, replications, workers, step)
     clock = {"start": f"{scenario.clock.start:%Y-%m-%d}", "time_zone": scenario.clock.time_zone, "horizon": f"{scenario.clock.horizon / 86_400e6:.6f} days"}
     plain, plain_names = plain_model(fitted.of(log), clock)
-    plain_scores = _simulated(plain, view, plain_names, score, seed, min(PLAIN_RUNS, replications), workers, lambda done: step(replications + done))
+    plain_scores = _simulated(plain, view, plain_names, score, seed, few, workers, lambda done: step(replications + done))
+    scores = [r.scores for r in runs if r.scores]
+    if not scores:  # figures are judged with the ignorance about the model, the model itself is as near as its estimates are
+        settled = scenario.change({"uncertain": {}})
+        scores = _simulated(settled, view, activity_of, score, seed, few, workers, lambda done: step(replications + few + done))
     rng = np.random.Generator(np.random.Philox(key=seed))
-    tables = yardsticks.tables(log, fitted, held_out, [r.scores for r in runs], plain_scores, rng, PLAIN_RUNS)
+    tables = yardsticks.tables(log, fitted, held_out, scores, plain_scores, rng, PLAIN_RUNS)
     names = ["fitted", "held out"] if held_out else ["whole"]
     silent = _silent(log, scenario)
     periods = [_period(names[i], i, w, log, runs, tables[i], silent, real) for i, w in enumerate(windows)]
@@ -278,6 +288,7 @@ def validate(
     return Validation(
         periods[0], periods[1] if held_out else None, replications,
         tuple(n for n, s in scenario.steps.items() if s.kind == "work" and n not in activity_of), tuple(n for n in view.activities if n not in known),
+        len({u.together or path for path, laws in scenario.uncertain.items() for u in laws}),
     )  # fmt: skip
 
 
@@ -292,24 +303,22 @@ def _simulated(
     scenario: Scenario, view: View, activity_of: dict[str, str], use: Callable[[Sample], _T], seed: int, times: int, workers: int | None, step: Callable[[int], None]
 ) -> list[_T]:
     """What is made of each simulated log."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from salessim import engines
-    from salessim.experiment import check_seed, workers_of
+    from salessim.executors import local, workers_of
+    from salessim.experiment import check_seed
     from salessim.network import build
     from salessim.scenario.uncertain import network_of
 
     network = build(scenario)
 
-    def one(number: int) -> _T:
+    def one(_: object, seed: int, number: int, engine: engines.Engine) -> _T:
         drawn = network_of(scenario, seed, number) if scenario.uncertain else network
-        log = engines.run(drawn, seed=check_seed(seed), number=number, engine="compiled", log=True).log
-        assert log is not None
+        log = engines.run_log(drawn, seed=check_seed(seed), number=number, engine=engine)
         return use(see(log.frame, view, activity_of))
 
     found = []
-    with ThreadPoolExecutor(workers_of(workers)) as pool:
-        for result in pool.map(one, range(times)):
+    with local(workers_of(workers), "compiled") as executor:
+        for result in executor.results(one, scenario, seed, range(times), "compiled"):
             found.append(result)
             step(len(found))
     return found

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from salessim.engines.outcome import Raw, replication
+from salessim.engines.outcome import Raw, cases_of, event_log, replication
 from salessim.network import Network
 from salessim.records import Replication
 from salessim.staff import drawn
+
+if TYPE_CHECKING:
+    from salessim.log import EventLog
 
 Engine = Literal["auto", "reference", "compiled"]
 SMALL = 3_000
@@ -34,6 +37,12 @@ def run(
         engine = "reference" if expected < SMALL else "compiled"
     network, raw = bare(network, seed, number, engine, log)
     return replication(network, raw, number, log)
+
+
+def run_log(network: Network, *, seed: int, number: int = 0, engine: Engine) -> EventLog:
+    """The event log of one replication and nothing else: what only measures need, such as every hour on duty, is not worked out."""
+    network, raw = bare(network, seed, number, engine, log=True)
+    return event_log(network, raw, cases_of(raw))
 
 
 def bare(network: Network, seed: int, number: int, engine: Engine, log: bool) -> tuple[Network, Raw]:

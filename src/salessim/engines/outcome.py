@@ -57,14 +57,14 @@ def still_held(network: Network, team_tally: Any, limit: int, since: int) -> Non
     team_tally[model.places.first_team + limit, BUSY] += float(model.horizon - max(since, model.warm_up))
 
 
-def replication(network: Network, raw: Raw, number: int, log: bool) -> Replication:
-    """A replication from an engine's bare output."""
+def cases_of(raw: Raw) -> Cases:
+    """The cases of a run, by their numbers."""
     time, money = raw.case_time, raw.case_money
     order = np.argsort(time[:, C_NUMBER], kind="stable")
     time, money = time[order], money[order]
     goal = time[:, C_GOAL]
     outcome = np.where(goal == STILL_OPEN, OPEN, np.where(goal == DONE, COMPLETED, LOST))
-    cases = Cases(
+    return Cases(
         born=time[:, C_BORN],
         responded=time[:, C_RESPONDED],
         won=time[:, C_WON],
@@ -80,6 +80,11 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         cost=money[:, 1],
         marks=money[:, 2:],
     )
+
+
+def replication(network: Network, raw: Raw, number: int, log: bool) -> Replication:
+    """A replication from an engine's bare output."""
+    cases = cases_of(raw)
     tally, teams = raw.tally, len(network.labels.teams)
     people, hours = network.model.people, counted(network, raw.left)
     at_once = people.size[:teams] / np.maximum(people.seats[:teams], 1)  # a place is a part of its person's time

@@ -150,7 +150,7 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
     frame = frame.sort_values(["case", "_by", "ended"], kind="stable").reset_index(drop=True)
     frame["_from"] = frame["enabled"].fillna(frame["_by"])  # a state begins when it is entered, not when it is left
     born = told.born.dt.tz_convert(mapping.office_in)
-    _enabled(frame, born, told.enabled_known, tally)
+    _enabled(frame, born, endings, told.enabled_known, tally)
     frame["step"] = frame["activity"].astype("str").map(steps)
     frame["stage"] = frame["activity"].astype("str").map({name: a.stage for name, a in mapping.activities.items()})
     frame["stage"] = frame["stage"].mask(frame["own_stage"].isin(STAGES).to_numpy(), frame["own_stage"].astype("str"))
@@ -168,10 +168,17 @@ def _frame(work: pd.DataFrame, endings: pd.DataFrame, told: History, mapping: Ma
     return _with_attributes(frame, told.about, tally)
 
 
-def _enabled(frame: pd.DataFrame, born: pd.Series, is_known: bool, tally: Tally) -> None:
+def _closed(endings: pd.DataFrame, frame: pd.DataFrame) -> pd.Series:
+    """When the case of each visit ended, in the time zone of the visits."""
+    return _by_case(endings["when"], frame).dt.tz_convert(frame["ended"].dt.tz)
+
+
+def _enabled(frame: pd.DataFrame, born: pd.Series, endings: pd.DataFrame, is_known: bool, tally: Tally) -> None:
     """Fill in when visits were enabled: with the end of the visit before, or else the case's first date."""
-    # A visit before without an end ended when the case went on, which is with this one: see `_outcomes`.
-    previous = frame["ended"].shift().fillna(frame["_from"]).where(frame["case"] == frame["case"].shift())
+    # A visit before without an end ended when the case went on, with this one, or with its ending in between: see `_outcomes`.
+    closing = _closed(endings, frame)
+    between = closing.where((closing >= frame["_from"].shift()) & (closing <= frame["_from"]))
+    previous = frame["ended"].shift().fillna(between).fillna(frame["_from"]).where(frame["case"] == frame["case"].shift())
     if is_known:
         tally.doubtful("visits do not say when they were enabled; the end of the visit before counts", int(frame["enabled"].isna().sum()))
     enabled = frame["enabled"].fillna(previous)
@@ -199,9 +206,10 @@ def _outcomes(frame: pd.DataFrame, endings: pd.DataFrame, mapping: Mapping, tall
     tally.repaired("visits without an end were followed by others; they end when the case goes on", int(contradictory.sum()))
     if contradictory.any():
         following = frame["_from"].shift(-1).where(~last)
-        closing = _by_case(endings["when"], frame).dt.tz_convert(frame["ended"].dt.tz)
-        cut_short = following.fillna(closing).fillna(frame["_by"])
         earliest = frame["started"].fillna(frame["enabled"])
+        closing = _closed(endings, frame)
+        sooner = closing.where((closing >= earliest) & ~(closing > following))  # a stage that is open when the deal is won ends with that
+        cut_short = sooner.fillna(following).fillna(closing).fillna(frame["_by"])
         cut_short = cut_short.mask(cut_short < earliest, earliest)  # visits of a case may overlap
         frame["ended"] = frame["ended"].where(~contradictory, cut_short)
     return _with_those_who_gave_up(frame, outcome, tally)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PRESETS = ("salesforce", "hubspot", "dynamics", "odoo", "erpnext", "sap", "tryton", "celonis", "prosimos", "apromore", "pm4py")
 """In the order in which they are tried."""
-_OWN = ("names", "needs", "lacks", "with", "unless", "proves", "default", "note", "won", "lost")
+_OWN = ("names", "needs", "lacks", "with", "unless", "beside", "proves", "default", "note", "won", "lost")
 """What an entry says beside what a mapping's table says."""
 
 Data = dict[str, Any]
@@ -86,6 +86,11 @@ def _match(preset: str, source: Source) -> Match | None:
     for label, entry in load(preset)["tables"].items():
         if entry.get("unless") in entries or not all(_by_name(source, n) for n in entry.get("with", ())):
             continue
+        if "beside" in entry:  # other rows of a table that is read already
+            _, shared = entries.get(entry["beside"], (None, ""))
+            if shared and _fits(entry, source.tables[shared]) and _has_rows(entry, source.tables[shared]):
+                entries[label] = (entry, shared)
+            continue
         taken = {t for _, t in entries.values()}
         fitting = [n for n, table in source.tables.items() if n not in taken and _fits(entry, table)]
         if fitting:
@@ -102,6 +107,11 @@ def _by_name(source: Source, name: str) -> str | None:
 
 def _fits(entry: Data, table: Rows) -> bool:
     return all(_column(table, c) for c in entry["needs"]) and not any(_column(table, c) for c in entry.get("lacks", ()))
+
+
+def _has_rows(entry: Data, table: Rows) -> bool:
+    where = {c: tuple(map(str, words)) for name, words in entry["where"].items() if (c := _column(table, name))}
+    return bool(fulfils(table.frame(list(where)), where).any())
 
 
 def _column(table: Rows, name: str) -> str | None:
