@@ -102,7 +102,7 @@ class Starts:
             )
         for step, most in sorted(self.bounds.items()):
             result.append(
-                f"{step!r}: only ends are logged, and the gaps between what one person finishes do not tell how long work takes (people are seldom busy, or too few gaps, or work varies as waits do). "
+                f"{step!r}: only ends are logged, and the gaps between what one person finishes do not tell how long work takes (people are seldom busy, gaps are not many, or work varies as waits do). "
                 f"It is at most {most / 60:.3g} min on average; the model has it take no time, so more staff changes nothing there."
             )
         return result
