@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from salessim.errors import RunLost
-from salessim.executors import Processes
+from salessim.executors import Here, Processes, Threads
 from salessim.experiment import Row, Simulating
 from salessim.scenario.model import Scenario
 from tests import tasks
@@ -25,6 +25,18 @@ def test_k2_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Pat
         with pytest.raises(RunLost, match="3 workers died over replication 3"):
             list(executor.results(tasks.dying, None, 0, range(12), "compiled"))
         assert list(executor.results(tasks.dying, tmp_path / "died", 0, range(4), "compiled")) == [0, 1, 2, 3]  # it can still be used
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_several_designs_come_back_in_order_however_they_are_parcelled(workers: int) -> None:
+    class Parcelled(Threads):
+        parcelled = True
+
+    wanted = [("a", range(40)), ("b", range(7, 9)), ("c", ()), ("a", range(3))]
+    expected = [(source, n) for source, numbers in wanted for n in numbers]
+    for kind in (Here, Threads, Parcelled):
+        with kind(workers) as executor:
+            assert list(executor.several(lambda source, _, n, __: (source, n), iter(wanted), 45, 0, "compiled")) == expected
 
 
 def test_k2_no_number_is_lost_when_the_pool_breaks_while_work_is_handed_out() -> None:
