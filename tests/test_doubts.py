@@ -12,8 +12,9 @@ import yaml
 from click.testing import CliRunner
 
 from salessim.cli import main
-from salessim.experiment import cautions, replicate
+from salessim.experiment import replicate
 from salessim.pilots import pilot
+from salessim.results import cautions
 from salessim.scenario.doubts import doubts
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import loads

@@ -15,11 +15,12 @@ from scipy import stats
 from salessim.catalogue import Catalogue
 from salessim.cli import main
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
+from salessim.experiment import replicate
 from salessim.optimisation import optimise
 from salessim.optimisation.fresh import head
 from salessim.optimisation.kept import BROKEN, KEPT, UNDECIDED, check, checks, least_runs, verdict
 from salessim.optimisation.limits import Limit, parse_limits
+from salessim.results import Results
 from salessim.scenario.loader import to_yaml
 from salessim.scenario.model import Scenario
 from salessim.statistics import exact_share_interval

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from salessim.cli import main
-from salessim.experiment import Comparison, Results
 from salessim.margins import NEGLIGIBLE, WORDS, Margins, word_for
 from salessim.measures import MEASURES
 from salessim.reporting.page import _ICONS
+from salessim.results import Comparison, Results
 from salessim.scenario.model import Scenario
 from salessim.statistics import Difference, Estimate, mean_interval
 from tests.test_measures import sales

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from salessim.cli import main
 from salessim.describing import describe
 from salessim.errors import ScenarioError
-from salessim.experiment import cautions, compare, replicate, simulate
+from salessim.experiment import compare, replicate, simulate
 from salessim.optimisation import optimise
 from salessim.reporting.page import render
+from salessim.results import cautions
 from salessim.scenario.levers import apply
 from salessim.scenario.loader import to_yaml
 from salessim.scenario.model import Scenario

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from salessim.errors import InputError
-from salessim.experiment import Results, compare, replicate, simulate
+from salessim.experiment import compare, replicate, simulate
 from salessim.network import build
 from salessim.optimisation import Department, local_against_overall, optimise
 from salessim.optimisation.space import space_of
+from salessim.results import Results
 from salessim.scenario.levers import apply, misfits
 from salessim.scenario.model import Scenario
 from tests.conftest import ROOT

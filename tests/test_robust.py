@@ -11,13 +11,14 @@ from scipy import stats
 
 from salessim.catalogue import Catalogue
 from salessim.errors import InputError
-from salessim.experiment import Comparison, Results, replicate
+from salessim.experiment import replicate
 from salessim.optimisation import optimise
 from salessim.optimisation.front import RUNS, first_look
 from salessim.optimisation.kept import KEPT
 from salessim.optimisation.labels import IN, LOOKS, OUT, UNDECIDED, Change, Labels, label
 from salessim.optimisation.robust import AS_PLANNED, Future, Outlook, outlook
 from salessim.optimisation.selection import select
+from salessim.results import Comparison, Results
 from salessim.statistics import paired_difference
 from tests.test_coverage import band
 from tests.test_oracles import exponential, line

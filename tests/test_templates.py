@@ -20,12 +20,13 @@ from click.testing import CliRunner
 from salessim import engines
 from salessim.cli import main
 from salessim.errors import InputError
-from salessim.experiment import Results, replicate
+from salessim.experiment import replicate
 from salessim.library import template, templates
 from salessim.measures import measure, value
 from salessim.network import Network, build
 from salessim.optimisation import optimise
 from salessim.records import COMPLETED, LOST, NEVER, OPEN, Replication
+from salessim.results import Results
 from salessim.scenario.model import Scenario
 from salessim.scenario.traffic import first_to_end, loads
 from salessim.scenario.yaml import load_yaml

@@ -15,12 +15,13 @@ from salessim.association import common_share, rank_agreement, rank_correlation,
 from salessim.cli import main
 from salessim.durations import table
 from salessim.errors import ScenarioError
-from salessim.experiment import ECHO, compare, figures, replicate, simulate
+from salessim.experiment import ECHO, compare, replicate, simulate
 from salessim.gate import check as gate_check
 from salessim.gate import make_baseline
 from salessim.ignorance import drivers_in_words, echo, echo_all
 from salessim.network import build
 from salessim.reporting import report
+from salessim.results import figures
 from salessim.scenario import calendars, intensity
 from salessim.scenario.model import Scenario
 from salessim.scenario.uncertain import drawn, network_of

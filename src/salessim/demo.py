@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from salessim.calibration import calibrate
-from salessim.experiment import Results, replicate, simulate
+from salessim.experiment import replicate, simulate
 from salessim.ignorance import echo
 from salessim.importers import inspect_log, read_log
 from salessim.optimisation import optimise
 from salessim.reporting import report_best
+from salessim.results import Results
 from salessim.scenario.loader import write_whole
 from salessim.scenario.model import Scenario
 

@@ -20,10 +20,11 @@ from salessim.engines import Engine
 from salessim.engines.outcome import STILL_OPEN, VISIT_COLUMNS, replication, worked_between
 from salessim.errors import InputError
 from salessim.executors import local, workers_of
-from salessim.experiment import Progress, check_seed, choose_engine, standing_cautions
+from salessim.experiment import Progress, check_seed, choose_engine
 from salessim.measures import View
 from salessim.network import Network, build
 from salessim.records import NEVER, Replication
+from salessim.results import standing_cautions
 from salessim.resume import resumed
 from salessim.scenario.calendars import midnight, zone
 from salessim.scenario.uncertain import check as check_uncertain

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from salessim import __version__
 from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError
-from salessim.experiment import Results, difference, replicate
+from salessim.experiment import replicate
 from salessim.measures import Measure
+from salessim.results import Results, difference
 from salessim.scenario.loader import write_whole
 from salessim.scenario.yaml import read_text
 from salessim.statistics import Difference

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from salessim.drivers import Driver
 from salessim.engines import Engine
-from salessim.experiment import ECHO, Comparison, Progress, Results, Workers, replicate
+from salessim.experiment import ECHO, Progress, Workers, replicate
+from salessim.results import Comparison, Results
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario

@@ -19,8 +19,8 @@ from salessim.statistics import Estimate, mean_interval
 
 if TYPE_CHECKING:
     from salessim.engines import Engine
-    from salessim.experiment import Comparison
     from salessim.network import Network
+    from salessim.results import Comparison
     from salessim.scenario.model import Scenario
 
 MOST = 1000

@@ -14,10 +14,11 @@ import numpy as np
 
 from salessim import engines
 from salessim.engines import Engine
-from salessim.experiment import SATURATED, expected_visits
+from salessim.experiment import expected_visits
 from salessim.jit import cache_folder
 from salessim.measures import MEASURES, View, measure, value
 from salessim.records import Replication
+from salessim.results import SATURATED
 from salessim.scenario.checks import Problem
 from salessim.scenario.doubts import unexplained
 from salessim.scenario.uncertain import network_of

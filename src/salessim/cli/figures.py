@@ -10,8 +10,8 @@ from salessim.cli.show import number
 if TYPE_CHECKING:
     from salessim.catalogue import Catalogue
     from salessim.drivers import Driver
-    from salessim.experiment import Comparison, Results
     from salessim.measures import Measure
+    from salessim.results import Comparison, Results
 
 
 def headline(known: Catalogue, *results: Results) -> list[str]:

@@ -23,7 +23,7 @@ def check(scenario: str, baseline: str, update: bool, replications: int, thresho
     """Gate for CI: exit 0 passed, 1 regression, 3 inconclusive."""
     from salessim import gate
     from salessim.errors import InputError
-    from salessim.experiment import standing_cautions
+    from salessim.results import standing_cautions
 
     loaded = load(scenario)
     if thresholds and not update:

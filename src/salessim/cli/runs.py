@@ -52,6 +52,7 @@ def run(
 ) -> int:  # fmt: skip
     """Simulate a scenario and print its measures with 95 % intervals."""
     from salessim import experiment, ignorance
+    from salessim.results import cautions
 
     loaded = load(scenario)
     changes = {k: v for k, v in (("clock.start", start), ("clock.horizon", horizon)) if v is not None}
@@ -81,7 +82,7 @@ def run(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # noticed; what follows takes no time worth interrupting
         results, code = stop.results, EXIT_INTERRUPTED
         extra.append(f"Interrupted: these are the {len(results.numbers)} replications that were finished.")
-    _print_results(results, everything, as_json, [*extra, *experiment.cautions(results)], words)
+    _print_results(results, everything, as_json, [*extra, *cautions(results)], words)
     if code == EXIT_INTERRUPTED:
         leave(code)
     return code
@@ -170,6 +171,7 @@ def compare(
     from salessim import experiment, ignorance
     from salessim.errors import InputError
     from salessim.payback import payback
+    from salessim.results import standing_cautions
 
     loaded = [load(path) for path in scenarios]
     margins = margins_of(margin, loaded[0])
@@ -188,7 +190,7 @@ def compare(
         print_json(
             {"base": loaded[0].name, "seed": seed, "replications": replications, "salessim": __version__, "pulled": words,
              "scenarios": [
-                 {"break_even": found.as_json() if i and (found := paid[i - 1]) is not None else None, "scenario": r.scenario.name, "hash": r.scenario.hash, "cautions": experiment.standing_cautions(r.scenario),
+                 {"break_even": found.as_json() if i and (found := paid[i - 1]) is not None else None, "scenario": r.scenario.name, "hash": r.scenario.hash, "cautions": standing_cautions(r.scenario),
                   "measures": {n: measure_json(r, n) for n in r.catalogue.names},
                   "differences": {n: {**difference_json(comparison, n, i), **spread_json(comparison, n, i)} for n in known.names} if i else {}}
                  for i, r in enumerate(comparison.results)],
@@ -214,7 +216,7 @@ def compare(
         found = paid[i - 1]
         if found is not None:
             click.echo(found.sentence())
-        for text in dict.fromkeys([*experiment.standing_cautions(loaded[0]), *experiment.standing_cautions(other.scenario)]):
+        for text in dict.fromkeys([*standing_cautions(loaded[0]), *standing_cautions(other.scenario)]):
             say(f"note: {text}")
         if head:
             click.echo("*" + ignorance.in_words(base.scenario, other.scenario))

@@ -14,7 +14,6 @@ from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
     from salessim.executors import Executor
-    from salessim.experiment import Comparison
     from salessim.optimisation import Best
     from salessim.optimisation.best import Screening
     from salessim.optimisation.front import Shown
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from salessim.optimisation.prices import Price
     from salessim.optimisation.selection import Selection
     from salessim.optimisation.sensitivity import Interaction
+    from salessim.results import Comparison
 
 
 @click.command()

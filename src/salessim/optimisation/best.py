@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue, catalogue
-from salessim.experiment import Comparison
 from salessim.optimisation import kept
 from salessim.optimisation.front import Shown
 from salessim.optimisation.idle import said_of_idle
@@ -24,6 +23,7 @@ from salessim.optimisation.selection import Selection
 from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
+from salessim.results import Comparison
 from salessim.scenario.levers import apart, assumed
 from salessim.scenario.overrides import warnings as overridden
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from salessim.catalogue import Catalogue, catalogue
-from salessim.experiment import Comparison, Workers
+from salessim.experiment import Workers
 from salessim.ignorance import echo_all
 from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
@@ -27,6 +27,7 @@ from salessim.optimisation.selection import Selection, select
 from salessim.optimisation.sensitivity import sensitivity
 from salessim.optimisation.space import Settings
 from salessim.optimisation.spread import along, spread_over
+from salessim.results import Comparison
 
 FINALISTS = 10
 FIRST, STEP = 10, 5

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from salessim.catalogue import catalogue
 from salessim.errors import InputError
-from salessim.experiment import Comparison, check_seed, replicate
+from salessim.experiment import check_seed, replicate
 from salessim.optimisation.fresh import COMPARING
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
+from salessim.results import Comparison
 from salessim.scenario.levers import in_words
 
 if TYPE_CHECKING:
-    from salessim.experiment import Results
+    from salessim.results import Results
     from salessim.scenario.model import Scenario
     from salessim.statistics import Difference
 

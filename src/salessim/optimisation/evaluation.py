@@ -16,12 +16,13 @@ import numpy as np
 
 from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError, LimitReached, RunLost
-from salessim.experiment import Results, Wanted, Workers, merge
+from salessim.experiment import Wanted, Workers
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.robust import AS_PLANNED
 from salessim.optimisation.screen import Screen
 from salessim.optimisation.space import Settings, Space, refused, relief_of
+from salessim.results import Results, merge
 from salessim.scenario.levers import in_words
 from salessim.statistics import t_quantile
 

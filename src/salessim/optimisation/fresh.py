@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from salessim.experiment import Results, Workers, merge
+from salessim.experiment import Workers
+from salessim.results import Results, merge
 
 if TYPE_CHECKING:
     from salessim.optimisation.space import Settings, Space

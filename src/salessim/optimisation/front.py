@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue
-from salessim.experiment import Comparison, difference
 from salessim.optimisation import kept, labels
 from salessim.optimisation.fresh import COMPARING, Fresh
 from salessim.optimisation.kept import Check
+from salessim.results import Comparison, difference
 
 if TYPE_CHECKING:
     from salessim.optimisation.limits import Limit

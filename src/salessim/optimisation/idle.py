@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from salessim.experiment import Results
     from salessim.optimisation.best import Trial
     from salessim.optimisation.evaluation import Evaluator
+    from salessim.results import Results
 
 
 def idle_levers(evaluate: Evaluator, trials: Sequence[Trial]) -> dict[str, int]:

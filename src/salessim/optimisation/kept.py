@@ -15,7 +15,7 @@ from salessim.optimisation.limits import Limit
 from salessim.statistics import Estimate, exact_share_interval
 
 if TYPE_CHECKING:
-    from salessim.experiment import Results
+    from salessim.results import Results
 
 KEPT, BROKEN, UNDECIDED = "kept", "broken", "undecided"
 LOOKS = 4

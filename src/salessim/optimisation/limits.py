@@ -21,7 +21,7 @@ from salessim.measures import Measure
 from salessim.units import share
 
 if TYPE_CHECKING:
-    from salessim.experiment import Results
+    from salessim.results import Results
 
 _CHANCE = re.compile(r"P\s*\(\s*(?P<inner>.*[<>≤≥].*)\)\s*(?P<sign><=|>=|<|>|≤|≥)\s*(?P<share>[^<>=≤≥]+)", re.DOTALL)
 _UPPER = ("<=", "<", "≤")

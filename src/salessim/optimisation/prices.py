@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salessim.errors import InputError
-from salessim.experiment import Comparison
 from salessim.optimisation.fresh import ASKING, Fresh
 from salessim.optimisation.said import said
+from salessim.results import Comparison
 from salessim.scenario.levers import apply
 
 if TYPE_CHECKING:

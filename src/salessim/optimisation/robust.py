@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salessim.errors import InputError
-from salessim.experiment import Results, Wanted, replicate_each
+from salessim.experiment import Wanted, replicate_each
+from salessim.results import Results
 from salessim.units import share
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from salessim.experiment import Comparison
+    from salessim.results import Comparison
 
 
 def size(value: float) -> str:

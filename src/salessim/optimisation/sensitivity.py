@@ -8,9 +8,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue
-from salessim.experiment import Comparison
 from salessim.optimisation.fresh import ASKING, Fresh
 from salessim.optimisation.said import said, size
+from salessim.results import Comparison
 from salessim.statistics import Estimate, contrast
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import InputError
-from salessim.experiment import SATURATED, busy
 from salessim.optimisation.robust import AS_PLANNED, Outlook
+from salessim.results import SATURATED, busy
 from salessim.scenario.checks import nearest
 from salessim.scenario.levers import apply, domain, is_today, misfits, repaired, scale_of, today, unmet
 from salessim.scenario.traffic import loads
 
 if TYPE_CHECKING:
-    from salessim.experiment import Results
+    from salessim.results import Results
     from salessim.scenario.model import Scenario
 
 Settings = dict[str, Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from salessim.catalogue import catalogue
-from salessim.experiment import difference
 from salessim.optimisation.best import Trial
 from salessim.optimisation.evaluation import Evaluator, signed
 from salessim.optimisation.replications import Replications, design_key
+from salessim.results import difference
 
 
 def standing(evaluate: Evaluator, kept: Replications, done: list[Trial]) -> str | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salessim.errors import InputError
-from salessim.experiment import Comparison, compare, replicate
+from salessim.experiment import compare, replicate
 from salessim.ignorance import echo_all
+from salessim.results import Comparison
 
 if TYPE_CHECKING:
     from salessim.calibration import Calibration, Validation

@@ -22,8 +22,8 @@ from salessim.survival import incidence
 from salessim.units import DAY
 
 if TYPE_CHECKING:
-    from salessim.experiment import Comparison, Results
     from salessim.optimisation import Best
+    from salessim.results import Comparison, Results
     from salessim.scenario.model import Scenario
 
 LOGGED = 5

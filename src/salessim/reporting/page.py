@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salessim import __version__
-from salessim.experiment import cautions
 from salessim.ignorance import say_share_of
 from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.measures import OF_FIRST, OF_REPEAT
 from salessim.reporting import charts, figures, search
 from salessim.reporting.fill import figure, fill, number, signed
 from salessim.reporting.validation import figures_table, verdict_sentences
+from salessim.results import cautions
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
 
 if TYPE_CHECKING:
     from salessim.calibration import Calibration
-    from salessim.experiment import Comparison
     from salessim.optimisation import Best
+    from salessim.results import Comparison
 
 _ICONS = {"better": "▲", "worse": "▼", UNCLEAR: "?", SAME: "=", NEGLIGIBLE: "≈", "higher": "↑", "lower": "↓"}
 _HEADLINES = ("cycle_time", "lost_customers", "won", "cost")

@@ -11,8 +11,8 @@ from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
 
 if TYPE_CHECKING:
-    from salessim.experiment import Comparison
     from salessim.optimisation import Best
+    from salessim.results import Comparison
 
 _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, each by itself."
 
