@@ -252,7 +252,7 @@ def test_optimise_towards_them_within_limits_on_them(file: Path, tmp_path: Path)
     assert best["limits"] == ["discount given at least 5 %"]
     assert (best["changed"], best["objectives"]) == (False, ["margin"])
     text = (tmp_path / "out" / "trials.jsonl").read_text().splitlines()
-    assert {line["values"]["discount given"] for line in map(json.loads, text)} == {10.0, 30.0, 0.0}
+    assert {line["values"]["discount given"] for line in map(json.loads, text) if "values" in line} == {10.0, 30.0, 0.0}
 
 
 def test_a_search_among_losses_keeps_its_limits(shop: Scenario) -> None:

@@ -204,14 +204,6 @@ def test_blocks_of_seeds_rotate_and_repeats_are_pooled() -> None:
     assert evaluate.latest(first).values == pytest.approx(first.values)
 
 
-def test_an_objective_that_some_designs_do_not_have_is_no_number_and_never_best() -> None:
-    """Nothing is ever delivered here: no number, which is worst, not best."""
-    base = two_stations()
-    best = optimise(base, objectives=["delivery_time"], trials=4, replications=2, final=3, workers=1)
-    assert not best.changed
-    assert "no" in " ".join(best.sentences())
-
-
 def test_the_screen_says_how_far_simulation_agreed() -> None:
     best = optimise(two_stations(), objectives=["cycle_time"], trials=14, replications=3, final=8, workers=1)
     assert best.screening is not None

@@ -133,12 +133,11 @@ def test_one_lever_and_several_objectives(method: str) -> None:
     assert len({tuple(p.values()) for p in both.asked}) > 12
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_space_with_a_single_design(method: str) -> None:
-    """A field that may only be what it is: nothing to choose, and nothing is recommended."""
+def test_a_space_with_a_single_design_is_refused() -> None:
+    """A field that may only be what it is: there is nothing to choose, and to say "leave it" would be no advice."""
     scenario = line(staff={"field": "teams.a.size", "integer": [3, 3]})
-    best = optimise(scenario, objectives=["cycle_time"], trials=4, replications=2, final=3, method=method, workers=1)
-    assert (best.designs, best.changed, len(best.distinct)) == (1, False, 1)
+    with pytest.raises(InputError, match="there is nothing to choose: each lever \\('staff'\\) has the setting of today only"):
+        optimise(scenario, objectives=["cycle_time"], trials=4, replications=2, final=3, workers=1)
 
 
 def test_all_designs_are_tried_where_there_are_no_more_than_trials() -> None:
