@@ -60,7 +60,7 @@ def peer(problem: Problem, replications: int) -> Callable[[int], Outcome]:
         tried: list[dict[str, Any]] = []
 
         def trial_of(trial: Any) -> float:
-            settings = {n: options[trial.suggest_int(n, 0, len(options) - 1)] for n, options in space.options.items()}
+            settings = space.repaired({n: options[trial.suggest_int(n, 0, len(options) - 1)] for n, options in space.options.items()})  # some levers exclude each other
             tried.append(settings)
             over = max(0.0, problem.price(settings) / problem.budget - 1)
             found = replicate(space.design(settings), [seed * 10_000 + trial.number], seed=1, engine="compiled", workers=1)
@@ -165,7 +165,7 @@ def b3(seeds: Sequence[int], final: int) -> None:
     shares, both, beaten, reported, spent, labelling = [], [], [], [], [], []
     since = time.process_time()
     for seed in seeds:
-        best = ss.optimise(tandem(), objectives=["cost", "time_in_process"], seed=seed, workers=1, trials=70, replications=2, final=final)
+        best = ss.optimise(tandem(), objectives=["cost", "time_in_process"], seed=seed, workers=1, replications=2, final=final)
         points, unsure = ([(price(d), truth(d)) for d in (servers(best.trials[i].settings) for i in which)] for which in (best.front, best.undecided))
         shares.append(volume(points, corner) / whole)
         both.append(volume([*points, *unsure], corner) / whole)
