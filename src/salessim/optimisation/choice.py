@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,7 @@ from salessim.optimisation.prices import prices_of_core, prices_of_limits
 from salessim.optimisation.selection import Selection, select
 from salessim.optimisation.sensitivity import sensitivity
 from salessim.optimisation.space import Settings
-from salessim.optimisation.spread import along, spread_over
+from salessim.optimisation.spread import along, apart, spread_over
 from salessim.results import Comparison
 
 FINALISTS = 10
@@ -121,6 +121,11 @@ class _Asked:
         """What a relative improvement is relative to."""
         return np.where(self.base != 0, np.abs(self.base), 1.0)
 
+    @property
+    def matters(self) -> list[float]:
+        """The difference in each objective below which it does not matter."""
+        return [self.indifference * float(s) for s in self.scale]
+
     def gain(self, t: Trial) -> tuple[float, int]:
         """Mean relative improvement over today; among equals the design that changes less."""
         assert t.values is not None
@@ -196,7 +201,8 @@ def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
     space = asked.evaluate.space
     if len(asked.objectives) < 2:
         return ()
-    on = sorted(((t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()), key=lambda row: tuple(row[1]))
+    on = sorted(((t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()), key=lambda row: len(row[0].words))
+    on = sorted((on[i] for i in apart([p for _, p in on], asked.matters)), key=lambda row: tuple(row[1]))
     some = [on[i][0] for i in spread_over([p for _, p in on], MOST_SHOWN)] if on else []
     # Where there are limits each design must also be shown to keep them, which takes as many runs again.
     more = _to_label(asked) if not asked.bounds else []
@@ -210,11 +216,17 @@ def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
 
 
 def _to_label(asked: _Asked) -> list[Trial]:
-    """Designs along the front: by the search's few runs, or by theory, which luck does not move; those that are on both come first."""
+    """Designs along the front: by the search's few runs, or by theory, which luck does not move; those that are on both come first.
+
+    Of those that differ by less than what matters in every objective one is enough, and no number of runs would tell them apart.
+    """
     key, screen = asked.evaluate.space.key, asked.evaluate.screen
     theory = set(screen.front()) if screen is not None and screen.names == list(asked.objectives) else set()
     rows = [(tuple(p), t) for t, p in zip(asked.able, asked.points, strict=True) if np.isfinite(p).all() and not t.given_up]
-    rows = sorted((row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory), key=lambda row: row[0])
+    rows = [row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory]
+    rows.sort(key=lambda row: (not (row[1].number in asked.front and key(row[1].settings) in theory), len(row[1].words), row[0]))
+    rows = [rows[i] for i in apart([p for p, _ in rows], asked.matters)]
+    rows.sort(key=lambda row: row[0])
     both = [row for row in rows if row[1].number in asked.front and key(row[1].settings) in theory]
     most = labelled(asked.evaluate.space.outlook, asked.final)
     chosen = [both[i] for i in along([p for p, _ in both], most)]
@@ -239,15 +251,23 @@ def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[flo
     fresh seeds are not touched: this uses the same runs as the search.
     """
     least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
-    while len(trial.words) > 1:
-        pulled = [n for n, setting in trial.settings.items() if setting != evaluate.space.today[n]]
-        fewer = [evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]}) for n in pulled]
-        worth = [settings for settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
-        less = evaluate.side_by_side([(trial.number, settings) for settings in worth])
-        better = min((t for t in less if t.values is not None and t.feasible), key=gain, default=None)
-        if better is None or gain(better)[0] > least:
-            return trial
-        trial = better
+    today = evaluate.space.today
+
+    def without(names: Iterable[str]) -> list[Trial]:
+        designs = [evaluate.space.repaired(trial.settings | {n: today[n]}) for n in names]
+        return evaluate.side_by_side([(trial.number, one) for one in designs if evaluate.worth_a_run(one, trial, least - gain(trial)[0])])
+
+    def spared(found: Iterable[Trial]) -> list[Trial]:
+        """Those that may stand in place of the trial, the best first."""
+        return sorted((t for t in found if t.values is not None and t.feasible and gain(t)[0] <= least), key=gain)
+
+    # Each alone; then what mattered least goes first, one after the other, since two that do the same are not both idle.
+    alone = spared(without(n for n, setting in trial.settings.items() if setting != today[n] and len(trial.words) > 1))
+    order = [next(n for n in trial.settings if t.settings[n] != trial.settings[n]) for t in alone]
+    trial = alone[0] if alone else trial
+    for n in order[1:]:
+        if len(trial.words) > 1 and trial.settings[n] != today[n]:
+            trial = next(iter(spared(without([n]))), trial)
     return trial
 
 
