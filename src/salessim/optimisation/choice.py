@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -122,10 +122,9 @@ class _Asked:
         """What a relative improvement is relative to."""
         return np.where(self.base != 0, np.abs(self.base), 1.0)
 
-    @property
-    def matters(self) -> list[float]:
-        """The difference in each objective below which it does not matter."""
-        return [self.indifference * float(s) for s in self.scale]
+    def apart(self, points: Sequence[Any]) -> list[int]:
+        """Indices of the points, the first of them first, that differ from today and from each other by what matters in some objective."""
+        return [i - 1 for i in apart([self.base, *points], [self.indifference * float(s) for s in self.scale])[1:]]
 
     def gain(self, t: Trial) -> tuple[float, int]:
         """Mean relative improvement over today; among equals the design that changes less."""
@@ -203,7 +202,7 @@ def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
     if len(asked.objectives) < 2:
         return ()
     on = sorted(((t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()), key=lambda row: len(row[0].words))
-    on = sorted((on[i] for i in apart([p for _, p in on], asked.matters)), key=lambda row: tuple(row[1]))
+    on = sorted((on[i] for i in asked.apart([p for _, p in on])), key=lambda row: tuple(row[1]))
     some = [on[i][0] for i in spread_over([p for _, p in on], MOST_SHOWN)] if on else []
     # Where there are limits each design must also be shown to keep them, which takes as many runs again.
     more = _to_label(asked) if not asked.bounds else []
@@ -226,7 +225,7 @@ def _to_label(asked: _Asked) -> list[Trial]:
     rows = [(tuple(p), t) for t, p in zip(asked.able, asked.points, strict=True) if np.isfinite(p).all() and not t.given_up]
     rows = [row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory]
     rows.sort(key=lambda row: (not (row[1].number in asked.front and key(row[1].settings) in theory), len(row[1].words), row[0]))
-    rows = [rows[i] for i in apart([p for p, _ in rows], asked.matters)]
+    rows = [rows[i] for i in asked.apart([p for p, _ in rows])]
     rows.sort(key=lambda row: row[0])
     both = [row for row in rows if row[1].number in asked.front and key(row[1].settings) in theory]
     most = labelled(asked.evaluate.space.outlook, asked.final)
