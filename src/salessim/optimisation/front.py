@@ -21,8 +21,8 @@ MOST_SHOWN = 4
 """Designs of the front that are told beside today's and the recommended: a planner reads no more."""
 MOST_LABELLED = 24
 """Designs of the front that are labelled: so many, spread over it, dominate all but about a hundredth of what a whole front does."""
-RUNS = 12
-"""Runs of the labels, in those of a comparison with today: on average half of them for a full front's first look, half for what it leaves open."""
+RUNS = 18
+"""Runs of the labels at most, in those of a comparison with today: three for a full front's first look, the rest for what it leaves open and more runs may answer."""
 SHARE, FEWEST = 8, 4
 """The first look takes this part of the runs of a comparison with today, but so many at least: with fewer, Student's quantiles are too far out."""
 
@@ -54,12 +54,12 @@ def first_look(outlook: Outlook, final: int) -> int:
 
 
 def labelled(outlook: Outlook, final: int) -> int:
-    """How many designs of the front are labelled: the first look takes half of the runs at most.
+    """How many designs of the front are labelled: the first look takes half of the runs at most, which matters where the worst runs are what counts.
 
     Example:
         >>> from salessim.optimisation.robust import AS_PLANNED
         >>> labelled(AS_PLANNED, 60), labelled(AS_PLANNED, 10)
-        (24, 15)
+        (24, 22)
     """
     return min(MOST_LABELLED, RUNS * final // (2 * first_look(outlook, final)))
 
