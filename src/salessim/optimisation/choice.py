@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from salessim.optimisation.labels import IN, OUT, UNDECIDED
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import obstacle
 from salessim.optimisation.prices import prices_of_core, prices_of_limits
+from salessim.optimisation.pruning import pruned
 from salessim.optimisation.selection import Selection, select
 from salessim.optimisation.sensitivity import sensitivity
 from salessim.optimisation.space import Settings
@@ -164,8 +165,8 @@ def _recommend(asked: _Asked) -> _Found:
     key = asked.evaluate.space.key
     # What was given up in the search was surely worse than one that is among these.
     ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
-    pruned = [_pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
-    ranked = list({key(t.settings): t for t in (*pruned, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
+    spare = [pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
+    ranked = list({key(t.settings): t for t in (*spare, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
     entered = [*([done[0]] if done[0].feasible else []), *ranked]
     fresh.ahead([t.settings for t in entered], SELECTING, FIRST)
     finalists = [t for t in entered if asked.may_win(t)]
@@ -242,33 +243,6 @@ def _front(asked: _Asked, shown: tuple[Shown, ...]) -> dict[str, tuple[int, ...]
     label = {key(s.settings): s.label for s in shown}
     said = {t.number: label.get(key(t.settings), UNDECIDED if t.number in asked.front else OUT) for t in asked.able}
     return {"front": tuple(n for n, what in said.items() if what == IN), "undecided": tuple(n for n, what in said.items() if what == UNDECIDED)}
-
-
-def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[float, int]], indifference: float) -> Trial:
-    """The design without the changes that hardly help, as long as at most a quarter of its gain is given up in all.
-
-    A search of many levers pulls some of them for nothing, by chance; what is recommended should be what works. The
-    fresh seeds are not touched: this uses the same runs as the search.
-    """
-    least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
-    today = evaluate.space.today
-
-    def without(names: Iterable[str]) -> list[Trial]:
-        designs = [evaluate.space.repaired(trial.settings | {n: today[n]}) for n in names]
-        return evaluate.side_by_side([(trial.number, one) for one in designs if evaluate.worth_a_run(one, trial, least - gain(trial)[0])])
-
-    def spared(found: Iterable[Trial]) -> list[Trial]:
-        """Those that may stand in place of the trial, the best first."""
-        return sorted((t for t in found if t.values is not None and t.feasible and gain(t)[0] <= least), key=gain)
-
-    # Each alone; then what mattered least goes first, one after the other, since two that do the same are not both idle.
-    alone = spared(without(n for n, setting in trial.settings.items() if setting != today[n] and len(trial.words) > 1))
-    order = [next(n for n in trial.settings if t.settings[n] != trial.settings[n]) for t in alone]
-    trial = alone[0] if alone else trial
-    for n in order[1:]:
-        if len(trial.words) > 1 and trial.settings[n] != today[n]:
-            trial = next(iter(spared(without([n]))), trial)
-    return trial
 
 
 def _not_kept(found: tuple[Check, ...]) -> str | None:
