@@ -147,7 +147,7 @@ class Best:
 
     @property
     def refused(self) -> int:
-        """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
+        """Designs refused before simulation: a team could not keep up, levers exclude each other, or the plan itself breaks a limit."""
         return sum(t.refused is not None for t in self.distinct)
 
     @property

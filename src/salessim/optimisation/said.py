@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from salessim.results import Comparison
 
 
+BY_PLAN = "by plan, without noise"
+"""Instead of an interval: a figure that no run changes."""
+
+
 def size(value: float) -> str:
     """A change with its sign."""
     return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
@@ -26,7 +30,7 @@ def said(comparison: Comparison, name: str, other: int = 1) -> str:
     title, unit = about.phrase, f" {about.unit}" if about.unit else ""
     if found.verdict == "the same":
         return f"{title} exactly as it is"
-    ends = f"{size(found.change.low)} to {size(found.change.high)}"
+    ends = BY_PLAN if found.change.low == found.change.high else f"{size(found.change.low)} to {size(found.change.high)}"
     if found.verdict == "unclear":
         return f"no clear change of {title} ({ends}{unit})"
     return f"{title} {size(found.change.value)}{unit} ({ends})"
@@ -45,4 +49,4 @@ def plain(words: str) -> str:
     return words.replace(" [assumed]", "")
 
 
-__all__ = ["only", "plain", "said", "size"]
+__all__ = ["BY_PLAN", "only", "plain", "said", "size"]

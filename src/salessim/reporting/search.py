@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.optimisation.kept import verdict
 from salessim.optimisation.prices import NOTCH
-from salessim.optimisation.said import plain
+from salessim.optimisation.said import BY_PLAN, plain
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
 
@@ -29,7 +29,7 @@ def _tried(best: Best) -> dict[str, Any] | None:
     bias = f" What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
     compared = f"; {len(best.selection.runs)} finalists compared on fresh runs" if best.selection is not None else ""
     limits = "; ".join(limit.words for limit in best.limits) or "none"
-    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up or levers exclude each other; "
+    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
             f"{best.simulated} simulated{compared}. Limits: {limits}.{bias}")  # fmt: skip
     if len(table) < 2 or len(best.objectives) < 2:
         return {"title": "The designs that were tried", "text": text, "figures": []}
@@ -46,7 +46,7 @@ def _limits(best: Best) -> dict[str, Any] | None:
     for c in best.checks:
         e, per = c.estimate, 100 if c.limit.chance is not None else 1
         unit = "% of runs" if c.limit.chance is not None else c.limit.of.unit
-        rows.append({"cells": [c.limit.words, number(per * e.value), f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
+        rows.append({"cells": [c.limit.words, number(per * e.value), BY_PLAN if e.low == e.high else f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
     whose = "the recommended design" if best.changed else "the process as it is"
     return {"title": "Are the limits kept?", "text": f"On fresh runs of {whose}. Kept is what is shown: with 95 % confidence no limit that is called kept is broken.", "figures": [],
             "tables": [{"caption": "Each limit with its figure and the ends that it is judged by.", "head": ["limit", "figure", "interval", "unit", "runs", "verdict"], "words": [5], "rows": rows}]}  # fmt: skip
@@ -70,7 +70,7 @@ def _change(against: Comparison | None, name: str) -> str:
     if against is None:
         return "–"
     d = against.difference(name)
-    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({signed(d.change.low)} to {signed(d.change.high)})"
+    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({BY_PLAN if d.change.low == d.change.high else f'{signed(d.change.low)} to {signed(d.change.high)}'})"
 
 
 def _matters(best: Best) -> dict[str, Any] | None:
