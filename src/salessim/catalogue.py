@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from salessim.errors import InputError, alike, nearest
 from salessim.measured_in import Unit, unit_of
-from salessim.measures import JUNK, MEASURES, Measure
+from salessim.measures import JUNK, MEASURES, PEOPLE, Measure
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -23,7 +23,7 @@ FAMILIES: tuple[tuple[str, str, Measure], ...] = (
     ("lost @ ", "stages", Measure("", "Lost at stage {}", "per week", "lower is better", "by the stage the case was in")),
     ("lost because ", "reasons", Measure("", "Lost: {}", "per week", "lower is better", "by reason")),
     ("utilisation of ", "teams", Measure("", "Utilisation of {}", "%", "neither", "time worked over time on duty", ratio=True)),
-    ("head count of ", "teams", Measure("", "Head count of {}", "people", "lower is better", "people on the team's roster, on average over the measured time, absent ones included", planned=True)),
+    ("head count of ", "teams", Measure("", "Head count of {}", PEOPLE, "lower is better", "people on the team's roster, on average over the measured time, absent ones included", planned=True)),
     ("staff hours of ", "teams", Measure("", "Staff hours of {}", "h/week", "lower is better", "hours of the calendars of all on the team's roster, meetings included", planned=True)),
     ("in use of ", "limits", Measure("", "Places of {} in use", "cases", "neither", "on average over time")),
     ("arrived from ", "channels", Measure("", "Arrivals from {}", "per week", "neither", "customers who came in by the channel, or the cases of a kind of repeat business")),

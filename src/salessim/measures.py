@@ -20,6 +20,8 @@ from salessim.records import COMPLETED, LOST, NEVER, Replication
 from salessim.survival import Incidence, incidence_in_order
 from salessim.units import DAY, HOUR, MONTH, WEEK
 
+PEOPLE = "people"
+"""The unit of head counts, which are whole."""
 Direction = Literal["lower is better", "higher is better", "neither"]
 
 
@@ -365,7 +367,7 @@ MEASURES: dict[str, tuple[Measure, Function]] = {
         (Measure("revenue_repeat", "Revenue, repeat deals", "money/month", "higher is better", "value of the deals won of customers who had a case before"), _revenue_repeat),
         (Measure("cost", "Cost", "money/month", "lower is better", "pay, the steps' and channels' own cost, standing costs"), _cost),
         (Measure("cost_per_win", "Cost per won deal", "money", "lower is better", "all cost over all deals won", ratio=True), _cost_per_win),
-        (Measure("head_count", "Head count", "people", "lower is better", "people on the rosters of all teams, on average over the measured time, absent ones included", planned=True), _head_count),
+        (Measure("head_count", "Head count", PEOPLE, "lower is better", "people on the rosters of all teams, on average over the measured time, absent ones included", planned=True), _head_count),
         (Measure("staff_hours", "Staff hours", "h/week", "lower is better", "hours of the calendars of all on the rosters, meetings included: two half-time people have those of one", planned=True), _staff_hours),
         (Measure("wip", "Work in progress", "cases", "lower is better", "open cases of all kinds, on average over time"), _wip),
         (Measure("queue", "Cases waiting for people", "cases", "lower is better", "on average over time, all steps"), _queue),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salessim.cli.figures import difference_json
+from salessim.cli.figures import difference_json, estimate_json
 from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, say
 from salessim.cli.options import json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
@@ -162,7 +162,8 @@ def _changes_json(best: Best, against: Comparison | None) -> dict[str, Any] | No
 
 def _price_json(best: Best, price: Price) -> dict[str, Any]:
     """What a looser limit would bring against the recommended design."""
-    return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against)}
+    return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against),
+            "per": {"amount": price.step, "of": price.limit.measure, "unit": price.limit.of.unit, "changes": {n: estimate_json(e, best.final.catalogue.about(n).unit) for n in dict.fromkeys([*best.objectives, "cost"]) if (e := price.each(n)) is not None}} if price.step else None}  # fmt: skip
 
 
 def _interaction_json(found: Interaction) -> dict[str, Any]:

@@ -95,11 +95,14 @@ def _prices(best: Best) -> dict[str, Any] | None:
     rows = []
     for p in best.prices:
         rows.append({"cells": [f"{p.looser.words} instead of {p.limit.bound:,.6g}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
+        if p.step:
+            each = [((e := p.each(n)) and f"{signed(e.value)} ({signed(e.low)} to {signed(e.high)})") or "–" for n in names]
+            rows.append({"cells": [f"… for {p.amount}", *each], "tone": ""})
     for c in best.core:
         rows.append({"cells": [f"without core step “{c.title}”", *([c.why] if c.against is None else [_change(c.against, names[0])]), *(_change(c.against, n) for n in names[1:])], "tone": ""})
     if not rows:
         return None
-    text = f"What would be if a limit were {100 * NOTCH:g} % looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried and of the neighbours of the recommended one, so that its price is at least so much. "
+    text = f"What would be if a limit were {100 * NOTCH:g} % (of people: one at least) looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried, of the neighbours of the recommended one and of what queueing theory takes for better then, so that its price is at least so much. "
     return {"title": "What limits and core steps cost", "text": text + _PAIRED, "figures": [], "tables": [{"caption": "Changes with their intervals.", "head": ["what if", *(known.about(n).heading for n in names)], "words": [], "rows": rows}]}
 
 
