@@ -162,3 +162,41 @@ def test_a_looser_limit_is_used_by_more_than_one_lever() -> None:
     assert price.against is not None
     assert price.against.difference("head_count").change.value == 1  # 1,870 hours are 11 people of 168
     assert price.step == 100
+
+
+def test_levers_that_are_left_alone_are_asked_about() -> None:
+    """A step of a lever at a step that nobody comes to does nothing; one that makes work longer by a unit costs a unit; one more person where there are plenty changes the head count only."""
+    levers = {
+        "faster": {"field": "steps.s0.work", "choice": [exponential(2), exponential(1)]},
+        "slower": {"field": "steps.s2.work", "choice": [exponential(4), exponential(5), exponential(6)]},
+        "crew": {"field": "teams.s1 team.size", "integer": [80, 82]},
+    }
+    best = optimise(ample(levers=levers), objectives=["cycle_time"], trials=18, replications=3, final=30, seed=4)
+    assert {n for n, s in best.settings.items() if s != best.today.levers[n].settings()[0]} == {"faster"}
+    assert best.matters is not None
+    left = {e.lever: e for e in best.matters.left}
+    assert list(left) == ["slower", "crew"], "the strongest first; what was pulled stands elsewhere"
+    slower, crew = (left[n].against for n in ("slower", "crew"))
+    assert slower is not None
+    assert crew is not None
+    change = slower.difference("cycle_time").change
+    assert change.low <= HOUR <= change.high, "one step, not all the way"
+    assert change.low > 0
+    assert crew.difference("cycle_time").verdict == "the same"
+    assert crew.difference("head_count").change.value == 1
+    lines = best.further()["What one step of the other levers would do"]
+    assert "cycle time to win, mean +" in lines[0]
+    assert lines[-1].startswith("Exactly the same in every run: ")
+    assert len(slower.base.numbers) == 10
+
+
+def test_levers_are_asked_about_where_nothing_is_recommended(tmp_path: Path) -> None:
+    base = ample(levers={"slower": {"field": "steps.s2.work", "choice": [exponential(4), exponential(5)]}, "crew": {"field": "teams.s1 team.size", "integer": [2, 80]}})
+    (tmp_path / "m.yaml").write_text(to_yaml(base))
+    asked = ["optimise", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out"), "--objective", "cycle_time", "--limit", "head_count <= 200", "--trials", "3", "-n", "2", "--final", "6", "--quiet", "--json"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 3, result.output
+    told = json.loads(result.stdout)
+    assert not told["changed"]
+    assert {e["lever"] for e in told["left_alone"]} == {"slower", "crew"}
+    assert "What one step of the other levers would do" in (tmp_path / "out" / "report.html").read_text()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from salessim.optimisation.kept import Check
     from salessim.optimisation.prices import Price
     from salessim.optimisation.selection import Selection
-    from salessim.optimisation.sensitivity import Interaction
+    from salessim.optimisation.sensitivity import Effect, Interaction
     from salessim.results import Comparison
 
 
@@ -133,7 +133,8 @@ def _best_json(best: Best) -> dict[str, Any]:
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "settled": best.settled, "checks": [_check_json(c) for c in best.checks],
         "prices": [_price_json(best, p) for p in best.prices],
         "core": [{"step": c.step, "why_not": c.why or None, "differences": _changes_json(best, c.against)} for c in best.core],
-        "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
+        "effects": [_effect_json(best, e) for e in best.matters.effects] if best.matters is not None else [],
+        "left_alone": [_effect_json(best, e) for e in best.matters.left] if best.matters is not None else [],
         "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
         "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "undecided": list(best.undecided), "search_minus_fresh": dict(best.flattery),
         "screening": _screening_json(best.screening) if best.screening is not None else None, "stopped": best.stopped or None,
@@ -164,6 +165,11 @@ def _price_json(best: Best, price: Price) -> dict[str, Any]:
     """What a looser limit would bring against the recommended design."""
     return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against),
             "per": {"amount": price.step, "of": price.limit.measure, "unit": price.limit.of.unit, "changes": {n: estimate_json(e, best.final.catalogue.about(n).unit) for n in dict.fromkeys([*best.objectives, "cost"]) if (e := price.each(n)) is not None}} if price.step else None}  # fmt: skip
+
+
+def _effect_json(best: Best, effect: Effect) -> dict[str, Any]:
+    """What a change brings, or a step of a lever that the design leaves alone would do."""
+    return {"lever": effect.lever, "words": effect.words, "why_not": effect.why or None, "differences": _changes_json(best, effect.against)}
 
 
 def _interaction_json(found: Interaction) -> dict[str, Any]:

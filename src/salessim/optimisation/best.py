@@ -35,6 +35,10 @@ CONFIDENCE = 0.95
 """Of every promise about a recommendation."""
 
 
+LEFT = "What one step of the other levers would do"
+"""Heading of the levers that the recommended design leaves alone."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """One design that the search looked at."""
@@ -192,6 +196,7 @@ class Best:
             "Instead": [self._instead(s) for s in self.beside],
             "What limits and core steps cost": [*(p.sentence(self.objectives) for p in self.prices), *(c.sentence(self.objectives) for c in self.core)],
             "What each change brings": [e.sentence(self.objectives) for e in self.matters.effects] if self.matters is not None else [],
+            LEFT: self.matters.told_of_left(self.objectives) if self.matters is not None else [],
             "What changes bring together": [i.sentence(self.final.catalogue) for i in self.matters.interactions] if self.matters is not None else [],
         }
         return {heading: [plain(line) for line in lines] for heading, lines in told.items() if lines}
@@ -262,4 +267,4 @@ class Best:
         return said(self.final, name)
 
 
-__all__ = ["CONFIDENCE", "Best", "Screening", "Trial"]
+__all__ = ["CONFIDENCE", "LEFT", "Best", "Screening", "Trial"]

@@ -24,7 +24,7 @@ from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import obstacle
 from salessim.optimisation.prices import prices_of_core, prices_of_limits
 from salessim.optimisation.selection import Selection, select
-from salessim.optimisation.sensitivity import sensitivity
+from salessim.optimisation.sensitivity import Sensitivity, left_alone, sensitivity
 from salessim.optimisation.space import Settings
 from salessim.optimisation.spread import along, spread_over
 from salessim.results import Comparison
@@ -56,7 +56,8 @@ def choose(
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
         none = kept.verdict(mine) != kept.KEPT
         return Best(scenario=today, settings=space.today, words=(), final=Comparison((base_results, base_results)), flattery=dict.fromkeys(objectives, 0.0), changed=False,
-                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, core=prices_of_core(fresh, today, more), **common)  # fmt: skip
+                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, core=prices_of_core(fresh, today, more),
+                    matters=Sensitivity((), (), left_alone(evaluate, fresh, space.today, objectives)), **common)  # fmt: skip
     trial, values = found.trial, found.trial.values
     assert values is not None
     results = replace(fresh.of(trial.settings, COMPARING, final), scenario=space.design(trial.settings, name=f"{today.name}, improved"))

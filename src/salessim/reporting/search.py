@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from salessim.optimisation.best import LEFT
 from salessim.optimisation.kept import verdict
 from salessim.optimisation.prices import NOTCH
 from salessim.optimisation.said import BY_PLAN, plain
+from salessim.optimisation.sensitivity import LEFT_RUNS
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
 
 if TYPE_CHECKING:
     from salessim.optimisation import Best
+    from salessim.optimisation.sensitivity import Effect
     from salessim.results import Comparison
 
 _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, each by itself."
@@ -19,7 +23,7 @@ _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, ea
 
 def sections(best: Best) -> list[dict[str, Any]]:
     """The sections that only the page of a search has."""
-    return [s for s in (_tried(best), _limits(best), _beside(best), _matters(best), _prices(best)) if s is not None]
+    return [s for s in (_tried(best), _limits(best), _beside(best), _matters(best), _left(best), _prices(best)) if s is not None]
 
 
 def _tried(best: Best) -> dict[str, Any] | None:
@@ -74,20 +78,36 @@ def _change(against: Comparison | None, name: str) -> str:
 
 
 def _matters(best: Best) -> dict[str, Any] | None:
-    if best.matters is None:
+    if best.matters is None or not best.matters.effects:
         return None
-    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
-    rows = [{"cells": [plain(e.words), *(_change(e.against, n) for n in names)], "tone": ""} for e in best.matters.effects]
-    tables = [{"caption": "What each change brings in the recommended design: with it less without it.", "head": ["change", *(known.about(n).heading for n in names)], "words": [], "rows": rows}]
+    known = best.final.catalogue
+    tables = [_of_effects(best, "change", "What each change brings in the recommended design: with it less without it.", best.matters.effects)]
     if best.matters.interactions:
         pairs = [
             {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(f"{signed(i.beyond[n].value)} ({signed(i.beyond[n].low)} to {signed(i.beyond[n].high)})" if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
             for i in best.matters.interactions
         ]
         tables.append({"caption": "What two changes bring together beyond the sum of both: an interval that holds zero tells of none.", "head": ["pair", *(known.about(n).heading for n in best.objectives)], "words": [], "rows": pairs})
-    table = figures.effects(best)
+    table = figures.effects(best, best.matters.effects)
     drawn = [figure(charts.tornado(table), table, "What each change brings, by objective", "The strongest change first; the line is the 95 % interval.")] if len(table) else []
     return {"title": "What each change brings", "text": "Each change of the recommended design is taken back alone, and those that matter most in pairs, on seeds of their own. " + _PAIRED, "figures": drawn, "tables": tables}
+
+
+def _of_effects(best: Best, head: str, caption: str, which: Sequence[Effect]) -> dict[str, Any]:
+    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
+    rows = [{"cells": [plain(e.words), *([e.why] if e.against is None else [_change(e.against, names[0])]), *(_change(e.against, n) for n in names[1:])], "tone": ""} for e in which]
+    return {"caption": caption, "head": [head, *(known.about(n).heading for n in names)], "words": [], "rows": rows}
+
+
+def _left(best: Best) -> dict[str, Any] | None:
+    """The levers that are left alone."""
+    if best.matters is None or not best.matters.left:
+        return None
+    whose = "the recommended design" if best.changed else "the process as it is"
+    table = figures.effects(best, best.matters.left)
+    drawn = [figure(charts.tornado(table), table, "What one step of each other lever would do, by objective", "The strongest first; the line is the 95 % interval.")] if len(table) else []
+    text = f"Levers that are as today in {whose}, each one step further alone (or back, where there is none further), with what it needs; {LEFT_RUNS} runs of each, on seeds of their own, so that only strong effects can be told. "
+    return {"title": LEFT, "text": text + _PAIRED, "figures": drawn, "tables": [_of_effects(best, "step", f"With the step less without it, in {whose}.", best.matters.left)]}
 
 
 def _prices(best: Best) -> dict[str, Any] | None:
