@@ -33,7 +33,7 @@ NOTCH = 0.1
 def loosened(limit: Limit) -> Limit:
     """The limit a notch looser: by a tenth, and where people are counted by one of them at least."""
     by = NOTCH * abs(limit.bound)
-    return limit.loosened(max(1.0, by) if limit.of.unit == PEOPLE else by)
+    return limit.loosened(max(1.0, math.floor(by)) if limit.of.unit == PEOPLE else by)
 
 
 def _so_much(amount: float, unit: str) -> str:
@@ -86,7 +86,7 @@ class Price:
     def by(self) -> str:
         """By how much the limit is loosened, in words."""
         by = abs(self.looser.bound - self.limit.bound)
-        return f"by {_so_much(by, self.limit.of.unit)}" if by > 1.0001 * NOTCH * abs(self.limit.bound) else f"{100 * NOTCH:g} %"
+        return f"by {_so_much(by, PEOPLE)}" if self.limit.of.unit == PEOPLE else f"{100 * NOTCH:g} %"
 
     def _rate(self, objectives: Sequence[str]) -> str:
         """What each unit of the limit brings, where that can be told."""

@@ -130,7 +130,7 @@ def left_alone(evaluate: Evaluator, fresh: Fresh, settings: Settings, objectives
         evaluate: refuses designs in which a team cannot keep up.
         fresh: for `LEFT_RUNS` runs of each.
         settings: the design.
-        objectives: what strong means: the largest change of one, relative to its figure.
+        objectives: what strong means: the largest clear change of one, relative to its figure.
     """
     space = evaluate.space
     stepped = {n: s for n in space.options if settings[n] == space.today[n] and (s := _stepped(space, settings, n)) != settings}
@@ -145,8 +145,8 @@ def left_alone(evaluate: Evaluator, fresh: Fresh, settings: Settings, objectives
             continue
         over = broken_by_plan(evaluate.bounds, space.design(other), space.outlook)
         against = Comparison((base, fresh.of(other, ASKING, LEFT_RUNS)))
-        sizes = [abs(against.difference(name).relative.value) for name in objectives]
-        found.append((max([x for x in sizes if math.isfinite(x)], default=0.0), Effect(n, words[n] + (f" (over a limit: {over})" if over else ""), against)))
+        clear = [d for name in objectives if (d := against.difference(name)).verdict in ("higher", "lower")]
+        found.append((max([abs(d.relative.value) for d in clear if math.isfinite(d.relative.value)], default=0.0), Effect(n, words[n] + (" (over a limit)" if over else ""), against)))
     return tuple(e for _, e in sorted(found, key=lambda row: -row[0]))
 
 
