@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue, catalogue
 from salessim.optimisation import kept
+from salessim.optimisation.by_future import Futures
 from salessim.optimisation.front import Shown
 from salessim.optimisation.idle import said_of_idle
 from salessim.optimisation.kept import Check
@@ -18,7 +19,7 @@ from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import Obstacle
 from salessim.optimisation.prices import CoreStep, Price
 from salessim.optimisation.robust import AS_PLANNED, Outlook
-from salessim.optimisation.said import only, plain, said, size
+from salessim.optimisation.said import plain, said, size
 from salessim.optimisation.selection import Selection
 from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
@@ -121,6 +122,8 @@ class Best:
     """What each change of the recommended design brings, and pairs of them."""
     outlook: Outlook = AS_PLANNED
     """The futures that runs met, and which runs counted."""
+    futures: Futures | None = None
+    """The recommended design in each future by itself, if there are several."""
     judged: Comparison | None = None
     """Today and the recommended design by what designs are judged by: as `final`, unless the worst runs are what counts."""
     screening: Screening | None = None
@@ -166,8 +169,8 @@ class Best:
 
     @cached_property
     def payback(self) -> Payback | None:
-        """When the recommended design breaks even against today; None without one-off costs of its own."""
-        return None if self.outlook.futures else payback(self.final)  # the curves are run in the scenario as it is
+        """When the recommended design breaks even against today, over all futures; None without one-off costs of its own."""
+        return self.futures.payback if self.futures is not None else None if self.outlook.futures else payback(self.final)
 
     def sentences(self) -> list[str]:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
@@ -186,7 +189,7 @@ class Best:
             *([f"The limits are shown to hold, with {100 * CONFIDENCE:g} % confidence together: {'; '.join(c.words for c in self.checks)}."] if self.checks else []),
             *self._futures(),
             *self._labels(),
-            *([paid.sentence()] if paid is not None else []),
+            *([("Over all futures: " if self.futures is not None else "") + paid.sentence()] if paid is not None else []),
         ]
 
     def further(self) -> dict[str, list[str]]:
@@ -226,10 +229,8 @@ class Best:
         told = [self.outlook.words] if self.outlook.words else []
         if self.outlook.tail is not None and self.judged is not None:
             told.append(f"In the worst {100 * self.outlook.tail:.4g} % of runs: {'; '.join(said(self.judged, n) for n in self.objectives)}.")
-        for k, future in enumerate(self.outlook.futures):
-            there = [i for i, n in enumerate(self.final.base.numbers) if self.outlook.met(self.final.base.seed, n) == k]
-            if len(there) > 1:
-                told.append(f"In the future {future.name!r} ({len(there)} runs): {'; '.join(said(only(self.final, there), n) for n in self.objectives)}.")
+        if self.futures is not None:
+            told += self.futures.sentences(self.objectives)
         return told
 
     def _labels(self) -> list[str]:

@@ -23,7 +23,7 @@ _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, ea
 
 def sections(best: Best) -> list[dict[str, Any]]:
     """The sections that only the page of a search has."""
-    return [s for s in (_tried(best), _limits(best), _beside(best), _matters(best), _left(best), _prices(best)) if s is not None]
+    return [s for s in (_tried(best), _limits(best), _futures(best), _beside(best), _matters(best), _left(best), _prices(best)) if s is not None]
 
 
 def _tried(best: Best) -> dict[str, Any] | None:
@@ -54,6 +54,24 @@ def _limits(best: Best) -> dict[str, Any] | None:
     whose = "the recommended design" if best.changed else "the process as it is"
     return {"title": "Are the limits kept?", "text": f"On fresh runs of {whose}. Kept is what is shown: with 95 % confidence no limit that is called kept is broken.", "figures": [],
             "tables": [{"caption": "Each limit with its figure and the ends that it is judged by.", "head": ["limit", "figure", "interval", "unit", "runs", "verdict"], "words": [5], "rows": rows}]}  # fmt: skip
+
+
+def _futures(best: Best) -> dict[str, Any] | None:
+    """The recommended design in each future."""
+    if best.futures is None:
+        return None
+    known, names, rows = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"])), []
+    over = ("all together", 1.0, best.futures.together, best.futures.payback)
+    for name, weight, against, paid in (*((f.future.name, f.future.weight, f.against, f.payback) for f in best.futures.each), over):
+        spread = against.spread(names[0])
+        share = None if spread is None else spread.ignorance
+        unknown = "–" if share is None else f"{100 * share.value:.0f} ({100 * share.low:.0f} to {100 * share.high:.0f})" if share.low > 0 else f"below {100 * share.high:.0f}"
+        day = "–" if paid is None else f"{paid.date or 'not within the run'} ({paid.made_up} of {len(paid.curves)} runs)"
+        rows.append({"cells": [name, f"{100 * weight:.4g}", len(against.base.numbers), *(_change(against, n) for n in names), day, unknown], "tone": ""})
+    text = ("Each run meets one future; a design is judged over all of them, and here by each alone. Ignorance is the share of the variance of the change between runs that would be gone if the uncertain values were known, "
+            "and in the last row if it were known as well which future comes; the rest is noise. ")  # fmt: skip
+    head = ["future", "weight (%)", "runs", *(known.about(n).heading for n in names), "pays from", f"ignorance in {known.about(names[0]).phrase} (%)"]
+    return {"title": "In each future", "text": text + _PAIRED, "figures": [], "tables": [{"caption": "Changes against today in the same future, with their intervals.", "head": head, "words": [], "rows": rows}]}
 
 
 def _beside(best: Best) -> dict[str, Any] | None:
