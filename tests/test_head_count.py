@@ -118,7 +118,7 @@ def test_what_breaks_a_limit_on_the_plan_is_never_simulated() -> None:
     assert any(t.refused == "head count is 11 instead of at most 10 people" for t in best.trials)
     assert best.settings == {"crew0": 5, "crew1": 5}
     assert [(c.estimate.value, c.estimate.low == c.estimate.high, c.verdict) for c in best.checks] == [(10, True, "kept"), (5, True, "kept")]
-    assert any("head count at most 10 people: it is 10 (by plan, without noise)" in s for s in best.sentences())
+    assert any("head count at most 10 people: it is 10 (in every run)" in s for s in best.sentences())
 
 
 def test_the_fewest_people_who_serve_well() -> None:
@@ -129,7 +129,7 @@ def test_the_fewest_people_who_serve_well() -> None:
     assert erlang_a(fewest) < 55, "far enough from the limit to be shown"
     assert best.settings == {"crew": fewest}
     assert best.final.difference("head_count").change.value == fewest - 9
-    assert any(f"head count −{9 - fewest} people (by plan" in s.replace("-", "−") for s in best.sentences())
+    assert any(f"head count −{9 - fewest} people (in every run" in s.replace("-", "−") for s in best.sentences())
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,7 @@ def test_a_limit_on_the_plan_that_no_design_keeps_is_the_obstacle(limit: str, sa
     assert not best.changed
     assert not best.settled
     assert best.simulated == 1, "today's process only"
+    assert not any("search longer" in s for s in best.sentences()), "all designs were looked at"
     assert said in best.sentences()[0]
     assert "too much" in best.sentences()[0]
 

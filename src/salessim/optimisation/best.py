@@ -176,7 +176,7 @@ class Best:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation, {self.simulated} simulated"
         if not self.changed:
-            return [self._first(), f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions.", *self._labels()]
+            return [self._first(), f"{looked}.", self.rejected or f"Check the levers and their limits{'' if len(self.distinct) >= self.designs else ', or search longer,'} before drawing conclusions.", *self._labels()]
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from salessim.optimisation.best import LEFT
 from salessim.optimisation.kept import verdict
 from salessim.optimisation.prices import NOTCH
-from salessim.optimisation.said import BY_PLAN, plain
+from salessim.optimisation.said import NO_NOISE, plain, without_noise
 from salessim.optimisation.sensitivity import LEFT_RUNS
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
@@ -50,7 +50,7 @@ def _limits(best: Best) -> dict[str, Any] | None:
     for c in best.checks:
         e, per = c.estimate, 100 if c.limit.chance is not None else 1
         unit = "% of runs" if c.limit.chance is not None else c.limit.of.unit
-        rows.append({"cells": [c.limit.words, number(per * e.value), BY_PLAN if e.low == e.high else f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
+        rows.append({"cells": [c.limit.words, number(per * e.value), NO_NOISE if without_noise(e) else f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
     whose = "the recommended design" if best.changed else "the process as it is"
     return {"title": "Are the limits kept?", "text": f"On fresh runs of {whose}. Kept is what is shown: with 95 % confidence no limit that is called kept is broken.", "figures": [],
             "tables": [{"caption": "Each limit with its figure and the ends that it is judged by.", "head": ["limit", "figure", "interval", "unit", "runs", "verdict"], "words": [5], "rows": rows}]}  # fmt: skip
@@ -92,7 +92,7 @@ def _change(against: Comparison | None, name: str) -> str:
     if against is None:
         return "–"
     d = against.difference(name)
-    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({BY_PLAN if d.change.low == d.change.high else f'{signed(d.change.low)} to {signed(d.change.high)}'})"
+    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({NO_NOISE if without_noise(d.change) else f'{signed(d.change.low)} to {signed(d.change.high)}'})"
 
 
 def _matters(best: Best) -> dict[str, Any] | None:
