@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.errors import InputError
 from salessim.headcount import calendar_hours, head_count, staff_hours
 from salessim.memo import Content, content
 from salessim.network import roles_of
@@ -81,12 +82,17 @@ class Approximation:
 
         Args:
             scenario: people apart, all that matters of a design.
+
+        Raises:
+            InputError: nobody comes, so that there is nothing to say.
         """
         self.scenario = scenario
         self.sizes = {t: team.size for t, team in scenario.teams.items()}
         now = scenario.in_force
         found = flows(scenario)
         keys = sorted(k for k, rate in found.visits.items() if rate > 0)
+        if not keys:
+            raise InputError(scenario.name, "nobody comes", "give a channel arrivals")
         self.keys, at = keys, {k: i for i, k in enumerate(keys)}
         n = len(keys)
         self.entering = np.zeros(n)

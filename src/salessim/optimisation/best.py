@@ -165,7 +165,12 @@ class Best:
     @property
     def settled(self) -> bool:
         """Whether what is recommended, be it to change nothing, is shown to keep the limits."""
-        return self.changed or kept.verdict(self.checks) == kept.KEPT
+        return self.changed or (not self.alone and kept.verdict(self.checks) == kept.KEPT)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no design but today's was looked at, though there are others."""
+        return len(self.distinct) == 1 < self.designs
 
     @cached_property
     def payback(self) -> Payback | None:
@@ -219,6 +224,8 @@ class Best:
         """Why nothing is recommended."""
         if self.obstacle is not None:
             return self.obstacle.sentence()
+        if self.alone and kept.verdict(self.checks) == kept.KEPT:
+            return "Nothing can be recommended yet: no design but today's process was looked at."
         if not self.settled:
             return f"No design is shown to keep the limits ({' and '.join(limit.words for limit in self.limits)}); of the process as it is: {'; '.join(c.words for c in self.checks)}."
         within = " and keeps the limits" if self.limits else ""
