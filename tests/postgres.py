@@ -52,7 +52,8 @@ def cluster() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            run(str(bin_ / "pg_ctl"), "-D", data, "-w", "-m", "immediate", "stop")
+            stop = [str(bin_ / "pg_ctl"), "-D", data, "-w", "-m", "immediate", "stop"]
+            subprocess.run(stop, capture_output=True, cwd=folder, timeout=120, check=False, **as_user)  # a test may have killed it
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from salessim.cluster import Cluster, _there, version
@@ -142,6 +144,29 @@ def test_databases_that_cannot_be_used(scenario: Scenario, database: str) -> Non
         with pytest.raises(InputError, match=said) as refused:
             optimise(scenario, storage=address, **asked)
         assert "secret" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_server_that_dies_under_way_ends_in_one_line_and_keeps_what_was_run(scenario: Scenario, tmp_path: Path) -> None:
+    import psycopg
+
+    with postgres.cluster() as socket:
+        with psycopg.connect(host=str(socket), user="owner", dbname="postgres", autocommit=True) as connection:
+            connection.execute("create database studies")
+            connection.execute("create role reader login password 'right'")
+        for who, said in (("reader:wrong", "password authentication failed"), ("reader", "no password supplied"), ("reader:right", "permission denied")):
+            with pytest.raises(InputError, match=f"the database cannot be used .*{said}") as refused:
+                optimise(scenario, storage=f"postgresql://{who}@/studies?host={socket}", **{**ASKED, "workers": 1})
+            assert "wrong" not in str(refused.value)
+        server = int((socket / "data" / "postmaster.pid").read_text().split()[0])
+
+        def progress(done: int, planned: int) -> None:
+            if done == 3:
+                os.kill(server, signal.SIGQUIT)
+
+        with pytest.raises(InputError, match=r"the database cannot be used \(.*give the same command again: what was finished is kept"):
+            optimise(scenario, storage=f"postgresql://owner@/studies?host={socket}", folder=tmp_path / "study", method="random", progress=progress, **{**ASKED, "workers": 1})
+    assert len(pq.read_table(tmp_path / "study" / "replications")) >= 3 * ASKED["replications"]
 
 
 @pytest.mark.filterwarnings("ignore")

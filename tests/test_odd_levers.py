@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import Result
 
 from salessim.optimisation import optimise
@@ -77,3 +79,53 @@ def test_a_limit_that_no_design_meets_is_named_with_the_gap(tmp_path: Path) -> N
     assert first.startswith("No design that was tried keeps this limit: cost at most 1,000 EUR/month.")
     # Two at 30 EUR and three at 40 EUR an hour, day and night, in a month of 30.4375 days.
     assert f"has cost {(2 * 30 + 3 * 40) * 24 * 30.4375:,.0f}" in first
+
+
+def test_two_ways_to_write_what_is_there_are_no_choice(tmp_path: Path) -> None:
+    twice = TEXT[: TEXT.index("levers:")] + "levers:\n  pay: {field: teams.desk.size, choice: [2, 2], assumption: planted}\n"
+    result, _ = searched(tmp_path, twice, "--objective", "cycle_time")
+    assert result.exit_code == 2
+    assert "there is nothing to choose: each lever ('pay')" in result.stderr
+
+
+def test_a_process_to_which_nobody_comes(tmp_path: Path) -> None:
+    """Nothing is lost and nothing costs time: there is no better design, and theory has nothing to say."""
+    result, told = searched(tmp_path, re.sub(r"rate: [^,}]+", "rate: 0 per day", TEXT, count=1), "--objective", "lost_customers")
+    assert result.exit_code == 0, result.output
+    assert not told["changed"]
+    assert told["sentences"][0].startswith("Leave the process as it is")
+
+
+def test_a_search_that_looks_at_nothing_but_today_recommends_nothing(tmp_path: Path) -> None:
+    result, told = searched(tmp_path, TEXT, "--objective", "cycle_time", "--trials", "1")
+    assert result.exit_code == 3
+    assert told["sentences"][0] == "Nothing can be recommended yet: no design but today's process was looked at."
+
+
+BAD = [
+    (("--limit", "cost <= nan"), "limit cost: 'nan' is not an amount of money; write for example"),
+    (("--limit", "cost <= 1e400"), "limit cost: '1e400' is not finite; write a finite number"),
+    (("--limit", "head count of nobody <= 3"), "limit 'head count of nobody': there is no team 'nobody'; use one of"),
+    (("--limit", "head_count <= 3 EUR"), "is not a number of people; write a number"),
+    (("--lever", "dsk"), "lever 'dsk': there is no such lever"),
+    (("--method", "magic"), "there is no search method 'magic'; use one of auto"),
+    (("--method", "enumeration", "--trials", "2"), "more than 2 trials; give as many trials, or choose another method"),
+    (("--robust", "cvar:200%"), "is not a way to judge designs; give 'mean', or 'cvar:20%'"),
+    (("--future", "x"), "'x' is not a future; write for example"),
+    (("--future", "gone, 100 %: teams.desk.size = 0"), "future 'gone'"),
+    (("--budget", "soon"), "--budget: 'soon' is neither a time nor a number of replications; write for example"),
+    (("--trial-limit", "0 s"), "--trial-limit: '0 s' is no time; write for example '5 min'"),
+    (("--storage", "nonsense"), "--storage: the address cannot be understood; write it as postgresql://"),
+    (("--storage", "sqlite:///x.db"), "sqlite is not for several writers; use PostgreSQL"),
+    (("--storage", "postgresql://planner@127.0.0.1:1/studies"), "the database cannot be used ("),
+    (("--resume",), "there is no study to go on with; check the folder, or leave out --resume"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "said"), BAD, ids=[" ".join(words) for words, _ in BAD])
+def test_what_cannot_be_asked_ends_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    result, _ = searched(tmp_path, TEXT, "--objective", "cycle_time", *words)
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert said in result.stderr
+    assert not (tmp_path / "study" / "best.yaml").exists()

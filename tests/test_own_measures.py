@@ -332,8 +332,9 @@ def test_a_ratio_is_replicated_until_the_interval_that_is_shown_is_narrow(shop: 
 def test_the_listing_names_them(file: Path) -> None:
     listed = json.loads(cli("measures", file, "--json").stdout)
     assert set(listed) == {*MEASURES, "margin", "discount given", "slow", "age in days", "age"}
-    assert listed["age in days"] == {"unit": "days", "title": "age in days", "direction": "lower is better", "definition": "mean of (age), of cases that were won", "own": True}
+    assert listed["age in days"] == {"unit": "days", "title": "age in days", "direction": "lower is better", "definition": "mean of (age), of cases that were won", "own": True, "planned": False}
     assert listed["cost"]["unit"] == "EUR/month"
+    assert listed["head_count"]["planned"] is True
     built_in = cli("measures").stdout
     assert re.search(r"^cost +Cost +money/month +lower +pay, ", built_in, re.M)
     assert "margin" not in built_in

@@ -119,3 +119,84 @@ def test_all_of_it_stands_in_the_json_and_on_the_page(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     for said in ("What each change brings", "What limits and core steps cost", "The designs that were tried"):
         assert said in page
+
+
+def test_the_price_of_a_person_is_what_erlang_a_says() -> None:
+    """A limit on head count is met by refusal, so that who is over it was never run: its price is run all the same, one person being the least step."""
+    base = line([{"c": 4, "law": exponential(1), "patience": exponential(2)}], 4, 800, 40)
+    base = base.change({"teams.s0 team.cost": "10 EUR/hour", "levers": {"crew": {"field": "teams.s0 team.size", "integer": [3, 9]}}})
+    best = optimise(base, objectives=["lost_customers"], limits=["head_count <= 6"], trials=7, replications=4, final=40, seed=2)
+    assert best.settings == {"crew": 6}
+    assert {t.settings["crew"] for t in best.trials if t.refused} == {7, 8, 9}
+    (price,) = best.prices
+    assert price.looser.bound == 7
+    assert price.against is not None
+    exact = erlang_a(7) - erlang_a(6)
+    change = price.against.difference("lost_customers").change
+    assert change.low <= exact <= change.high < 0
+    each = price.each("lost_customers")
+    assert each is not None
+    assert price.step == 1
+    assert (each.value, each.low, each.high) == pytest.approx((change.value, change.low, change.high))  # one person more is one person more
+    assert "If the limit were head count at most 7 people, by one person looser" in price.sentence(best.objectives)
+    assert "that is for one person more of head count: lost customers" in price.sentence(best.objectives)
+
+
+def test_the_price_for_each_unit_of_a_budget(crew: Best) -> None:
+    """A person costs 10 EUR an hour, 7,305 EUR a month: what one brings, divided by that, for each 1,000 EUR."""
+    budget, _ = crew.prices
+    each = budget.each("lost_customers")
+    assert each is not None
+    assert budget.step == 1000
+    exact = (erlang_a(7) - erlang_a(6)) / (10 * 24 * 30.4375) * 1000
+    assert each.low <= exact <= each.high < 0
+
+
+def test_a_looser_limit_is_used_by_more_than_one_lever() -> None:
+    """Two stations alike: what one step further brings is what theory and runs find, not only a neighbour of the design."""
+    base = line([{"c": 4, "law": exponential(1), "patience": exponential(2)}, {"c": 4, "law": exponential(1), "patience": exponential(2)}], 4, 600, 40)
+    base = base.change({"levers": {f"crew{i}": {"field": f"teams.s{i} team.size", "integer": [3, 20]} for i in (0, 1)}})
+    best = optimise(base, objectives=["lost_customers"], limits=["staff_hours <= 1700 h/week"], trials=12, replications=4, final=30, seed=2)
+    assert sum(best.settings.values()) == 10
+    (price,) = best.prices
+    assert price.against is not None
+    assert price.against.difference("head_count").change.value == 1  # 1,870 hours are 11 people of 168
+    assert price.step == 100
+
+
+def test_levers_that_are_left_alone_are_asked_about() -> None:
+    """A step of a lever at a step that nobody comes to does nothing; one that makes work longer by a unit costs a unit; one more person where there are plenty changes the head count only."""
+    levers = {
+        "faster": {"field": "steps.s0.work", "choice": [exponential(2), exponential(1)]},
+        "slower": {"field": "steps.s2.work", "choice": [exponential(4), exponential(5), exponential(6)]},
+        "crew": {"field": "teams.s1 team.size", "integer": [80, 82]},
+    }
+    best = optimise(ample(levers=levers), objectives=["cycle_time"], trials=18, replications=3, final=30, seed=4)
+    assert {n for n, s in best.settings.items() if s != best.today.levers[n].settings()[0]} == {"faster"}
+    assert best.matters is not None
+    left = {e.lever: e for e in best.matters.left}
+    assert list(left) == ["slower", "crew"], "the strongest first; what was pulled stands elsewhere"
+    slower, crew = (left[n].against for n in ("slower", "crew"))
+    assert slower is not None
+    assert crew is not None
+    change = slower.difference("cycle_time").change
+    assert change.low <= HOUR <= change.high, "one step, not all the way"
+    assert change.low > 0
+    assert crew.difference("cycle_time").verdict == "the same"
+    assert crew.difference("head_count").change.value == 1
+    lines = best.further()["What one step of the other levers would do"]
+    assert "cycle time to win, mean +" in lines[0]
+    assert lines[-1].startswith("Exactly the same in every run: ")
+    assert len(slower.base.numbers) == 10
+
+
+def test_levers_are_asked_about_where_nothing_is_recommended(tmp_path: Path) -> None:
+    base = ample(levers={"slower": {"field": "steps.s2.work", "choice": [exponential(4), exponential(5)]}, "crew": {"field": "teams.s1 team.size", "integer": [2, 80]}})
+    (tmp_path / "m.yaml").write_text(to_yaml(base))
+    asked = ["optimise", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out"), "--objective", "cycle_time", "--limit", "head_count <= 200", "--trials", "3", "-n", "2", "--final", "6", "--quiet", "--json"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 3, result.output
+    told = json.loads(result.stdout)
+    assert not told["changed"]
+    assert {e["lever"] for e in told["left_alone"]} == {"slower", "crew"}
+    assert "What one step of the other levers would do" in (tmp_path / "out" / "report.html").read_text()

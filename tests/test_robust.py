@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy import stats
 
 from salessim.catalogue import Catalogue
+from salessim.cli import main
 from salessim.errors import InputError
 from salessim.experiment import replicate
 from salessim.optimisation import optimise
+from salessim.optimisation.by_future import Futures, by_future
 from salessim.optimisation.front import RUNS, first_look
 from salessim.optimisation.kept import KEPT
 from salessim.optimisation.labels import IN, LOOKS, OUT, UNDECIDED, Change, Labels, label
 from salessim.optimisation.robust import AS_PLANNED, Future, Outlook, outlook
 from salessim.optimisation.selection import select
 from salessim.results import Comparison, Results
+from salessim.scenario.levers import apply
+from salessim.scenario.loader import to_yaml
 from salessim.statistics import paired_difference
+from tests.selling import simple
 from tests.test_coverage import band
 from tests.test_oracles import exponential, line
+from tests.test_payback import SAVING
 from tests.test_prices import erlang_a
 from tests.test_selection import least as lowest
 
@@ -222,3 +232,77 @@ def test_by_the_worst_runs_the_steadier_design_is_chosen() -> None:
     assert mean.settings == {"tool": True}
     assert worst.settings == {"tool": False}
     assert worst.outlook.words == "Designs are judged by the mean of the worst 20 % of runs."
+
+
+# --- each future by itself ---------------------------------------------------------------------------------------------
+
+
+def in_futures(base: Any, design: Any, futures: list[str], runs: int, seed: int = 1) -> Futures:
+    ahead = outlook(base, futures)
+    comparison = Comparison(tuple(ahead.replicate(s, range(runs), seed=seed, workers=1) for s in (base, design)))
+    found = by_future(comparison, ahead, 1)
+    assert found is not None
+    assert sum(f.runs for f in found.each) == runs
+    return found
+
+
+def test_each_future_has_its_break_even_day_and_all_together_that_of_their_mixture() -> None:
+    """700 EUR a week saved make up for 7,000 EUR after 10 weeks; in a future without the saving never. Over all runs the mean saving counts."""
+    base = simple(SAVING).change({"clock.horizon": "40 weeks"})
+    found = in_futures(base, apply(base, {"l": True}), ["no use, 50 %: costs.ads.running = 300 EUR/week"], 30)
+    now, never = found.each
+    assert (now.future.name, never.future.name) == ("as it is", "no use")
+    assert now.payback is not None
+    assert never.payback is not None
+    assert now.payback.date == dt.date(2026, 1, 5) + dt.timedelta(weeks=10)
+    assert never.payback.date is None
+    assert never.payback.balance.value == pytest.approx(-7000)
+    assert found.payback is not None
+    share = now.runs / 30
+    assert found.payback.date == dt.date(2026, 1, 5) + dt.timedelta(days=math.ceil(7000 / (100 * share)))
+    assert found.payback.made_up == now.runs
+    assert any("In the future 'no use'" in s and "not made up for within the horizon" in s for s in found.sentences(["cost"]))
+
+
+def test_ignorance_is_told_in_each_future_and_of_which_comes() -> None:
+    """Whether 4 or 7 an hour arrive decides what a person brings: within a future all is noise, over both much is not knowing which."""
+    base = crew()
+    found = in_futures(base, base.change({"teams.s0 team.size": 7}), [BOOM], 60)
+    assert all(f.against.spread("lost_customers") is None for f in found.each), "nothing is uncertain in them"
+    over = found.together.spread("lost_customers")
+    assert over is not None
+    x = found.together.results[1].values("lost_customers") - found.together.base.values("lost_customers")
+    means = {f.future.name: f.against.difference("lost_customers").change.value for f in found.each}
+    weights = {f.future.name: f.runs / 60 for f in found.each}
+    between = sum(w * (means[n] - x.mean()) ** 2 for n, w in weights.items())
+    assert over.ignorance.low <= between / x.var() <= over.ignorance.high
+    assert over.ignorance.low > 0
+    assert "which of them comes being a part of what is not known" in found.sentences(["lost_customers"])[-1]
+
+
+def test_uncertain_values_are_ignorance_in_every_future() -> None:
+    base = crew(uncertain={"channels.in.arrivals.rate": {"factor": {"law": "uniform", "low": 0.75, "high": 1.25}}})
+    found = in_futures(base, base.change({"teams.s0 team.size": 6}), ["dear, 50 %: teams.s0 team.cost = 20 EUR/hour"], 60)
+    for f in found.each:
+        spread = f.against.spread("lost_customers")
+        assert spread is not None
+        assert spread.ignorance.low > 0, "3 or 5 an hour matter more than luck"
+    now, dear = (f.against.difference("cost").change.value for f in found.each)
+    assert dear == pytest.approx(2 * now)
+
+
+def test_the_answer_tells_of_each_future(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(to_yaml(crew(levers={"crew": {"field": "teams.s0 team.size", "integer": [3, 10], "one_off_cost": "500 EUR"}})))
+    asked = ["optimise", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out"), "--objective", "lost_customers", "--future", BOOM, "--trials", "8", "-n", "3", "--final", "16", "--quiet", "--json"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [(f["future"], f["weight"]) for f in told["by_future"]] == [("as it is", 0.6), ("boom", 0.4)]
+    assert sum(f["runs"] for f in told["by_future"]) == 16
+    assert all(f["break_even"]["one_off"] > 0 and f["differences"]["lost_customers"]["verdict"] == "better" for f in told["by_future"])
+    assert told["break_even"]["replications"] == 16
+    assert told["ignorance_over_futures"]["uncertain"]["ignorance"] is not None
+    assert any(s.startswith("In the future 'boom'") for s in told["sentences"])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "In each future" in page
+    assert "all together" in page

@@ -5,13 +5,13 @@ Whoever shows a figure, or is told the name of one, asks here. `measures` says h
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from salessim.errors import InputError, alike
+from salessim.errors import InputError, alike, nearest
 from salessim.measured_in import Unit, unit_of
-from salessim.measures import JUNK, MEASURES, Measure
+from salessim.measures import JUNK, MEASURES, PEOPLE, Measure
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -23,6 +23,8 @@ FAMILIES: tuple[tuple[str, str, Measure], ...] = (
     ("lost @ ", "stages", Measure("", "Lost at stage {}", "per week", "lower is better", "by the stage the case was in")),
     ("lost because ", "reasons", Measure("", "Lost: {}", "per week", "lower is better", "by reason")),
     ("utilisation of ", "teams", Measure("", "Utilisation of {}", "%", "neither", "time worked over time on duty", ratio=True)),
+    ("head count of ", "teams", Measure("", "Head count of {}", PEOPLE, "lower is better", "people on the team's roster, on average over the measured time, absent ones included", planned=True)),
+    ("staff hours of ", "teams", Measure("", "Staff hours of {}", "h/week", "lower is better", "hours of the calendars of all on the team's roster, meetings included", planned=True)),
     ("in use of ", "limits", Measure("", "Places of {} in use", "cases", "neither", "on average over time")),
     ("arrived from ", "channels", Measure("", "Arrivals from {}", "per week", "neither", "customers who came in by the channel, or the cases of a kind of repeat business")),
     ("win rate from ", "channels", Measure("", "Win rate from {}", "%", "higher is better", "share of the channel's customers, or of the cases of the kind, who are won and stay won")),
@@ -30,6 +32,8 @@ FAMILIES: tuple[tuple[str, str, Measure], ...] = (
     ("cost per arrival from ", "channels", Measure("", "Cost per arrival from {}", "money", "lower is better", "the channel's cost over the customers it brought", ratio=True)),
 )  # fmt: skip
 """Measures that there is one of for each step, stage, team ...: how the name begins, what it is of, and the measure."""
+ASKED = ("teams", "channels", "limits")
+"""The parts whose measures a person may ask for by name."""
 _JUNK = Measure(JUNK, "Junk and duplicates", "per week", "lower is better", "cases that are no customers, or a customer's second case")
 
 
@@ -40,6 +44,8 @@ class Catalogue:
     own: Mapping[str, OwnMeasure]
     """The scenario's own, by name."""
     currency: str
+    parts: Mapping[str, Collection[str]] | None = field(default=None, compare=False)
+    """Teams, channels and limits, which have measures of their own that may be asked for by name; None where they are not known."""
 
     @property
     def names(self) -> list[str]:
@@ -62,14 +68,26 @@ class Catalogue:
         return unit_of(self.about(name).unit, self.currency)
 
     def find(self, name: str, place: str) -> Measure:
-        """A measure that a person has asked for at a place.
+        """A measure that a person has asked for at a place: of the whole process, or of a team, channel or limit.
+
+        Steps and stages may be gone in another design, and with them their measures: these are shown, not asked for.
 
         Raises:
-            InputError: there is no such measure of the whole process; says which are near.
+            InputError: there is no such measure; says which are near.
         """
-        if name not in MEASURES and name not in self.own:
+        if name not in MEASURES and name not in self.own and not self._of_a_part(name, place):
             raise self._unknown(name, place)
         return self.about(name)
+
+    def _of_a_part(self, name: str, place: str) -> bool:
+        """Whether it is a measure of a team, channel or limit that is there."""
+        for begins, kind, _ in FAMILIES:
+            if name.startswith(begins) and kind in ASKED:
+                part = name.removeprefix(begins)
+                if self.parts is None or part in self.parts[kind]:
+                    return True
+                raise InputError(place, f"there is no {kind.removesuffix('s')} {part!r}", nearest(part, list(self.parts[kind])))
+        return False
 
     def judged(self, name: str, place: str) -> Measure:
         """A measure that can get better or worse.
@@ -112,7 +130,7 @@ def catalogue(scenario: Scenario) -> Catalogue:
         >>> catalogue(today).about("cost").unit  # doctest: +SKIP
         'EUR/month'
     """
-    return Catalogue(scenario.measures, scenario.currency)
+    return Catalogue(scenario.measures, scenario.currency, {"teams": scenario.teams, "channels": scenario.channels, "limits": scenario.limits})
 
 
 def in_common(scenarios: Iterable[Scenario]) -> tuple[Catalogue, dict[str, str]]:

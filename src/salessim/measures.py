@@ -20,6 +20,8 @@ from salessim.records import COMPLETED, LOST, NEVER, Replication
 from salessim.survival import Incidence, incidence_in_order
 from salessim.units import DAY, HOUR, MONTH, WEEK
 
+PEOPLE = "people"
+"""The unit of head counts, which are whole."""
 Direction = Literal["lower is better", "higher is better", "neither"]
 
 
@@ -39,6 +41,8 @@ class Measure:
     """Never negative, and as a percentage never above 100."""
     own: bool = False
     """Defined by the scenario."""
+    planned: bool = False
+    """Follows from the scenario alone: without noise, and known before anything is simulated."""
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -326,6 +330,14 @@ def _utilisation(v: View) -> Pair:
     return 100 * float(np.sum(v.totals.busy - v.totals.overtime)), float(np.sum(v.totals.on_duty))
 
 
+def _head_count(v: View) -> Pair:
+    return _plain(float(np.sum(v.replication.head_count)))
+
+
+def _staff_hours(v: View) -> Pair:
+    return _plain(float(np.sum(v.replication.staff_hours)))
+
+
 MEASURES: dict[str, tuple[Measure, Function]] = {
     m.name: (m, f)
     for m, f in (
@@ -355,6 +367,8 @@ MEASURES: dict[str, tuple[Measure, Function]] = {
         (Measure("revenue_repeat", "Revenue, repeat deals", "money/month", "higher is better", "value of the deals won of customers who had a case before"), _revenue_repeat),
         (Measure("cost", "Cost", "money/month", "lower is better", "pay, the steps' and channels' own cost, standing costs"), _cost),
         (Measure("cost_per_win", "Cost per won deal", "money", "lower is better", "all cost over all deals won", ratio=True), _cost_per_win),
+        (Measure("head_count", "Head count", PEOPLE, "lower is better", "people on the rosters of all teams, on average over the measured time, absent ones included", planned=True), _head_count),
+        (Measure("staff_hours", "Staff hours", "h/week", "lower is better", "hours of the calendars of all on the rosters, meetings included: two half-time people have those of one", planned=True), _staff_hours),
         (Measure("wip", "Work in progress", "cases", "lower is better", "open cases of all kinds, on average over time"), _wip),
         (Measure("queue", "Cases waiting for people", "cases", "lower is better", "on average over time, all steps"), _queue),
         (Measure("waiting", "Wait for people, per visit", "h", "lower is better", "elapsed hours, of all visits that ask for people", ratio=True), _waiting),
@@ -371,7 +385,7 @@ def measure(replication: Replication) -> dict[str, Pair]:
     """Every measure of a replication, by name, as (numerator, denominator).
 
     Steps, teams and channels have measures of their own: `waiting @ STEP` (h), `queue @ STEP` (cases), `lost @ STAGE` and
-    `lost because REASON` (per week), `utilisation of TEAM` (%), `arrived from CHANNEL`, `win rate from CHANNEL` (%; also of kinds of repeat business),
+    `lost because REASON` (per week), `utilisation of TEAM` (%), `head count of TEAM` (people), `staff hours of TEAM` (h/week), `arrived from CHANNEL`, `win rate from CHANNEL` (%; also of kinds of repeat business),
     `cost of CHANNEL` and `cost per arrival from CHANNEL` (money).
     """
     view = View(replication)
@@ -390,6 +404,8 @@ def measure(replication: Replication) -> dict[str, Pair]:
         result[f"lost because {reason}"] = _plain(float(np.sum(leaving & (view.cases.reason == i))) / (window / WEEK))
     for i, team in enumerate(labels.teams):
         result[f"utilisation of {team}"] = (100 * float(totals.busy[i] - totals.overtime[i]), float(totals.on_duty[i]))
+        result[f"head count of {team}"] = _plain(float(replication.head_count[i]))
+        result[f"staff hours of {team}"] = _plain(float(replication.staff_hours[i]))
     for i, limit in enumerate(labels.limits):
         result[f"in use of {limit}"] = _plain(float(totals.held[i]) / window)
     return result | _of_channels(view) | {name: _own(view, own) for name, own in labels.measures}

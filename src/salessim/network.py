@@ -19,6 +19,7 @@ from salessim.demand import Segments, Sources
 from salessim.durations import build_table
 from salessim.durations.specs import Gamma, Lognormal
 from salessim.errors import ScenarioError
+from salessim.headcount import head_count, staff_hours
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, edges_of, intersection, without
 from salessim.memo import content
 from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
@@ -194,6 +195,10 @@ class Network:
     """Person-ticks on duty in the measured window if all are there, by team."""
     in_meetings: Any
     """Person-ticks in meetings and courses if all are there, by team."""
+    head_count: Any
+    """People on the roster of each team over the measured window, on average."""
+    staff_hours: Any
+    """Hours a week of the calendars of these people."""
     terms: tuple[Terms, ...]
     fixed_cost: float
     outlay: Any
@@ -509,6 +514,8 @@ def build(scenario: Scenario) -> Network:
         overtime_pay=_floats([pay[i] * scenario.teams[t].overtime_pay for i, t in enumerate(teams)]),
         on_duty=_floats([on_duty[i] * seats[i] for i in range(len(teams))]),
         in_meetings=_floats([(paid[i] - on_duty[i]) * seats[i] for i in range(len(teams))]),
+        head_count=_floats([head_count(scenario, t) for t in teams]),
+        staff_hours=_floats([staff_hours(scenario, t) for t in teams]),
         terms=tuple(terms_of(scenario.teams[t], hours_of[t].paid, hours_of[t].meetings) for t in teams),
         fixed_cost=_fixed_cost(scenario),
         outlay=_floats([outlay(a, clock) if (a := scenario.channels[c].arrivals) is not None else 0.0 for c in channels]),

@@ -132,6 +132,10 @@ class Replication:
     """Running and one-off cost of levers over the measured window, in the currency."""
     flow_cost: float
     """The steps' own cost of visits and the channels' cost in the measured window, in the currency."""
+    head_count: Floats
+    """People on the roster of each team, on average over the measured window: as planned, whoever is away."""
+    staff_hours: Floats
+    """Hours a week of the calendars of these people, meetings included."""
     channel_cost: Floats
     """What each channel cost in the measured window: its cost per case, campaigns, advertising and content."""
     number: int = 0

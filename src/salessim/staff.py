@@ -203,10 +203,10 @@ def quickest(team: Team) -> float:
 
 def _rest(scenario: Scenario, date: dt.date) -> float:
     """The share of the horizon from a date on."""
-    return 1.0 - min(max(_tick(scenario, date), 0), scenario.clock.horizon) / scenario.clock.horizon
+    return 1.0 - min(max(tick_of(scenario, date), 0), scenario.clock.horizon) / scenario.clock.horizon
 
 
-def _tick(scenario: Scenario, date: dt.date) -> int:
+def tick_of(scenario: Scenario, date: dt.date) -> int:
     """Midnight of a date in ticks from the start."""
     clock = scenario.clock
     delta = midnight(date, clock.time_zone) - midnight(clock.start, clock.time_zone)
@@ -235,8 +235,8 @@ def paces_of(scenario: Scenario, teams: list[str]) -> Paces:
         column["load_pace"].append(load.pace if load else 1.0)
         column["first_change"].append(len(column["change_start"]))
         for change in sorted(team.pace, key=lambda c: (c.start, c.end, c.pace, c.recovers)):
-            end = _tick(scenario, change.end + dt.timedelta(days=1))
-            column["change_start"].append(_tick(scenario, change.start))
+            end = tick_of(scenario, change.end + dt.timedelta(days=1))
+            column["change_start"].append(tick_of(scenario, change.start))
             column["change_end"].append(end)
             column["change_over"].append(end + change.recovers)
             column["change_pace"].append(change.pace)
@@ -264,11 +264,11 @@ def seats_of(scenario: Scenario, name: str, first_person: int, number: Any) -> l
         return []
     joins = [LONG_AGO] * team.size
     for joining in sorted(team.joining, key=lambda j: j.date):
-        joins += [_tick(scenario, joining.date)] * joining.count
+        joins += [tick_of(scenario, joining.date)] * joining.count
     leaves = [NEVER] * len(joins)
     gone = 0
     for leaving in sorted(team.leaving, key=lambda a: a.date):
-        leaves[gone : gone + leaving.count] = [_tick(scenario, leaving.date)] * leaving.count
+        leaves[gone : gone + leaving.count] = [tick_of(scenario, leaving.date)] * leaving.count
         gone += leaving.count
     absence = team.absence if team.absence and team.absence.share > 0 else None
     spell = number(absence.spell) if absence else -1

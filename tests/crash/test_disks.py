@@ -8,6 +8,8 @@ import random
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +51,23 @@ def test_k5_a_full_disk_keeps_what_was_finished(scenario: Scenario, straight: tu
         assert numbers(folder) == list(range(14))
 
 
-def test_k5_on_a_real_small_disk(scenario: Scenario, straight: tuple[str, Path], tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(small)], capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
+@contextmanager
+def disk(place: Path, size: str) -> Iterator[Path]:
+    """A real disk of its own, of so many bytes (such as "96k"), for as long as it is needed."""
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("a disk cannot be mounted here")
     try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_k5_on_a_real_small_disk(scenario: Scenario, straight: tuple[str, Path], tmp_path: Path) -> None:
+    with disk(tmp_path / "small", "96k") as small:
         with pytest.raises(InputError, match="No space left on device"):
             searched(scenario, small / "study")
         shutil.copytree(small / "study", tmp_path / "roomy")
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
     assert searched(scenario, tmp_path / "roomy") == straight[0]
 
 
@@ -112,20 +120,14 @@ def test_k6_a_folder_that_cannot_be_written_from_some_moment_on(scenario: Scenar
 
 
 def test_k6_on_a_real_read_only_disk(scenario: Scenario, straight: tuple[str, Path], tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], capture_output=True).returncode:
-        pytest.skip("a disk cannot be mounted here")
-    try:
+    with disk(tmp_path / "disk", "8m") as place:
         with pytest.raises(Ends):
-            searched(scenario, disk / "study", workers=Ending(11, Ends()))
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        for folder in (disk / "study", disk / "another"):
+            searched(scenario, place / "study", workers=Ending(11, Ends()))
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        for folder in (place / "study", place / "another"):
             with pytest.raises(InputError, match=r"cannot be .*Read-only file system.*give a folder that is writable"):
                 searched(scenario, folder)
-        shutil.copytree(disk / "study", tmp_path / "writable")
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        shutil.copytree(place / "study", tmp_path / "writable")
     assert searched(scenario, tmp_path / "writable", resume=True) == straight[0]
 
 

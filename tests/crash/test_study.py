@@ -124,6 +124,13 @@ def test_the_study_opens_in_optuna(straight: tuple[str, Path]) -> None:
     assert [t.values for t in study.trials if t.values] == [[r["values"]["cycle_time"], r["values"]["cost"]] for r in told if r["values"]]
 
 
+def test_two_runs_of_a_study_write_the_same_bytes(scenario: Scenario, straight: tuple[str, Path], tmp_path: Path) -> None:
+    searched(scenario, tmp_path / "again")
+    first, second = ({p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != "lock"} for folder in (straight[1], tmp_path / "again"))
+    assert {Path("optuna.log"), Path("trials.jsonl"), Path("study.json")} < set(first)
+    assert first == second
+
+
 @pytest.mark.slow
 def test_the_study_opens_in_optuna_dashboard(straight: tuple[str, Path]) -> None:
     """Started as the guide says; what it serves is what the journal holds."""

@@ -42,7 +42,7 @@ def estimate_json(estimate: Any, unit: str) -> dict[str, Any]:
 
 def about_json(about: Measure) -> dict[str, Any]:
     """What a measure is."""
-    return {"title": about.title, "direction": about.direction, "definition": about.explain, "own": about.own}
+    return {"title": about.title, "direction": about.direction, "definition": about.explain, "own": about.own, "planned": about.planned}
 
 
 def measure_json(results: Results, name: str) -> dict[str, Any]:

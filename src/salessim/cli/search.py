@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salessim.cli.figures import difference_json
+from salessim.cli.figures import difference_json, estimate_json, spread_json
 from salessim.cli.group import EXIT_FINE, EXIT_INCONCLUSIVE, say
 from salessim.cli.options import json_option, load, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, json_text, print_json
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from salessim.executors import Executor
     from salessim.optimisation import Best
     from salessim.optimisation.best import Screening
+    from salessim.optimisation.by_future import InFuture
     from salessim.optimisation.front import Shown
     from salessim.optimisation.kept import Check
     from salessim.optimisation.prices import Price
     from salessim.optimisation.selection import Selection
-    from salessim.optimisation.sensitivity import Interaction
+    from salessim.optimisation.sensitivity import Effect, Interaction
     from salessim.results import Comparison
 
 
@@ -133,12 +134,15 @@ def _best_json(best: Best) -> dict[str, Any]:
         "refused": best.refused, "objectives": list(best.objectives), "limits": [limit.words for limit in best.limits], "settled": best.settled, "checks": [_check_json(c) for c in best.checks],
         "prices": [_price_json(best, p) for p in best.prices],
         "core": [{"step": c.step, "why_not": c.why or None, "differences": _changes_json(best, c.against)} for c in best.core],
-        "effects": [{"lever": e.lever, "words": e.words, "why_not": e.why or None, "differences": _changes_json(best, e.against)} for e in best.matters.effects] if best.matters is not None else [],
+        "effects": [_effect_json(best, e) for e in best.matters.effects] if best.matters is not None else [],
+        "left_alone": [_effect_json(best, e) for e in best.matters.left] if best.matters is not None else [],
         "interactions": [_interaction_json(i) for i in best.matters.interactions] if best.matters is not None else [],
         "shown": [_shown_json(best, s) for s in best.shown], "front": list(best.front), "undecided": list(best.undecided), "search_minus_fresh": dict(best.flattery),
         "screening": _screening_json(best.screening) if best.screening is not None else None, "stopped": best.stopped or None,
         "selection": _selection_json(best.selection) if best.selection is not None else None,
         "break_even": best.payback.as_json() if best.changed and best.payback is not None else None,
+        "by_future": [_future_json(best, f) for f in best.futures.each] if best.futures is not None else [],
+        "ignorance_over_futures": spread_json(best.futures.together, best.objectives[0], 1) if best.futures is not None else None,
         "differences": {n: difference_json(best.final, n) for n in best.final.catalogue.names},
     }  # fmt: skip
 
@@ -162,7 +166,20 @@ def _changes_json(best: Best, against: Comparison | None) -> dict[str, Any] | No
 
 def _price_json(best: Best, price: Price) -> dict[str, Any]:
     """What a looser limit would bring against the recommended design."""
-    return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against)}
+    return {"limit": price.limit.words, "looser": price.looser.words, "binds": price.against is not None, "design": list(price.words), "differences": _changes_json(best, price.against),
+            "per": {"amount": price.step, "of": price.limit.measure, "unit": price.limit.of.unit, "changes": {n: estimate_json(e, best.final.catalogue.about(n).unit) for n in dict.fromkeys([*best.objectives, "cost"]) if (e := price.each(n)) is not None}} if price.step else None}  # fmt: skip
+
+
+def _future_json(best: Best, found: InFuture) -> dict[str, Any]:
+    """The recommended design in a future: what it changes there, with the share of ignorance, and when it pays."""
+    names = dict.fromkeys([*best.objectives, "cost", "revenue"])
+    return {"future": found.future.name, "weight": found.future.weight, "runs": found.runs, "break_even": found.payback.as_json() if found.payback is not None else None,
+            "differences": {n: difference_json(found.against, n) | spread_json(found.against, n, 1) for n in names}}  # fmt: skip
+
+
+def _effect_json(best: Best, effect: Effect) -> dict[str, Any]:
+    """What a change brings, or a step of a lever that the design leaves alone would do."""
+    return {"lever": effect.lever, "words": effect.words, "why_not": effect.why or None, "differences": _changes_json(best, effect.against)}
 
 
 def _interaction_json(found: Interaction) -> dict[str, Any]:

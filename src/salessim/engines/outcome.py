@@ -109,6 +109,8 @@ def replication(network: Network, raw: Raw, number: int, log: bool) -> Replicati
         team_cost=hours.pay + totals.overtime * network.overtime_pay,
         fixed_cost=network.fixed_cost,
         flow_cost=float(np.sum(totals.finished * network.model.flow.cost) + np.sum(channel_cost)),
+        head_count=network.head_count,
+        staff_hours=network.staff_hours,
         channel_cost=channel_cost,
         number=number,
         log=event_log(network, raw, cases) if log else None,

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.errors import InputError
+from salessim.headcount import calendar_hours, head_count, staff_hours
 from salessim.memo import Content, content
 from salessim.network import roles_of
 from salessim.queueing import impatient, mean_wait
@@ -80,12 +82,17 @@ class Approximation:
 
         Args:
             scenario: people apart, all that matters of a design.
+
+        Raises:
+            InputError: nobody comes, so that there is nothing to say.
         """
         self.scenario = scenario
         self.sizes = {t: team.size for t, team in scenario.teams.items()}
         now = scenario.in_force
         found = flows(scenario)
         keys = sorted(k for k, rate in found.visits.items() if rate > 0)
+        if not keys:
+            raise InputError(scenario.name, "nobody comes", "give a channel arrivals")
         self.keys, at = keys, {k: i for i, k in enumerate(keys)}
         n = len(keys)
         self.entering = np.zeros(n)
@@ -107,6 +114,8 @@ class Approximation:
         self.value = np.array([worth[g] for _, g in keys])
         self.open = {t: sum(b - a for a, b in team_hours(scenario, t)) / scenario.clock.horizon for t in scenario.teams}
         self.persons = {t: mean_presence(scenario, t) / max(1, self.sizes[t]) for t in scenario.teams}
+        self.heads, self.hours = ({t: of(scenario, t) for t in scenario.teams} for of in (head_count, staff_hours))
+        self.week = {t: calendar_hours(scenario, t) for t in scenario.teams}
         tasks: list[_Task] = []
         self.fades: list[tuple[int, int, Any]] = []
         for i, (name, g) in enumerate(keys):
@@ -279,7 +288,10 @@ class Approximation:
             found["waiting"] = float(np.sum(flow * wait)) / asked / HOUR
         if any(load >= 1 for load in loads.values()):
             found |= dict.fromkeys(found.keys() - {"cost", "utilisation"}, math.inf)
-        return found
+        more = {t: sizes[t] - self.sizes[t] for t in sizes}
+        by_team = {f"head count of {t}": self.heads[t] + n for t, n in more.items()} | {f"staff hours of {t}": self.hours[t] + n * self.week[t] for t, n in more.items()}
+        totals = {name: math.fsum(v for n, v in by_team.items() if n.startswith(of)) for name, of in (("head_count", "head count of "), ("staff_hours", "staff hours of "))}
+        return found | by_team | totals
 
 
 def _reached(ways: Any, starts: Any, ours: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue, catalogue
 from salessim.optimisation import kept
+from salessim.optimisation.by_future import Futures
 from salessim.optimisation.front import Shown
 from salessim.optimisation.idle import said_of_idle
 from salessim.optimisation.kept import Check
@@ -18,7 +19,7 @@ from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import Obstacle
 from salessim.optimisation.prices import CoreStep, Price
 from salessim.optimisation.robust import AS_PLANNED, Outlook
-from salessim.optimisation.said import only, plain, said, size
+from salessim.optimisation.said import plain, said, size
 from salessim.optimisation.selection import Selection
 from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """Of every promise about a recommendation."""
+
+
+LEFT = "What one step of the other levers would do"
+"""Heading of the levers that the recommended design leaves alone."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,8 @@ class Best:
     """What each change of the recommended design brings, and pairs of them."""
     outlook: Outlook = AS_PLANNED
     """The futures that runs met, and which runs counted."""
+    futures: Futures | None = None
+    """The recommended design in each future by itself, if there are several."""
     judged: Comparison | None = None
     """Today and the recommended design by what designs are judged by: as `final`, unless the worst runs are what counts."""
     screening: Screening | None = None
@@ -151,7 +158,7 @@ class Best:
 
     @property
     def refused(self) -> int:
-        """Designs refused before simulation: a team could not keep up, or levers exclude each other."""
+        """Designs refused before simulation: a team could not keep up, levers exclude each other, or the plan itself breaks a limit."""
         return sum(t.refused is not None for t in self.distinct)
 
     @property
@@ -162,18 +169,23 @@ class Best:
     @property
     def settled(self) -> bool:
         """Whether what is recommended, be it to change nothing, is shown to keep the limits."""
-        return self.changed or kept.verdict(self.checks) == kept.KEPT
+        return self.changed or (not self.alone and kept.verdict(self.checks) == kept.KEPT)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no design but today's was looked at, though there are others."""
+        return len(self.distinct) == 1 < self.designs
 
     @cached_property
     def payback(self) -> Payback | None:
-        """When the recommended design breaks even against today; None without one-off costs of its own."""
-        return None if self.outlook.futures else payback(self.final)  # the curves are run in the scenario as it is
+        """When the recommended design breaks even against today, over all futures; None without one-off costs of its own."""
+        return self.futures.payback if self.futures is not None else None if self.outlook.futures else payback(self.final)
 
     def sentences(self) -> list[str]:
         """The recommendation in three sentences, each of them true whatever came out; then the promise about the choice, and when one-off costs are made up for."""
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation, {self.simulated} simulated"
         if not self.changed:
-            return [self._first(), f"{looked}.", self.rejected or "Check the levers and their limits, or search longer, before drawing conclusions.", *self._labels()]
+            return [self._first(), f"{looked}.", self.rejected or f"Check the levers and their limits{'' if len(self.distinct) >= self.designs else ', or search longer,'} before drawing conclusions.", *self._labels()]
         parts = [self._said(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
@@ -186,7 +198,7 @@ class Best:
             *([f"The limits are shown to hold, with {100 * CONFIDENCE:g} % confidence together: {'; '.join(c.words for c in self.checks)}."] if self.checks else []),
             *self._futures(),
             *self._labels(),
-            *([paid.sentence()] if paid is not None else []),
+            *([("Over all futures: " if self.futures is not None else "") + paid.sentence()] if paid is not None else []),
         ]
 
     def further(self) -> dict[str, list[str]]:
@@ -196,6 +208,7 @@ class Best:
             "Instead": [self._instead(s) for s in self.beside],
             "What limits and core steps cost": [*(p.sentence(self.objectives) for p in self.prices), *(c.sentence(self.objectives) for c in self.core)],
             "What each change brings": [e.sentence(self.objectives) for e in self.matters.effects] if self.matters is not None else [],
+            LEFT: self.matters.told_of_left(self.objectives) if self.matters is not None else [],
             "What changes bring together": [i.sentence(self.final.catalogue) for i in self.matters.interactions] if self.matters is not None else [],
         }
         return {heading: [plain(line) for line in lines] for heading, lines in told.items() if lines}
@@ -215,6 +228,8 @@ class Best:
         """Why nothing is recommended."""
         if self.obstacle is not None:
             return self.obstacle.sentence()
+        if self.alone and kept.verdict(self.checks) == kept.KEPT:
+            return "Nothing can be recommended yet: no design but today's process was looked at."
         if not self.settled:
             return f"No design is shown to keep the limits ({' and '.join(limit.words for limit in self.limits)}); of the process as it is: {'; '.join(c.words for c in self.checks)}."
         within = " and keeps the limits" if self.limits else ""
@@ -225,10 +240,8 @@ class Best:
         told = [self.outlook.words] if self.outlook.words else []
         if self.outlook.tail is not None and self.judged is not None:
             told.append(f"In the worst {100 * self.outlook.tail:.4g} % of runs: {'; '.join(said(self.judged, n) for n in self.objectives)}.")
-        for k, future in enumerate(self.outlook.futures):
-            there = [i for i, n in enumerate(self.final.base.numbers) if self.outlook.met(self.final.base.seed, n) == k]
-            if len(there) > 1:
-                told.append(f"In the future {future.name!r} ({len(there)} runs): {'; '.join(said(only(self.final, there), n) for n in self.objectives)}.")
+        if self.futures is not None:
+            told += self.futures.sentences(self.objectives)
         return told
 
     def _labels(self) -> list[str]:
@@ -266,4 +279,4 @@ class Best:
         return said(self.final, name)
 
 
-__all__ = ["CONFIDENCE", "Best", "Screening", "Trial"]
+__all__ = ["CONFIDENCE", "LEFT", "Best", "Screening", "Trial"]

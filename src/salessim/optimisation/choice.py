@@ -15,6 +15,7 @@ from salessim.experiment import Workers
 from salessim.ignorance import echo_all
 from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
+from salessim.optimisation.by_future import by_future
 from salessim.optimisation.evaluation import Evaluator, pareto, signed
 from salessim.optimisation.fresh import COMPARING, SELECTING, Fresh
 from salessim.optimisation.front import MOST_SHOWN, Shown, labelled, show
@@ -25,7 +26,7 @@ from salessim.optimisation.obstacles import obstacle
 from salessim.optimisation.prices import prices_of_core, prices_of_limits
 from salessim.optimisation.pruning import pruned
 from salessim.optimisation.selection import Selection, select
-from salessim.optimisation.sensitivity import sensitivity
+from salessim.optimisation.sensitivity import Sensitivity, left_alone, sensitivity
 from salessim.optimisation.space import Settings
 from salessim.optimisation.spread import along, apart, spread_over
 from salessim.results import Comparison
@@ -58,17 +59,19 @@ def choose(
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
         none = kept.verdict(mine) != kept.KEPT
         return Best(scenario=today, settings=space.today, words=(), final=Comparison((base_results, base_results)), flattery=dict.fromkeys(objectives, 0.0), changed=False,
-                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, core=prices_of_core(fresh, today, more), **common)  # fmt: skip
+                    checks=mine, obstacle=obstacle(done, bounds, fresh, final, _ERROR) if none else None, core=prices_of_core(fresh, today, more),
+                    matters=Sensitivity((), (), left_alone(evaluate, fresh, space.today, objectives)), **common)  # fmt: skip
     trial, values = found.trial, found.trial.values
     assert values is not None
     results = replace(fresh.of(trial.settings, COMPARING, final), scenario=space.design(trial.settings, name=f"{today.name}, improved"))
     comparison = Comparison((base_results, results))
-    if not space.outlook.futures:  # an echo shares the uncertain values of a run, not the future that it met
+    futures = by_future(comparison, space.outlook, workers)
+    if futures is None:
         comparison = echo_all(comparison, engine="compiled", workers=workers)
     judged = Comparison((fresh.judged(space.today, COMPARING, final, objectives), fresh.judged(trial.settings, COMPARING, final, objectives)))
     flattery = {n: values[n] - judged.results[1].estimate(n).value for n in objectives}
     return Best(scenario=results.scenario, settings=trial.settings, words=trial.words, final=comparison, flattery=flattery, changed=True,
-                chosen=trial, selection=found.selection, judged=judged, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
+                chosen=trial, selection=found.selection, judged=judged, futures=futures, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
                 core=prices_of_core(fresh, results.scenario, more), matters=sensitivity(evaluate, fresh, trial, objectives, asked.gain, more), **common)  # fmt: skip
 
 

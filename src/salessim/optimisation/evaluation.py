@@ -18,7 +18,7 @@ from salessim.catalogue import Catalogue, catalogue
 from salessim.errors import InputError, LimitReached, RunLost
 from salessim.experiment import Wanted, Workers
 from salessim.optimisation.best import Trial
-from salessim.optimisation.limits import Limit
+from salessim.optimisation.limits import Limit, broken_by_plan
 from salessim.optimisation.robust import AS_PLANNED
 from salessim.optimisation.screen import Screen
 from salessim.optimisation.space import Settings, Space, refused, relief_of
@@ -135,7 +135,7 @@ class Evaluator:
                 self.seen[key] = Trial(number, settings, words, None, f"{wrong.problem}", False)
                 continue
             is_today = settings == self.space.today
-            why = None if is_today or known is not None else refused(design, self.relief)
+            why = None if is_today or known is not None else refused(design, self.relief) or broken_by_plan(self.bounds, design, self.space.outlook)
             if why is not None:
                 self.seen[key] = Trial(number, settings, words, None, why, False)
                 continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from salessim.optimisation.limits import Limit
+from salessim.optimisation.said import NO_NOISE, without_noise
 from salessim.statistics import Estimate, exact_share_interval
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Check:
         e = self.estimate
         if self.limit.chance is not None:
             return f"{self.limit.words}: it is in {100 * e.value:.3g} % of {e.n} ({100 * e.low:.3g} to {100 * e.high:.3g} %)"
-        return f"{self.limit.words}: it is {e.value:,.6g} ({e.low:,.6g} to {e.high:,.6g})"
+        return f"{self.limit.words}: it is {e.value:,.6g} ({NO_NOISE if without_noise(e) else f'{e.low:,.6g} to {e.high:,.6g}'})"
 
 
 def check(limit: Limit, results: Results, error: float) -> Check:

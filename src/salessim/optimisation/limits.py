@@ -17,11 +17,14 @@ from scipy import special
 
 from salessim.catalogue import Catalogue
 from salessim.errors import InputError
+from salessim.headcount import planned
 from salessim.measures import Measure
 from salessim.units import share
 
 if TYPE_CHECKING:
+    from salessim.optimisation.robust import Outlook
     from salessim.results import Results
+    from salessim.scenario.model import Scenario
 
 _CHANCE = re.compile(r"P\s*\(\s*(?P<inner>.*[<>≤≥].*)\)\s*(?P<sign><=|>=|<|>|≤|≥)\s*(?P<share>[^<>=≤≥]+)", re.DOTALL)
 _UPPER = ("<=", "<", "≤")
@@ -84,6 +87,31 @@ class Limit:
         """For people."""
         said = f"{self.of.phrase} {'at most' if self.upper else 'at least'} {self.bound:,.6g} {self.of.unit}".rstrip()
         return said if self.chance is None else f"{said} in at least {100 * self.chance:.6g} % of runs"
+
+
+def by_plan(limit: Limit, design: Scenario, outlook: Outlook) -> float | None:
+    """The figure of a limit that follows from the design alone, such as its head count; None where only runs tell it.
+
+    Futures and uncertain values may say something else of teams in each run.
+    """
+    if not limit.of.planned or outlook.futures or any(path.startswith("teams.") for path in design.uncertain):
+        return None
+    return planned(design, limit.measure)
+
+
+def broken_by_plan(bounds: Iterable[Limit], design: Scenario, outlook: Outlook) -> str | None:
+    """Which limit a design breaks whatever happens in it, with the figure; None if runs must tell.
+
+    Args:
+        bounds: the limits.
+        design: not simulated yet.
+        outlook: the futures that runs meet.
+    """
+    for limit in bounds:
+        value = by_plan(limit, design, outlook)
+        if value is not None and not limit.holds(value):
+            return f"{limit.of.phrase} is {value:,.6g} instead of {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit}"
+    return None
 
 
 def figure(name: str, text: str, known: Catalogue) -> float:

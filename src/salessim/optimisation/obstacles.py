@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salessim.errors import InputError
 from salessim.optimisation import kept
 from salessim.optimisation.fresh import COMPARING, Fresh
 from salessim.optimisation.kept import Check
+from salessim.optimisation.limits import by_plan
+from salessim.statistics import Estimate
 
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
     from salessim.optimisation.limits import Limit
+    from salessim.optimisation.space import Space
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,20 @@ class Obstacle:
     """Whether no design that was tried keeps the first limit even by itself; else each is kept by some design, but not all together."""
     checks: tuple[Check, ...]
     """The limits in the way, as fresh runs of the nearest design see them; the one that is missed by most comes first."""
+    refused: str = ""
+    """Why the designs that keep the first limit by plan need not be simulated, if that is what is in the way."""
 
     def sentence(self) -> str:
         """For people."""
+        if self.refused:
+            return f"No design that keeps this limit can be run: {self.checks[0].limit.words}. The nearest to do so ({'; '.join(self.words) or 'the process as it is'}) is refused: {self.refused}."
         who = f"the nearest design ({'; '.join(self.words)})" if self.words else "the process as it is, which comes nearest,"
         if self.alone:
             begin = f"No design that was tried keeps this limit: {self.checks[0].limit.words}."
         else:
             begin = "Each limit by itself is kept by some design that was tried, all together by none."
-        return f"{begin} On fresh runs {who} {'; '.join(_missed(c) for c in self.checks)}."
+        on = "By plan" if all(c.limit.of.planned for c in self.checks) else "On fresh runs"
+        return f"{begin} {on} {who} {'; '.join(_missed(c) for c in self.checks)}."
 
 
 def _missed(found: Check) -> str:
@@ -46,7 +55,7 @@ def _missed(found: Check) -> str:
     if limit.chance is not None:
         return f"keeps {limit.of.phrase} {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit} in {100 * e.value:.3g} % of {e.n} ({100 * e.low:.3g} to {100 * e.high:.3g} %) instead of {100 * limit.chance:.6g} %{told}"
     by = f", {100 * limit.excess(e.value):.3g} % too {'much' if limit.upper else 'little'}" if math.isfinite(limit.excess(e.value)) and limit.excess(e.value) > 0 else ""
-    return f"has {limit.of.phrase} {e.value:,.6g} ({e.low:,.6g} to {e.high:,.6g}) instead of {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit}".rstrip() + by + told
+    return f"has {limit.of.phrase} {e.value:,.6g} {'' if limit.of.planned else f'({e.low:,.6g} to {e.high:,.6g}) '}instead of {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit}".rstrip() + by + told
 
 
 def obstacle(done: Sequence[Trial], bounds: tuple[Limit, ...], fresh: Fresh, first: int, error: float) -> Obstacle | None:
@@ -59,6 +68,10 @@ def obstacle(done: Sequence[Trial], bounds: tuple[Limit, ...], fresh: Fresh, fir
         first: runs at the first look.
         error: of a verdict.
     """
+    for limit in bounds:
+        before = _by_plan(limit, done, fresh, error)
+        if before is not None:
+            return before
     excess = {t.number: [limit.excess(t.values[limit.key]) for limit in bounds] for t in done if t.values is not None}
     if not excess or not bounds:
         return None
@@ -77,6 +90,23 @@ def obstacle(done: Sequence[Trial], bounds: tuple[Limit, ...], fresh: Fresh, fir
         return None
     found = kept.checks(bounds, fresh.runs(nearest.settings, COMPARING), first, error)
     return Obstacle(nearest.words, alone, tuple(found[k] for k in broken))
+
+
+def _by_plan(limit: Limit, done: Sequence[Trial], fresh: Fresh, error: float) -> Obstacle | None:
+    """The obstacle where a limit on the plan leaves no design to simulate; None if it leaves one, or is not on the plan."""
+    space = fresh.space
+    rows = [(limit.excess(value), t.refused is not None, t.number, value, t) for t in done if (value := _figure(limit, t, space)) is not None]
+    if not rows or any(excess == 0 and not refused for excess, refused, *_ in rows):
+        return None
+    excess, _, _, value, nearest = min(rows, key=lambda row: row[:3])
+    return Obstacle(nearest.words, True, (Check(limit, Estimate(value, value, value, 1 - 2 * error, 0)),), (nearest.refused or "") if excess == 0 else "")
+
+
+def _figure(limit: Limit, trial: Trial, space: Space) -> float | None:
+    try:
+        return by_plan(limit, space.design(trial.settings), space.outlook)
+    except InputError:  # levers that exclude each other make no design
+        return None
 
 
 __all__ = ["Obstacle", "obstacle"]

@@ -5,15 +5,19 @@ Neither is offered. They say what a rule is worth questioning for, on seeds of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from salessim.errors import InputError
+from salessim.measures import PEOPLE
 from salessim.optimisation.fresh import ASKING, Fresh
-from salessim.optimisation.said import said
+from salessim.optimisation.robust import AS_PLANNED
+from salessim.optimisation.said import said, size
 from salessim.results import Comparison
 from salessim.scenario.levers import apply
+from salessim.statistics import Estimate, ratio_interval
 
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
@@ -26,6 +30,16 @@ NOTCH = 0.1
 """By how much of its bound a limit is loosened: more than noise, and still a limit that somebody might grant."""
 
 
+def loosened(limit: Limit) -> Limit:
+    """The limit a notch looser: by a tenth, and where people are counted by one of them at least."""
+    by = NOTCH * abs(limit.bound)
+    return limit.loosened(max(1.0, math.floor(by)) if limit.of.unit == PEOPLE else by)
+
+
+def _so_much(amount: float, unit: str) -> str:
+    return "one person" if unit == PEOPLE and amount == 1 else f"{amount:,.6g} {unit}"
+
+
 @dataclass(frozen=True)
 class Price:
     """What a limit costs."""
@@ -33,16 +47,55 @@ class Price:
     limit: Limit
     looser: Limit
     words: tuple[str, ...]
-    """What the best design under the looser limit changes, of those that were tried and the neighbours of the recommended one."""
+    """What the best design under the looser limit changes, of those that were tried, the neighbours of the recommended one, and what theory takes for better."""
     against: Comparison | None
     """The recommended design and that one; None if no design that breaks only this limit, and keeps the looser one, was better in the search."""
+
+    @property
+    def step(self) -> float:
+        """A round amount of the limit's measure, of the size of what the better design takes of it more; 0 where there is none."""
+        if self.against is None or self.limit.chance is not None or self.limit.of.ratio:
+            return 0.0
+        more = abs(self.against.difference(self.limit.measure).change.value)
+        return float(10 ** math.floor(math.log10(more))) if math.isfinite(more) and more > 0 else 0.0
+
+    def each(self, name: str) -> Estimate | None:
+        """What a measure changes by for each `step` that the limit's measure is let go further; None where that is not a ratio of two means."""
+        if self.against is None or not self.step or name == self.limit.measure or self.against.catalogue.about(name).ratio:
+            return None
+        base, other = self.against.results
+        if name not in base.pairs or name not in other.pairs:
+            return None
+        sign = 1 if self.limit.upper else -1
+        found = ratio_interval(other.values(name) - base.values(name), sign * (other.values(self.limit.measure) - base.values(self.limit.measure)))
+        return replace(found, value=found.value * self.step, low=found.low * self.step, high=found.high * self.step)
+
+    @property
+    def amount(self) -> str:
+        """The `step` in words."""
+        return f"{_so_much(self.step, self.limit.of.unit)} {'more' if self.limit.upper else 'less'} of {self.limit.of.phrase}"
 
     def sentence(self, objectives: Sequence[str]) -> str:
         """For people."""
         if self.against is None:
-            return f"The limit {self.limit.words} does not bind: {100 * NOTCH:g} % looser, no design that was tried would be better."
+            return f"The limit {self.limit.words} does not bind: {self.by} looser, no design that was tried would be better."
         changed = "; ".join(said(self.against, n) for n in objectives)
-        return f"If the limit were {self.looser.words}, {100 * NOTCH:g} % looser: {changed}, by {'; '.join(self.words) or 'the process as it is'}. Not offered: it breaks the limit."
+        return f"If the limit were {self.looser.words}, {self.by} looser: {changed}, by {'; '.join(self.words) or 'the process as it is'}{self._rate(objectives)}. Not offered: it breaks the limit."
+
+    @property
+    def by(self) -> str:
+        """By how much the limit is loosened, in words."""
+        by = abs(self.looser.bound - self.limit.bound)
+        return f"by {_so_much(by, PEOPLE)}" if self.limit.of.unit == PEOPLE else f"{100 * NOTCH:g} %"
+
+    def _rate(self, objectives: Sequence[str]) -> str:
+        """What each unit of the limit brings, where that can be told."""
+        rates = [(n, e) for n in objectives if (e := self.each(n)) is not None and math.isfinite(e.low) and math.isfinite(e.high) and (e.low > 0 or e.high < 0)]
+        if self.against is None or not rates:
+            return ""
+        known = self.against.catalogue
+        told = "; ".join(f"{known.about(n).phrase} {size(e.value)} {known.about(n).unit} ({size(e.low)} to {size(e.high)})" for n, e in rates)
+        return f"; that is for {self.amount}: {told}"
 
 
 @dataclass(frozen=True)
@@ -68,8 +121,9 @@ def prices_of_limits(
 ) -> tuple[Price, ...]:
     """The price of each limit, seen from the recommended design.
 
-    Which design to look at is chosen by the search's runs and judged on fresh ones, so that its interval holds. A better
-    one may exist that nobody tried: the price is at least so much.
+    Nothing is searched again: which design to look at is chosen by the search's runs among those that were tried, the
+    neighbours of the recommended one and the one that theory takes for best under the looser limit; it is judged on fresh
+    runs, so that its interval holds. A better one may exist that nobody tried: the price is at least so much.
 
     Args:
         evaluate: for neighbours of the recommended design that the search did not look at.
@@ -82,12 +136,24 @@ def prices_of_limits(
     """
     if not bounds:
         return ()
-    tried = [*done, *(evaluate(recommended.number, s) for s in neighbours(evaluate, recommended.settings))]
+    near = neighbours(evaluate, recommended.settings)
+    screen = evaluate.screen
+    if screen is not None and evaluate.space.outlook == AS_PLANNED:
+        near += [s for limit in bounds if (s := screen.if_granted([loosened(b) if b is limit else b for b in bounds], recommended.settings)) is not None and s not in near]
+    granting = _granting(evaluate)
+    tried = [*done, *granting.side_by_side([(recommended.number, s) for s in near])]
+    evaluate.spent = granting.spent
     return tuple(_price(fresh, recommended, tried, limit, [b for b in bounds if b is not limit], gain, runs) for limit in bounds)
 
 
+def _granting(evaluate: Evaluator) -> Evaluator:
+    """The same, but that it simulates what breaks a limit on the plan by no more than is asked about."""
+    granted = tuple(loosened(b) if b.of.planned else b for b in evaluate.bounds)
+    return evaluate if granted == evaluate.bounds else replace(evaluate, bounds=granted, seen={key: t for key, t in evaluate.seen.items() if t.refused is None})
+
+
 def _price(fresh: Fresh, recommended: Trial, tried: Sequence[Trial], limit: Limit, others: Sequence[Limit], gain: Callable[[Trial], tuple[float, int]], runs: int) -> Price:
-    looser = limit.loosened(NOTCH * abs(limit.bound))
+    looser = loosened(limit)
 
     def granted(values: object) -> bool:
         assert isinstance(values, dict)
@@ -132,4 +198,4 @@ def _core_step(fresh: Fresh, scenario: Scenario, name: str, title: str, runs: in
     return CoreStep(name, title, Comparison((fresh.of_scenario(scenario, ASKING, runs), fresh.of_scenario(without, ASKING, runs))))
 
 
-__all__ = ["NOTCH", "CoreStep", "Price", "neighbours", "prices_of_core", "prices_of_limits"]
+__all__ = ["NOTCH", "CoreStep", "Price", "loosened", "neighbours", "prices_of_core", "prices_of_limits"]

@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from salessim.results import Comparison
+    from salessim.statistics import Estimate
+
+
+NO_NOISE = "in every run"
+"""Instead of an interval: the figure is the same in all runs, because it follows from the plan or because nothing is left to chance."""
+
+
+def without_noise(estimate: Estimate) -> bool:
+    """Whether a figure is the same in all runs, but for the rounding of sums."""
+    return estimate.high - estimate.low <= 1e-9 * abs(estimate.value)
 
 
 def size(value: float) -> str:
@@ -26,7 +36,7 @@ def said(comparison: Comparison, name: str, other: int = 1) -> str:
     title, unit = about.phrase, f" {about.unit}" if about.unit else ""
     if found.verdict == "the same":
         return f"{title} exactly as it is"
-    ends = f"{size(found.change.low)} to {size(found.change.high)}"
+    ends = NO_NOISE if without_noise(found.change) else f"{size(found.change.low)} to {size(found.change.high)}"
     if found.verdict == "unclear":
         return f"no clear change of {title} ({ends}{unit})"
     return f"{title} {size(found.change.value)}{unit} ({ends})"
@@ -45,4 +55,4 @@ def plain(words: str) -> str:
     return words.replace(" [assumed]", "")
 
 
-__all__ = ["only", "plain", "said", "size"]
+__all__ = ["NO_NOISE", "only", "plain", "said", "size", "without_noise"]

@@ -273,6 +273,15 @@ class Screen:
         # The median deviation, scaled to a normal law: what is far off today's figures says little of designs that are close.
         return 1.645 * math.sqrt(2.0) * 1.4826 * float(np.median(np.abs(np.array(rest) - np.median(rest))))
 
+    def if_granted(self, bounds: Sequence[Limit], settings: Settings) -> Settings | None:
+        """What theory takes for better than a design if the limits were these; None where it sees nothing, or cannot say."""
+        if self.names != list(self.objectives):
+            return None
+        other = replace(self, bounds=tuple(bounds))
+        other._structures, other._seen = self._structures, dict(self._seen)  # what is worked out hangs on no limit
+        found = other._descend(settings, None)
+        return found if found != settings else None
+
     def screening(self, trials: Sequence[Trial]) -> Screening:
         """How well theory ordered the designs that were simulated."""
         distinct = {self.space.key(t.settings): t for t in trials if t.values is not None}

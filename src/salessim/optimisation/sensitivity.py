@@ -1,25 +1,32 @@
-"""What matters in a recommended design: each of its changes taken back alone, and in pairs, on common seeds of their own."""
+"""What matters in a recommended design, on common seeds of their own: each of its changes taken back alone and in pairs, and a step of each lever that it leaves alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue
+from salessim.errors import InputError
 from salessim.optimisation.fresh import ASKING, Fresh
+from salessim.optimisation.limits import broken_by_plan
 from salessim.optimisation.said import said, size
+from salessim.optimisation.space import refused
 from salessim.results import Comparison
+from salessim.scenario.levers import apart
 from salessim.statistics import Estimate, contrast
 
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
     from salessim.optimisation.evaluation import Evaluator
-    from salessim.optimisation.space import Settings
+    from salessim.optimisation.space import Settings, Space
 
 PAIRED = 3
 """Levers of which every pair is looked at: those that matter most in the search's runs."""
+LEFT_RUNS = 10
+"""Runs of each lever that is left alone: as many as give a finalist its variance. There may be many, and only strong effects are news."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,18 @@ class Sensitivity:
     effects: tuple[Effect, ...]
     """The strongest first."""
     interactions: tuple[Interaction, ...]
+    left: tuple[Effect, ...] = ()
+    """What one step of each lever that the design leaves alone would do in it, the strongest first; `against` is the design, and the design with the step."""
+
+    def told_of_left(self, objectives: Sequence[str]) -> list[str]:
+        """For people: a line for each step that does something, and the others together."""
+        shown = [e for e in self.left if e.against is None or any(e.against.difference(n).verdict in ("higher", "lower") for n in objectives)]
+        same = [e for e in self.left if e.against is not None and all(e.against.difference(n).verdict == "the same" for n in objectives)]
+        unclear = [e for e in self.left if e not in shown and e not in same]
+        lines = [f"{e.words}: {'; '.join(said(e.against, n) for n in dict.fromkeys([*objectives, 'cost']))}." if e.against is not None else f"{e.words}: {e.why}." for e in shown]
+        if unclear:
+            lines.append(f"No effect that {LEFT_RUNS} runs can tell from none: {'; '.join(e.words for e in unclear)}.")
+        return lines + ([f"Exactly the same in every run: {'; '.join(e.words for e in same)}."] if same else [])
 
 
 def sensitivity(evaluate: Evaluator, fresh: Fresh, recommended: Trial, objectives: tuple[str, ...], gain: Callable[[Trial], tuple[float, int]], runs: int) -> Sensitivity:
@@ -102,7 +121,50 @@ def sensitivity(evaluate: Evaluator, fresh: Fresh, recommended: Trial, objective
         four = [full, *(fresh.of(s, ASKING, runs) for s in (*alone, neither.settings))]
         beyond = {n: contrast([r.pairs[n] for r in four], (1, -1, -1, 1)) for n in objectives if all(n in r.pairs for r in four)}
         interactions.append(Interaction((a, b), (words[a], words[b]), beyond))
-    return Sensitivity(effects, tuple(interactions))
+    return Sensitivity(effects, tuple(interactions), left_alone(evaluate, fresh, settings, objectives))
+
+
+def left_alone(evaluate: Evaluator, fresh: Fresh, settings: Settings, objectives: tuple[str, ...]) -> tuple[Effect, ...]:
+    """What one step of each lever that a design leaves as it is today would do in it, the strongest first.
+
+    Args:
+        evaluate: refuses designs in which a team cannot keep up.
+        fresh: for `LEFT_RUNS` runs of each.
+        settings: the design.
+        objectives: what strong means: the largest clear change of one, relative to its figure.
+    """
+    space = evaluate.space
+    stepped = {n: s for n in space.options if settings[n] == space.today[n] and (s := _stepped(space, settings, n)) != settings}
+    words = {n: "; ".join(apart(space.scenario, s, settings)) for n, s in stepped.items()}
+    why = {n: reason for n, s in stepped.items() if (reason := _cannot(evaluate, s)) is not None}
+    fresh.ahead([settings, *(s for n, s in stepped.items() if n not in why)], ASKING, LEFT_RUNS)
+    base = fresh.of(settings, ASKING, LEFT_RUNS)
+    found = []
+    for n, other in stepped.items():
+        if n in why:
+            found.append((-1.0, Effect(n, words[n], None, why[n])))
+            continue
+        over = broken_by_plan(evaluate.bounds, space.design(other), space.outlook)
+        against = Comparison((base, fresh.of(other, ASKING, LEFT_RUNS)))
+        clear = [d for name in objectives if (d := against.difference(name)).verdict in ("higher", "lower")]
+        found.append((max([abs(d.relative.value) for d in clear if math.isfinite(d.relative.value)], default=0.0), Effect(n, words[n] + (" (over a limit)" if over else ""), against)))
+    return tuple(e for _, e in sorted(found, key=lambda row: -row[0]))
+
+
+def _stepped(space: Space, settings: Settings, name: str) -> Settings:
+    """The design with one lever a step further, with what it needs; a step back where there is none further."""
+    options = space.options[name]
+    at = options.index(settings[name])
+    needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options and settings[n] == space.today[n]}
+    return space.repaired(settings | needed | {name: options[at + 1] if at + 1 < len(options) else options[at - 1]})
+
+
+def _cannot(evaluate: Evaluator, settings: Settings) -> str | None:
+    """Why a design cannot be run."""
+    try:
+        return refused(evaluate.space.design(settings), evaluate.relief)
+    except InputError as wrong:
+        return wrong.problem
 
 
 def _taken(recommended: Trial, without: Trial) -> str:
@@ -110,4 +172,4 @@ def _taken(recommended: Trial, without: Trial) -> str:
     return "; ".join(w for w in recommended.words if w not in without.words) or "; ".join(recommended.words)
 
 
-__all__ = ["PAIRED", "Effect", "Interaction", "Sensitivity", "sensitivity"]
+__all__ = ["LEFT_RUNS", "PAIRED", "Effect", "Interaction", "Sensitivity", "left_alone", "sensitivity"]

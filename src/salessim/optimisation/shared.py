@@ -9,6 +9,7 @@ one runs again.
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from salessim.errors import InputError, LimitReached, RunLost
+from salessim.errors import InputError, LimitReached, RunLost, SalesSimError
 from salessim.optimisation.best import Trial
 from salessim.optimisation.coordinator import Search, figures, record_of, why_failed
 from salessim.optimisation.samplers import ENUMERATION, sampler
@@ -29,6 +30,8 @@ RETRIES = 3
 """Times that a trial whose writer died is run again."""
 CONNECTING = 10
 """Seconds within which the server must answer."""
+SILENT = {"connect_timeout": CONNECTING, "tcp_user_timeout": 1000 * HEARTBEAT, "keepalives_idle": HEARTBEAT, "keepalives_interval": CONNECTING, "keepalives_count": 3}
+"""What libpq is told: a machine that has gone is found out within a minute or two, not after hours."""
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -50,6 +53,7 @@ def search_shared(search: Search, address: str, name: str, asked: Mapping[str, A
 
     if search.method == ENUMERATION:
         raise InputError("--method enumeration", "writers that do not know of each other cannot divide all designs among them", "leave out --storage: one coordinator may have many workers; or choose another --method")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # progress is ours to tell
     space, screen = search.evaluate.space, search.evaluate.screen
     assert screen is not None
     first = search.evaluate(0, space.today)  # what all designs are compared with; each writer works it out, and so has its runs
@@ -57,7 +61,7 @@ def search_shared(search: Search, address: str, name: str, asked: Mapping[str, A
     with _plain_errors(address), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = optuna.storages.RDBStorage(
-            _url(address), engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECTING}}, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+            _url(address), engine_kwargs={"pool_pre_ping": True, "connect_args": SILENT}, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
             heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
         )  # fmt: skip
         study = optuna.create_study(study_name=name, storage=storage, directions=list(search.directions.values()), load_if_exists=True)
@@ -141,14 +145,30 @@ def _plain_errors(address: str) -> Iterator[None]:
     import optuna
     import sqlalchemy as sa
 
+    aside = threading.excepthook
+
+    def quiet(args: threading.ExceptHookArgs) -> None:
+        if not isinstance(args.exc_value, optuna.exceptions.StorageInternalError | sa.exc.SQLAlchemyError):
+            aside(args)
+
+    threading.excepthook = quiet  # Optuna's heartbeat may meet the trouble first; the search meets it as soon as it asks
     try:
         yield
     except ImportError:
         raise InputError("--storage", "PostgreSQL needs its driver", "install it with: pip install 'salessim[databases]'") from None
-    except (optuna.exceptions.StorageInternalError, sa.exc.SQLAlchemyError) as wrong:
+    except Exception as met:
+        # When the server goes while a trial is told of, Optuna fails over its own last words: the reason stands behind them.
+        behind = [met]
+        while (before := behind[-1].__cause__ or behind[-1].__context__) is not None and isinstance(before, Exception):
+            behind.append(before)
+        wrong = next((e for e in behind if isinstance(e, optuna.exceptions.StorageInternalError | sa.exc.SQLAlchemyError)), None)
+        if wrong is None or isinstance(met, SalesSimError):
+            raise
         place = sa.make_url(address).render_as_string(hide_password=True)
         said = " ".join(str(wrong.__cause__ or wrong).split("\n")[0].split())[:150]
         raise InputError(place, f"the database cannot be used ({said})", "check that it runs and lets you in, and give the same command again: what was finished is kept") from None
+    finally:
+        threading.excepthook = aside
 
 
 __all__ = ["search_shared"]

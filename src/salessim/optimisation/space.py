@@ -120,7 +120,8 @@ def space_of(scenario: Scenario, levers: list[str] | None = None, outlook: Outlo
             choices = tuple(low + (high - low) * i / (RANGE_STEPS - 1) for i in range(RANGE_STEPS))
         elif getattr(lever, "choice", None) is not None:
             choices = tuple(now if is_today(scenario, lever, c) else c for c in choices)
-        options[name] = choices if now in choices else (now, *choices)
+        # Two ways to write today's setting are one setting.
+        options[name] = tuple({repr(c): c for c in (choices if now in choices else (now, *choices))}.values())
     space = Space(scenario, options, outlook or AS_PLANNED)
     if space.size == 1:
         raise InputError(scenario.name, f"there is nothing to choose: each lever ({', '.join(map(repr, names))}) has the setting of today only", "give one of them another setting")

@@ -22,7 +22,10 @@ from salessim.survival import incidence
 from salessim.units import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from salessim.optimisation import Best
+    from salessim.optimisation.sensitivity import Effect
     from salessim.results import Comparison, Results
     from salessim.scenario.model import Scenario
 
@@ -215,10 +218,10 @@ KINDS = (
 """Kinds of designs, what matters most first; without a label it is on the front for sure, or there are no labels."""
 
 
-def effects(best: Best) -> pd.DataFrame:
-    """What each change of the recommended design brings, a row for each objective."""
+def effects(best: Best, which: Iterable[Effect]) -> pd.DataFrame:
+    """What changes of the recommended design bring, or steps of other levers would do, a row for each objective."""
     known, rows = catalogue(best.today), []
-    for effect in best.matters.effects if best.matters is not None else ():
+    for effect in which:
         if effect.against is None:
             continue
         for name in best.objectives:

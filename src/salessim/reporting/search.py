@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from salessim.optimisation.best import LEFT
 from salessim.optimisation.kept import verdict
 from salessim.optimisation.prices import NOTCH
-from salessim.optimisation.said import plain
+from salessim.optimisation.said import NO_NOISE, plain, without_noise
+from salessim.optimisation.sensitivity import LEFT_RUNS
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
 
 if TYPE_CHECKING:
     from salessim.optimisation import Best
+    from salessim.optimisation.sensitivity import Effect
     from salessim.results import Comparison
 
 _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, each by itself."
@@ -19,7 +23,7 @@ _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, ea
 
 def sections(best: Best) -> list[dict[str, Any]]:
     """The sections that only the page of a search has."""
-    return [s for s in (_tried(best), _limits(best), _beside(best), _matters(best), _prices(best)) if s is not None]
+    return [s for s in (_tried(best), _limits(best), _futures(best), _beside(best), _matters(best), _left(best), _prices(best)) if s is not None]
 
 
 def _tried(best: Best) -> dict[str, Any] | None:
@@ -29,7 +33,7 @@ def _tried(best: Best) -> dict[str, Any] | None:
     bias = f" What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
     compared = f"; {len(best.selection.runs)} finalists compared on fresh runs" if best.selection is not None else ""
     limits = "; ".join(limit.words for limit in best.limits) or "none"
-    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up or levers exclude each other; "
+    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
             f"{best.simulated} simulated{compared}. Limits: {limits}.{bias}")  # fmt: skip
     if len(table) < 2 or len(best.objectives) < 2:
         return {"title": "The designs that were tried", "text": text, "figures": []}
@@ -46,10 +50,28 @@ def _limits(best: Best) -> dict[str, Any] | None:
     for c in best.checks:
         e, per = c.estimate, 100 if c.limit.chance is not None else 1
         unit = "% of runs" if c.limit.chance is not None else c.limit.of.unit
-        rows.append({"cells": [c.limit.words, number(per * e.value), f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
+        rows.append({"cells": [c.limit.words, number(per * e.value), NO_NOISE if without_noise(e) else f"{number(per * e.low)} to {number(per * e.high)}", unit, e.n, c.verdict], "tone": {"kept": "better", "broken": "worse"}.get(c.verdict, "unclear")})
     whose = "the recommended design" if best.changed else "the process as it is"
     return {"title": "Are the limits kept?", "text": f"On fresh runs of {whose}. Kept is what is shown: with 95 % confidence no limit that is called kept is broken.", "figures": [],
             "tables": [{"caption": "Each limit with its figure and the ends that it is judged by.", "head": ["limit", "figure", "interval", "unit", "runs", "verdict"], "words": [5], "rows": rows}]}  # fmt: skip
+
+
+def _futures(best: Best) -> dict[str, Any] | None:
+    """The recommended design in each future."""
+    if best.futures is None:
+        return None
+    known, names, rows = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"])), []
+    over = ("all together", 1.0, best.futures.together, best.futures.payback)
+    for name, weight, against, paid in (*((f.future.name, f.future.weight, f.against, f.payback) for f in best.futures.each), over):
+        spread = against.spread(names[0])
+        share = None if spread is None else spread.ignorance
+        unknown = "–" if share is None else f"{100 * share.value:.0f} ({100 * share.low:.0f} to {100 * share.high:.0f})" if share.low > 0 else f"below {100 * share.high:.0f}"
+        day = "–" if paid is None else f"{paid.date or 'not within the run'} ({paid.made_up} of {len(paid.curves)} runs)"
+        rows.append({"cells": [name, f"{100 * weight:.4g}", len(against.base.numbers), *(_change(against, n) for n in names), day, unknown], "tone": ""})
+    text = ("Each run meets one future; a design is judged over all of them, and here by each alone. Ignorance is the share of the variance of the change between runs that would be gone if the uncertain values were known, "
+            "and in the last row if it were known as well which future comes; the rest is noise. ")  # fmt: skip
+    head = ["future", "weight (%)", "runs", *(known.about(n).heading for n in names), "pays from", f"ignorance in {known.about(names[0]).phrase} (%)"]
+    return {"title": "In each future", "text": text + _PAIRED, "figures": [], "tables": [{"caption": "Changes against today in the same future, with their intervals.", "head": head, "words": [], "rows": rows}]}
 
 
 def _beside(best: Best) -> dict[str, Any] | None:
@@ -70,24 +92,40 @@ def _change(against: Comparison | None, name: str) -> str:
     if against is None:
         return "–"
     d = against.difference(name)
-    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({signed(d.change.low)} to {signed(d.change.high)})"
+    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({NO_NOISE if without_noise(d.change) else f'{signed(d.change.low)} to {signed(d.change.high)}'})"
 
 
 def _matters(best: Best) -> dict[str, Any] | None:
-    if best.matters is None:
+    if best.matters is None or not best.matters.effects:
         return None
-    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
-    rows = [{"cells": [plain(e.words), *(_change(e.against, n) for n in names)], "tone": ""} for e in best.matters.effects]
-    tables = [{"caption": "What each change brings in the recommended design: with it less without it.", "head": ["change", *(known.about(n).heading for n in names)], "words": [], "rows": rows}]
+    known = best.final.catalogue
+    tables = [_of_effects(best, "change", "What each change brings in the recommended design: with it less without it.", best.matters.effects)]
     if best.matters.interactions:
         pairs = [
             {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(f"{signed(i.beyond[n].value)} ({signed(i.beyond[n].low)} to {signed(i.beyond[n].high)})" if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
             for i in best.matters.interactions
         ]
         tables.append({"caption": "What two changes bring together beyond the sum of both: an interval that holds zero tells of none.", "head": ["pair", *(known.about(n).heading for n in best.objectives)], "words": [], "rows": pairs})
-    table = figures.effects(best)
+    table = figures.effects(best, best.matters.effects)
     drawn = [figure(charts.tornado(table), table, "What each change brings, by objective", "The strongest change first; the line is the 95 % interval.")] if len(table) else []
     return {"title": "What each change brings", "text": "Each change of the recommended design is taken back alone, and those that matter most in pairs, on seeds of their own. " + _PAIRED, "figures": drawn, "tables": tables}
+
+
+def _of_effects(best: Best, head: str, caption: str, which: Sequence[Effect]) -> dict[str, Any]:
+    known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
+    rows = [{"cells": [plain(e.words), *([e.why] if e.against is None else [_change(e.against, names[0])]), *(_change(e.against, n) for n in names[1:])], "tone": ""} for e in which]
+    return {"caption": caption, "head": [head, *(known.about(n).heading for n in names)], "words": [], "rows": rows}
+
+
+def _left(best: Best) -> dict[str, Any] | None:
+    """The levers that are left alone."""
+    if best.matters is None or not best.matters.left:
+        return None
+    whose = "the recommended design" if best.changed else "the process as it is"
+    table = figures.effects(best, best.matters.left)
+    drawn = [figure(charts.tornado(table), table, "What one step of each other lever would do, by objective", "The strongest first; the line is the 95 % interval.")] if len(table) else []
+    text = f"Levers that are as today in {whose}, each one step further alone (or back, where there is none further), with what it needs; {LEFT_RUNS} runs of each, on seeds of their own, so that only strong effects can be told. "
+    return {"title": LEFT, "text": text + _PAIRED, "figures": drawn, "tables": [_of_effects(best, "step", f"With the step less without it, in {whose}.", best.matters.left)]}
 
 
 def _prices(best: Best) -> dict[str, Any] | None:
@@ -95,11 +133,14 @@ def _prices(best: Best) -> dict[str, Any] | None:
     rows = []
     for p in best.prices:
         rows.append({"cells": [f"{p.looser.words} instead of {p.limit.bound:,.6g}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
+        if p.step:
+            each = [((e := p.each(n)) and f"{signed(e.value)} ({signed(e.low)} to {signed(e.high)})") or "–" for n in names]
+            rows.append({"cells": [f"… for {p.amount}", *each], "tone": ""})
     for c in best.core:
         rows.append({"cells": [f"without core step “{c.title}”", *([c.why] if c.against is None else [_change(c.against, names[0])]), *(_change(c.against, n) for n in names[1:])], "tone": ""})
     if not rows:
         return None
-    text = f"What would be if a limit were {100 * NOTCH:g} % looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried and of the neighbours of the recommended one, so that its price is at least so much. "
+    text = f"What would be if a limit were {100 * NOTCH:g} % (of people: one at least) looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried, of the neighbours of the recommended one and of what queueing theory takes for better then, so that its price is at least so much. "
     return {"title": "What limits and core steps cost", "text": text + _PAIRED, "figures": [], "tables": [{"caption": "Changes with their intervals.", "head": ["what if", *(known.about(n).heading for n in names)], "words": [], "rows": rows}]}
 
 
