@@ -44,3 +44,8 @@ def deadly(source: Any, seed: int, number: int, engine: Any) -> Any:
 
 def penniless(source: Any, seed: int, number: int, engine: Any) -> Any:
     raise MemoryError
+
+
+def who(source: Any, seed: int, number: int, engine: Any) -> int:
+    """The process that runs it."""
+    return os.getpid()

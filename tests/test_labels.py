@@ -19,17 +19,17 @@ TIES = ((0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
 """Slippage of fronts: none is better than another, so that whoever is called out is called so wrongly."""
 
 
-def macro_run(seed: int, means: tuple[tuple[float, ...], ...], *, common: float, sigma: float = 1.0, first: int = 30, tied: float = 0.5) -> Labels:
+def macro_run(seed: int, means: tuple[tuple[float, ...], ...], *, common: float, sigma: float = 1.0, first: int = 8, tied: float = 0.5) -> Labels:
     """Labels on normal figures whose means are known; a share `common` of the variance is shared by all designs, `tied` of it by the objectives."""
     rng = np.random.default_rng(seed)
-    n, d, m = first * 2, len(means), len(means[0])
+    n, d, m = first << 4, len(means), len(means[0])
 
     def noise(*shape: int) -> np.ndarray:
         return math.sqrt(tied) * rng.normal(size=(*shape, n, 1)) + math.sqrt(1 - tied) * rng.normal(size=(*shape, n, m))
 
     x = np.array(means)[:, None, :] + sigma * (math.sqrt(common) * noise(1) + math.sqrt(1 - common) * noise(d))
 
-    def look(runs: int) -> Change:
+    def look(runs: int, _: object) -> Change:
         def change(i: int, j: int, k: int, level: float) -> tuple[float, float]:
             e = paired_difference(x[j, :runs, k], x[i, :runs, k], level).change
             return e.low, e.high
@@ -71,11 +71,11 @@ def exactly(means: tuple[tuple[float, ...], ...]) -> Change:
 
 
 def test_by_hand_and_who_is_out_runs_no_further() -> None:
-    found = label(lambda n: exactly(STAIRCASE), 8, 2, first=10)
+    found = label(lambda n, _: exactly(STAIRCASE), 8, 2, first=10)
     assert (found.labels, found.runs) == (TRUE, (10,) * 8)
     wide = {10: 0.5, 20: 0.05}
 
-    def look(n: int) -> Change:
+    def look(n: int, _: object) -> Change:
         return lambda i, j, m, level: (STAIRCASE[i][m] - STAIRCASE[j][m] - wide[n], STAIRCASE[i][m] - STAIRCASE[j][m] + wide[n])
 
     found = label(look, 8, 2, first=10)
@@ -86,7 +86,7 @@ def test_runs_go_where_a_question_is_open_and_no_further_than_paid_for() -> None
     """Two designs are near each other, the third is far: it is settled at once and does not run on."""
     means = ((0.0, 2.0), (1.0, 1.9), (9.0, 0.0))
 
-    def look(n: int) -> Change:
+    def look(n: int, _: object) -> Change:
         return lambda i, j, m, level: (means[i][m] - means[j][m] - 3.0 / n, means[i][m] - means[j][m] + 3.0 / n)
 
     found = label(look, 3, 2, first=10)
@@ -97,14 +97,14 @@ def test_runs_go_where_a_question_is_open_and_no_further_than_paid_for() -> None
 
 
 def test_designs_that_are_the_same_in_every_run_share_the_front() -> None:
-    assert label(lambda n: exactly(((1.0, 2.0), (1.0, 2.0), (1.0, 3.0))), 3, 2, first=5).labels == (IN, IN, OUT)
+    assert label(lambda n, _: exactly(((1.0, 2.0), (1.0, 2.0), (1.0, 3.0))), 3, 2, first=5).labels == (IN, IN, OUT)
 
 
 def test_who_breaks_a_limit_is_out_and_beats_nobody() -> None:
-    found = label(lambda n: exactly(((0.0, 0.0), (1.0, 2.0), (2.0, 1.0))), 3, 2, first=5, kept=(False, True, True))
+    found = label(lambda n, _: exactly(((0.0, 0.0), (1.0, 2.0), (2.0, 1.0))), 3, 2, first=5, kept=(False, True, True))
     assert found.labels == (OUT, IN, IN)
     assert found.runs[0] == 0
-    found = label(lambda n: exactly(((0.0, 0.0), (1.0, 2.0), (2.0, 3.0))), 3, 2, first=5, kept=(None, True, True))
+    found = label(lambda n, _: exactly(((0.0, 0.0), (1.0, 2.0), (2.0, 3.0))), 3, 2, first=5, kept=(None, True, True))
     assert found.labels == (UNDECIDED, UNDECIDED, OUT)  # whether the first may beat the second is not known
 
 

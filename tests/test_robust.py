@@ -182,7 +182,7 @@ def labels_of_worst_runs(seed: int, common: float, tail: float = 0.2) -> Labels:
         t = worst.threshold(results_of(mean + sigma * rng.normal(size=worst.least(50))), about["cycle_time"])
         judged.append(worst.judged(results_of(x), {"cycle_time": t}, about).values("cycle_time"))
 
-    def look(runs: int) -> Change:
+    def look(runs: int, _: object) -> Change:
         def change(i: int, j: int, m: int, level: float) -> tuple[float, float]:
             if m:
                 return (LINE[i][1] - LINE[j][1],) * 2

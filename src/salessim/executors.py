@@ -186,7 +186,8 @@ class Futures(Executor):
                 hand_out(1)
                 yield from results
         except BaseException:
-            self.abandon()
+            if ahead:  # who takes the last result and no more leaves nothing under way, and the workers stay
+                self.abandon()
             raise
 
 

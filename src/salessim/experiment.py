@@ -89,14 +89,15 @@ ECHO = 1 << 40
 
 def _source(scenario: Scenario) -> Source:
     """What replications run on; checks the ends of what is uncertain."""
-    check_uncertain(scenario)
-    return scenario if scenario.uncertain else _network(content(scenario, "levers", "provenance", "description"))
+    found = _built(content(scenario, "levers", "provenance", "description"))
+    return scenario if found is None else found
 
 
 @lru_cache(maxsize=32)  # a search compares about so many designs side by side, a few runs at a time
-def _network(said: Content) -> Network:
-    """The network of a scenario, built once as long as it is asked for again and again."""
-    return build(said.record)
+def _built(said: Content) -> Network | None:
+    """The network of a scenario, built once as long as it is asked for again and again; None if each replication has its own."""
+    check_uncertain(said.record)
+    return None if said.record.uncertain else build(said.record)
 
 
 def _one(source: Source, seed: int, number: int, engine: Engine) -> Row:

@@ -6,6 +6,8 @@ ticks to work, looked up backwards. Intervals are half-open: on duty from the op
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,20 +39,23 @@ def build_hours(calendars: list[Intervals]) -> Hours:
     Args:
         calendars: for each, intervals (opens, closes) in ticks, sorted and apart.
     """
-    first, last = [0], [0]
-    opens: list[int] = []
-    closes: list[int] = []
-    before: list[int] = []
-    for intervals in calendars:
-        first.append(len(opens))
-        done = 0
-        for start, end in intervals:
-            opens.append(start)
-            closes.append(end)
-            before.append(done)
-            done += end - start
-        last.append(len(opens))
-    return Hours(*(np.array(x, dtype=np.int64) for x in (first, last, opens, closes, before)))
+    columns = [_columns(tuple(intervals)) for intervals in calendars]
+    ends = np.cumsum([0, *(len(opens) for opens, _, _ in columns)], dtype=np.int64)
+    parts = [np.concatenate([np.zeros(0, np.int64), *(c[i] for c in columns)]) for i in range(3)]
+    return Hours(np.concatenate([[0], ends[:-1]]), np.concatenate([[0], ends[1:]]), *parts)
+
+
+def edges_of(intervals: Sequence[tuple[int, int]]) -> tuple[Any, Any]:
+    """Openings and closings of some intervals as arrays, not to be changed."""
+    return _columns(tuple(intervals))[:2]
+
+
+@lru_cache(maxsize=512)  # every replication of a scenario with uncertain values asks for the same calendars
+def _columns(intervals: tuple[tuple[int, int], ...]) -> tuple[Any, Any, Any]:
+    """Openings, closings and the working ticks before each interval."""
+    opens, closes = np.array(intervals, np.int64).reshape(-1, 2).T.copy()
+    before = np.concatenate([[0], np.cumsum(closes - opens)])[: len(opens)]
+    return opens, closes, before
 
 
 def merged(intervals: Intervals) -> Intervals:

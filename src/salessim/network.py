@@ -19,13 +19,14 @@ from salessim.demand import Segments, Sources
 from salessim.durations import build_table
 from salessim.durations.specs import Gamma, Lognormal
 from salessim.errors import ScenarioError
-from salessim.hours import FOREVER, Hours, Intervals, build_hours, intersection, without
+from salessim.hours import FOREVER, Hours, Intervals, build_hours, edges_of, intersection, without
+from salessim.memo import content
 from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
 from salessim.pace import Paces
 from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
-from salessim.scenario.intensity import mixes, replay_ticks, slots
+from salessim.scenario.intensity import mixes, replay_ticks, stretches
 from salessim.scenario.response import outlay
 from salessim.staff import (
     Life,
@@ -256,7 +257,7 @@ class _LawBook:
         self._known: dict[str, int] = {}
 
     def number(self, law: Any) -> int:
-        text = json.dumps([law.law, law.model_dump(mode="json", exclude={"source", "assumption"})], sort_keys=True)
+        text = content(law).key
         if text not in self._known:
             self._known[text] = len(self.laws)
             self.laws.append(law)
@@ -274,6 +275,7 @@ class _Calendars:
         self.outages: list[Outage] = []
         self._by_intervals: dict[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], int] = {}
         self._by_name: dict[str | None, int] = {None: 0, "always": 0}
+        self._shared: dict[tuple[int, ...], int] = {(): 0}
         self._whole: Intervals = [(0, clock.horizon)]
         for name in sorted(scenario.calendars):
             calendar = scenario.calendars[name]
@@ -305,13 +307,13 @@ class _Calendars:
 
     def shared(self, numbers: list[int]) -> int:
         """The calendar on which people of several calendars work together."""
-        distinct = sorted({n for n in numbers if n != 0})
-        if not distinct:
-            return 0
-        together = self.intervals(distinct[0])
-        for n in distinct[1:]:
-            together = intersection(together, self.intervals(n))
-        return self.add(together, tuple(sorted({d for n in distinct for d in self.downs[n - 1]})))
+        distinct = tuple(sorted({n for n in numbers if n != 0}))
+        if distinct not in self._shared:
+            together = self.intervals(distinct[0])
+            for n in distinct[1:]:
+                together = intersection(together, self.intervals(n))
+            self._shared[distinct] = self.add(together, tuple(sorted({d for n in distinct for d in self.downs[n - 1]})))
+        return self._shared[distinct]
 
     def of_team(self, scenario: Scenario, name: str) -> _Hours:
         """The calendars of a team: what is paid, what is there for cases, and that on which work in hand goes on."""
@@ -410,11 +412,12 @@ def build(scenario: Scenario) -> Network:
     hours = build_hours(calendars.lists)
     met = [calendars.number(p.calendar) for p in limits]
     used = sorted({*(hours_of[t].duty for t in teams), *met} - {0})
-    edges, duty = calendar_turns(calendars.lists, used, clock.horizon)
+    turns, duty = calendar_turns(calendars.lists, used, clock.horizon)
     persons = [*teams, *(p.team for p in limits)]
     life = [seat for i, t in enumerate(persons) if t is not None for seat in seats_of(scenario, t, first_person[i], book.number)]
     lives = {int(np.searchsorted(first_person, seat.person, side="right")) - 1 for seat in life}
-    served = [{i for i, s in enumerate(steps) if t in _teams_of(scenario, scenario.steps[s])} for t in teams]
+    asked = [_teams_of(scenario, scenario.steps[s]) for s in steps]
+    served = [{i for i in range(len(steps)) if t in asked[i]} for t in teams]
     served += [{i for i, s in enumerate(steps) if p.name in takes(scenario.steps[s])} for p in limits]
     serves = [[q for q, step in enumerate(needs.step_of.tolist()) if step in mine] for mine in served]
     paid, on_duty = (
@@ -469,7 +472,7 @@ def build(scenario: Scenario) -> Network:
             int(RESPONSE in milestone),
             _floats([amount.value if (amount := scenario.steps[s].cost) else 0.0 for s in steps]),
         ),
-        Shifts(*(_ints([e[i] for e in edges]) for i in range(4))),
+        Shifts(*turns.T.copy()),
         hours, clock.warm_up, clock.horizon,
     )  # fmt: skip
     stages = tuple(scenario.stages)
@@ -649,6 +652,7 @@ def _needs(
     column: dict[str, list[Any]] = {f: [] for f in Needs._fields}
     column["step_of"], column["owner_of"] = list(range(len(steps))), [-1] * len(steps)
     limits = [p.name for p in pools(scenario)]
+    asked = {name: _asked_of(scenario, scenario.steps[name]) for name in steps}
     groups: list[set[str]] = []
     for name in steps:
         step = scenario.steps[name]
@@ -696,12 +700,12 @@ def _needs(
         column["rank"] += [
             (step.priority or scenario.segments[g].priority) if step.queue == "priority" else usual for g in segments
         ]
-        mine = _asked_of(scenario, step)
+        mine = asked[name]
         if mine:
             touching = [g for g in groups if g & mine]
             groups = [g for g in groups if not g & mine] + [mine.union(*touching)]
     groups.sort(key=min)
-    area = [next((i for i, g in enumerate(groups) if g & _asked_of(scenario, scenario.steps[s])), -1) for s in steps]
+    area = [next((i for i, g in enumerate(groups) if g & asked[s]), -1) for s in steps]
     linked = [0] * len(groups)
     for i, s in enumerate(steps):
         if area[i] >= 0 and (scenario.steps[s].together_with or takes(scenario.steps[s]) or scenario.steps[s].owner):
@@ -727,8 +731,8 @@ def _check_they_meet(
 
 
 def _overlap(intervals: Intervals, since: int, until: int) -> int:
-    ends = np.array(intervals, np.int64).reshape(-1, 2).clip(since, until)
-    return int((ends[:, 1] - ends[:, 0]).sum())
+    opens, closes = (edge.clip(since, until) for edge in edges_of(intervals))
+    return int((closes - opens).sum())
 
 
 def _duty_pay(team: Any, on_duty: int, window: int) -> float:
@@ -765,6 +769,7 @@ def _sources(
     scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook, copies: dict[str, int]
 ) -> Sources:
     column: dict[str, list[Any]] = {f: [] for f in Sources._fields}
+    slots = [(_ints([]), _floats([]), _ints([]))]
     clock = scenario.clock
     markets, attributes = sorted(scenario.markets), sorted(scenario.attributes)
     column["market_size"] = [scenario.markets[m].size for m in markets]
@@ -774,13 +779,12 @@ def _sources(
         column["key"].append(name_key(name))
         column["goal"].append(at[channel.enters])
         column["cost"].append(channel.cost.value if channel.cost else 0.0)
-        column["first_slot"].append(len(column["slot_start"]))
+        column["first_slot"].append(sum(len(begins) for begins, _, _ in slots))
         if channel.arrivals is not None:
-            stretches = slots(scenario, channel.arrivals)
-            _check_count(scenario, name, channel.arrivals, stretches)
-            for field, values in zip(("slot_start", "slot_rate", "slot_day"), zip(*stretches, strict=True), strict=True):
-                column[field] += values
-        column["last_slot"].append(len(column["slot_start"]))
+            begins, rates, days = stretches(scenario, channel.arrivals)
+            _check_count(scenario, name, channel.arrivals, begins, rates)
+            slots.append((begins, rates, days))
+        column["last_slot"].append(sum(len(begins) for begins, _, _ in slots))
         cv = channel.arrivals.daily_cv if channel.arrivals else 0.0
         column["daily_law"].append(
             book.number(Gamma(law="gamma", mean=quantity(1.0), cv=cv)) if cv > 0 else -1
@@ -807,14 +811,15 @@ def _sources(
         mark = channel.duplicates.mark if channel.duplicates else None
         column["copy_mark"].append(attributes.index(mark) if mark is not None else -1)
         column["market"].append(markets.index(channel.market) if channel.market is not None else -1)
-    result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "slot_rate", "batch_mark", "mix")}
+    arrays = dict(zip(("slot_start", "slot_rate", "slot_day"), (np.concatenate(of) for of in zip(*slots, strict=True)), strict=True))
+    result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "batch_mark", "mix", *arrays)}
     assert clock.horizon < FOREVER
     return Sources(
         key=np.array(column["key"], np.uint64),
         cost=_floats(column["cost"]),
-        slot_rate=_floats(column["slot_rate"]),
         batch_mark=_floats(column["batch_mark"]),
         mix=_floats(column["mix"]),
+        **arrays,
         **result,
     )
 
@@ -824,9 +829,8 @@ def _daily_step(weekly: float) -> Lognormal:
     return Lognormal(law="lognormal", mean=quantity(1.0), cv=math.sqrt((1 + weekly**2) ** (1 / 7) - 1))
 
 
-def _check_count(scenario: Scenario, name: str, arrivals: Arrivals, stretches: list[tuple[int, float, int]]) -> None:
-    starts, rates = np.array([s[0] for s in stretches]), np.array([s[1] for s in stretches])
-    count = float(rates @ np.diff(starts, append=scenario.clock.horizon))
+def _check_count(scenario: Scenario, name: str, arrivals: Arrivals, begins: Any, rates: Any) -> None:
+    count = float(rates @ np.diff(begins, append=scenario.clock.horizon))
     if count > MOST_ARRIVALS:
         raise ScenarioError(
             f"channels.{name}.arrivals.rate", f"{arrivals.rate} brings {count:.3g} arrivals before the horizon",

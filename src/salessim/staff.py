@@ -17,7 +17,7 @@ import numpy as np
 
 from salessim.durations import sample, ticks
 from salessim.errors import ScenarioError
-from salessim.hours import Intervals, build_hours, intersection, merged, without
+from salessim.hours import Intervals, build_hours, edges_of, intersection, merged, without
 from salessim.jit import interpreted
 from salessim.order import AWAY, BACK, NEWCOMER
 from salessim.pace import LONG_AGO, Paces, learnt
@@ -336,8 +336,8 @@ def drawn(network: Network, seed: int, replication: int) -> Network:
     if life.outages:
         downs = [_outage(laws, o, seed, replication, horizon) for o in life.outages]
         lists = [without(intervals, merged([x for d in down for x in downs[d]])) for intervals, down in zip(life.calendars, life.downs, strict=True)]
-        edges, duty = calendar_turns(lists, life.used, horizon)
-        hours, turns = build_hours(lists), np.array(edges, np.int64).reshape(-1, 4)
+        turns, duty = calendar_turns(lists, life.used, horizon)
+        hours = build_hours(lists)
         on_duty = np.array([
             sum(max(0, min(b, horizon) - max(a, model.warm_up)) for a, b in (lists[c - 1] if c else [(0, horizon)])) * n
             for c, n in list(zip(model.people.calendar.tolist(), model.people.seats.tolist(), strict=True))[: len(network.labels.teams)]
@@ -352,11 +352,15 @@ def drawn(network: Network, seed: int, replication: int) -> Network:
     return dataclasses.replace(network, model=new, life=None, roster=roster, duty_at_start=duty, on_duty=on_duty)
 
 
-def calendar_turns(lists: Any, used: Any, horizon: int) -> tuple[list[tuple[int, int, int, int]], Any]:
-    """Openings and closings (time, calendar, opens, -1) of some calendars in order, and which are open at time 0."""
-    edges = sorted(
-        [(a, c, 1, -1) for c in used for a, _ in lists[c - 1] if a > 0] + [(b, c, 0, -1) for c in used for _, b in lists[c - 1] if b < horizon]
-    )
+def calendar_turns(lists: Any, used: Any, horizon: int) -> tuple[Any, Any]:
+    """Openings and closings (time, calendar, opens, -1) of some calendars in order, shape [n, 4], and which are open at time 0."""
+    parts = [np.zeros((0, 4), np.int64)]
+    for c in used:
+        opens, closes = edges_of(lists[c - 1])
+        for at, turn in ((opens[opens > 0], 1), (closes[closes < horizon], 0)):
+            parts.append(np.column_stack([at, np.full(len(at), c), np.full(len(at), turn), np.full(len(at), -1)]))
+    edges = np.concatenate(parts)
+    edges = edges[np.lexsort((edges[:, 2], edges[:, 1], edges[:, 0]))]
     duty = np.zeros(len(lists) + 1, np.int64)
     duty[0] = 1
     for c in used:

@@ -39,6 +39,16 @@ def test_several_designs_come_back_in_order_however_they_are_parcelled(workers: 
             assert list(executor.several(lambda source, _, n, __: (source, n), iter(wanted), 45, 0, "compiled")) == expected
 
 
+def test_processes_stay_for_the_next_call_also_when_nobody_asks_whether_there_is_more() -> None:
+    with Processes(1) as executor:
+        found = set()
+        for _ in range(3):
+            running = executor.results(tasks.who, None, 0, range(2), "compiled")
+            found |= {next(running), next(running)}
+            del running  # closed before it could end
+        assert len(found) == 1
+
+
 def test_k2_no_number_is_lost_when_the_pool_breaks_while_work_is_handed_out() -> None:
     from concurrent.futures import BrokenExecutor, Future
 

@@ -566,12 +566,14 @@ class Mixture(_Law):
         return sorted({v for part in self.parts if part.share > 0 for v in _atoms(part.of)})
 
     def quantile(self, p: ArrayLike) -> Floats:
-        """By bisection between the smallest and the largest quantile of the parts: 100 halvings reach the last bit."""
+        """By bisection between the smallest and the largest quantile of the parts, to the last bit."""
         u = np.asarray(p, float)
         parts = np.stack([part.of.quantile(u) for part in self.parts if part.share > 0])
         low, high = parts.min(axis=0), parts.max(axis=0)
         for _ in range(100):
             middle = (low + high) / 2
+            if ((middle == low) | (middle == high)).all():
+                break  # nothing lies between
             below = self.cdf(middle) < u
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         for atom in self.atoms:  # exactly, for formulas compare attributes with them

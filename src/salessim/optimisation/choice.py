@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -23,10 +23,11 @@ from salessim.optimisation.labels import IN, OUT, UNDECIDED
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.obstacles import obstacle
 from salessim.optimisation.prices import prices_of_core, prices_of_limits
+from salessim.optimisation.pruning import pruned
 from salessim.optimisation.selection import Selection, select
 from salessim.optimisation.sensitivity import sensitivity
 from salessim.optimisation.space import Settings
-from salessim.optimisation.spread import along, spread_over
+from salessim.optimisation.spread import along, apart, spread_over
 from salessim.results import Comparison
 
 FINALISTS = 10
@@ -48,10 +49,11 @@ def choose(
     space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
     base_results = fresh.of(space.today, COMPARING, final)
     found = _recommend(asked)
+    searched = evaluate.spent  # what comes later chooses nothing, it explains
     more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
     common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), **_front(asked, shown), "designs": space.possible,
-                              "rejected": found.rejected, "shown": shown, "outlook": space.outlook}  # fmt: skip
+                              "rejected": found.rejected, "searched": searched, "shown": shown, "outlook": space.outlook}  # fmt: skip
     if found.trial is None:
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
         none = kept.verdict(mine) != kept.KEPT
@@ -121,6 +123,10 @@ class _Asked:
         """What a relative improvement is relative to."""
         return np.where(self.base != 0, np.abs(self.base), 1.0)
 
+    def apart(self, points: Sequence[Any]) -> list[int]:
+        """Indices of the points, the first of them first, that differ from today and from each other by what matters in some objective."""
+        return [i - 1 for i in apart([self.base, *points], [self.indifference * float(s) for s in self.scale])[1:]]
+
     def gain(self, t: Trial) -> tuple[float, int]:
         """Mean relative improvement over today; among equals the design that changes less."""
         assert t.values is not None
@@ -159,8 +165,8 @@ def _recommend(asked: _Asked) -> _Found:
     key = asked.evaluate.space.key
     # What was given up in the search was surely worse than one that is among these.
     ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
-    pruned = [_pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
-    ranked = list({key(t.settings): t for t in (*pruned, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
+    spare = [pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
+    ranked = list({key(t.settings): t for t in (*spare, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
     entered = [*([done[0]] if done[0].feasible else []), *ranked]
     fresh.ahead([t.settings for t in entered], SELECTING, FIRST)
     finalists = [t for t in entered if asked.may_win(t)]
@@ -196,7 +202,8 @@ def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
     space = asked.evaluate.space
     if len(asked.objectives) < 2:
         return ()
-    on = sorted(((t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()), key=lambda row: tuple(row[1]))
+    on = sorted(((t, p) for t, p in zip(asked.able, asked.points, strict=True) if t.number in asked.front and np.isfinite(p).all()), key=lambda row: len(row[0].words))
+    on = sorted((on[i] for i in asked.apart([p for _, p in on])), key=lambda row: tuple(row[1]))
     some = [on[i][0] for i in spread_over([p for _, p in on], MOST_SHOWN)] if on else []
     # Where there are limits each design must also be shown to keep them, which takes as many runs again.
     more = _to_label(asked) if not asked.bounds else []
@@ -210,11 +217,17 @@ def _shown(asked: _Asked, recommended: Trial | None) -> tuple[Shown, ...]:
 
 
 def _to_label(asked: _Asked) -> list[Trial]:
-    """Designs along the front: by the search's few runs, or by theory, which luck does not move; those that are on both come first."""
+    """Designs along the front: by the search's few runs, or by theory, which luck does not move; those that are on both come first.
+
+    Of those that differ by less than what matters in every objective one is enough, and no number of runs would tell them apart.
+    """
     key, screen = asked.evaluate.space.key, asked.evaluate.screen
     theory = set(screen.front()) if screen is not None and screen.names == list(asked.objectives) else set()
     rows = [(tuple(p), t) for t, p in zip(asked.able, asked.points, strict=True) if np.isfinite(p).all() and not t.given_up]
-    rows = sorted((row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory), key=lambda row: row[0])
+    rows = [row for row in rows if row[1].number in asked.front or key(row[1].settings) in theory]
+    rows.sort(key=lambda row: (not (row[1].number in asked.front and key(row[1].settings) in theory), len(row[1].words), row[0]))
+    rows = [rows[i] for i in asked.apart([p for p, _ in rows])]
+    rows.sort(key=lambda row: row[0])
     both = [row for row in rows if row[1].number in asked.front and key(row[1].settings) in theory]
     most = labelled(asked.evaluate.space.outlook, asked.final)
     chosen = [both[i] for i in along([p for p, _ in both], most)]
@@ -230,25 +243,6 @@ def _front(asked: _Asked, shown: tuple[Shown, ...]) -> dict[str, tuple[int, ...]
     label = {key(s.settings): s.label for s in shown}
     said = {t.number: label.get(key(t.settings), UNDECIDED if t.number in asked.front else OUT) for t in asked.able}
     return {"front": tuple(n for n, what in said.items() if what == IN), "undecided": tuple(n for n, what in said.items() if what == UNDECIDED)}
-
-
-def _pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[float, int]], indifference: float) -> Trial:
-    """The design without the changes that hardly help, as long as at most a quarter of its gain is given up in all.
-
-    A search of many levers pulls some of them for nothing, by chance; what is recommended should be what works. The
-    fresh seeds are not touched: this uses the same runs as the search.
-    """
-    least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
-    while len(trial.words) > 1:
-        pulled = [n for n, setting in trial.settings.items() if setting != evaluate.space.today[n]]
-        fewer = [evaluate.space.repaired(trial.settings | {n: evaluate.space.today[n]}) for n in pulled]
-        worth = [settings for settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
-        less = evaluate.side_by_side([(trial.number, settings) for settings in worth])
-        better = min((t for t in less if t.values is not None and t.feasible), key=gain, default=None)
-        if better is None or gain(better)[0] > least:
-            return trial
-        trial = better
-    return trial
 
 
 def _not_kept(found: tuple[Check, ...]) -> str | None:

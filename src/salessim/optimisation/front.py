@@ -21,9 +21,9 @@ MOST_SHOWN = 4
 """Designs of the front that are told beside today's and the recommended: a planner reads no more."""
 MOST_LABELLED = 24
 """Designs of the front that are labelled: so many, spread over it, dominate all but about a hundredth of what a whole front does."""
-RUNS = 12
-"""Runs of the labels, in those of a comparison with today: on average half of them for a full front's first look, half for what it leaves open."""
-SHARE, FEWEST = 4, 4
+RUNS = 18
+"""Runs of the labels at most, in those of a comparison with today: three for a full front's first look, the rest for what it leaves open and more runs may answer."""
+SHARE, FEWEST = 8, 4
 """The first look takes this part of the runs of a comparison with today, but so many at least: with fewer, Student's quantiles are too far out."""
 
 
@@ -54,12 +54,12 @@ def first_look(outlook: Outlook, final: int) -> int:
 
 
 def labelled(outlook: Outlook, final: int) -> int:
-    """How many designs of the front are labelled: the first look takes half of the runs at most.
+    """How many designs of the front are labelled: the first look takes half of the runs at most, which matters where the worst runs are what counts.
 
     Example:
         >>> from salessim.optimisation.robust import AS_PLANNED
         >>> labelled(AS_PLANNED, 60), labelled(AS_PLANNED, 10)
-        (24, 15)
+        (24, 22)
     """
     return min(MOST_LABELLED, RUNS * final // (2 * first_look(outlook, final)))
 
@@ -81,12 +81,16 @@ def show(
     """
     error = (1 - confidence) / 2
     first = first_look(fresh.space.outlook, final)
+    everyone = [settings for settings, _ in designs]
+    if bounds:
+        fresh.ahead(everyone, COMPARING, final)
     checked = [kept.checks(bounds, fresh.runs(settings, COMPARING), final, error / len(designs)) for settings, _ in designs]
     able: Mapping[str, bool | None] = {kept.KEPT: True, kept.BROKEN: False, kept.UNDECIDED: None}
     found = labels.label(
-        lambda n: _changes(fresh, [s for s, _ in designs], objectives, known, n), len(designs), len(objectives), first,
+        lambda n, asked: _changes(fresh, everyone, asked, objectives, known, n), len(designs), len(objectives), first,
         confidence if not bounds else 1 - error, [able[kept.verdict(c)] for c in checked], RUNS * final,
     )  # fmt: skip
+    fresh.ahead([fresh.space.today, *everyone[:told]], COMPARING, final)
     shown = []
     for i, ((settings, words), limits) in enumerate(zip(designs, checked, strict=True)):
         runs = final if i < told else max(first, found.runs[i])
@@ -94,8 +98,9 @@ def show(
     return tuple(shown)
 
 
-def _changes(fresh: Fresh, designs: Sequence[Settings], objectives: tuple[str, ...], known: Catalogue, n: int) -> labels.Change:
-    """The paired changes between designs over n runs."""
+def _changes(fresh: Fresh, designs: Sequence[Settings], asked: Sequence[int], objectives: tuple[str, ...], known: Catalogue, n: int) -> labels.Change:
+    """The paired changes between those designs that are asked about, over n runs, which are run side by side."""
+    fresh.ahead([designs[i] for i in asked], COMPARING, n)
 
     def change(i: int, j: int, m: int, level: float) -> tuple[float, float]:
         about = known.about(objectives[m])

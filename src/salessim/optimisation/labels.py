@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from salessim.statistics import t_quantile
+
 IN, OUT, UNDECIDED = "in", "out", "undecided"
-LOOKS = 4
-"""Looks at a set, each at twice the runs of the one before; only designs that an open question is about run on."""
+LOOKS = 5
+"""Looks at a set, each at twice the runs of the one before; only designs run on that a question is about which more runs may answer."""
 
 Change = Callable[[int, int, int, float], tuple[float, float]]
 """(design i, design j, objective, level) -> both ends of the interval of i minus j, so that less is better."""
@@ -33,7 +35,7 @@ class Labels:
 
 
 def label(
-    look: Callable[[int], Change], designs: int, objectives: int, first: int, confidence: float = 0.95, kept: Sequence[bool | None] | None = None, most: float = math.inf
+    look: Callable[[int, Sequence[int]], Change], designs: int, objectives: int, first: int, confidence: float = 0.95, kept: Sequence[bool | None] | None = None, most: float = math.inf
 ) -> Labels:
     """Label a set of designs.
 
@@ -41,10 +43,12 @@ def label(
     is called in only if one that beats it is surely worse somewhere: one error for each design and objective, however many
     rivals there are, because all of them must be (Berger 1982). A design that is on the front is called out only if some
     rival is surely better where it is truly worse: one error for each ordered pair, however many objectives there are.
-    Who is out need not be compared any more: what it dominates is dominated by who dominates it.
+    Who is out need not be compared any more: what it dominates is dominated by who dominates it. Nor is a question asked
+    again that even the runs of the last look would leave open, were the difference what it seems: that costs no error, as
+    the intervals of all looks hold together whichever of them are asked for.
 
     Args:
-        look: number of runs -> the paired changes between designs, over so many runs from the first on.
+        look: number of runs, designs that are asked about -> the paired changes between these, over so many runs from the first on.
         designs, objectives: how many there are of each.
         first: runs at the first look.
         confidence: of all labels together, given that what is said in `kept` is right.
@@ -60,7 +64,7 @@ def label(
         >>> means = [(1, 5), (2, 2), (3, 3)]
         >>> def exact(i, j, m, level):
         ...     return (means[i][m] - means[j][m],) * 2
-        >>> label(lambda n: exact, 3, 2, first=10).labels
+        >>> label(lambda n, _: exact, 3, 2, first=10).labels
         ('in', 'in', 'out')
 
     Source:
@@ -77,13 +81,20 @@ def label(
     pairs = {(j, i) for i in alive for j in alive if i != j}
     asked = set(pairs)
     for k in range(LOOKS):
-        change = look(first << k)
-        beaten: set[int] = set()
+        n = first << k
+        change = look(n, sorted({i for pair in asked for i in pair} or alive))
+        narrower = [math.sqrt(n / (first << LOOKS - 1)) * t_quantile(1 - error, (first << LOOKS - 1) - 1) / t_quantile(1 - error, n - 1) for error in (inside, outside)]
+        beaten, may_be_beaten, hopeless = set[int](), set[tuple[int, int]](), set[tuple[int, int]]()
         for j, i in sorted(asked):
-            if able[j] and _dominates([change(j, i, m, 1 - 2 * outside) for m in range(objectives)]):
+            for_out, for_in = ([change(j, i, m, 1 - 2 * error) for m in range(objectives)] for error in (outside, inside))
+            if able[j] and _dominates(for_out):
                 beaten.add(i)
-            elif _fails_to_dominate([change(j, i, m, 1 - 2 * inside) for m in range(objectives)]):
+            elif _fails_to_dominate(for_in):
                 pairs.discard((j, i))
+            elif able[j] and _dominates(_shrunk(for_out, narrower[1])):
+                may_be_beaten.add((j, i))
+            elif not _fails_to_dominate(_shrunk(for_in, narrower[0])):
+                hopeless.add((j, i))
         for i in beaten:
             found[i] = OUT
         pairs = {(j, i) for j, i in pairs if OUT not in (found[j], found[i])}
@@ -92,7 +103,10 @@ def label(
                 found[i] = IN
         if k + 1 == LOOKS:
             break
-        asked = _afforded(pairs, [i for i in alive if found[i] == UNDECIDED and able[i]], runs, first << (k + 1), most)
+        # Who has a rival that cannot be shown to fail will not be in: only who may beat it is of interest then.
+        never_in = {i for _, i in hopeless & pairs}
+        worth = {pair for pair in pairs if pair in may_be_beaten or pair[1] not in never_in}
+        asked = _afforded(worth, [i for i in alive if found[i] == UNDECIDED and able[i] and any(end == i for _, end in worth)], runs, first << (k + 1), most)
         if not asked:
             break
         for i in {i for pair in asked for i in pair}:
@@ -114,6 +128,11 @@ def _afforded(pairs: Iterable[tuple[int, int]], open_: Sequence[int], runs: Sequ
             going |= more
             asked |= set(about[i])
     return asked
+
+
+def _shrunk(change: Sequence[tuple[float, float]], factor: float) -> list[tuple[float, float]]:
+    """Intervals as they would be around the same middle with more runs."""
+    return [((low + high) / 2 - (high - low) / 2 * factor, (low + high) / 2 + (high - low) / 2 * factor) for low, high in change]
 
 
 def _dominates(change: Sequence[tuple[float, float]]) -> bool:

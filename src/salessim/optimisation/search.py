@@ -125,7 +125,7 @@ def optimise(
                 from salessim.optimisation.dashboard import write_dashboard
 
                 write_dashboard(study.folder / "optuna.log", scenario.name, search.done, search.asked, space.options, search.directions)
-    return replace(best, proposed=no_levers, stopped=search.stopped, searched=evaluate.spent, idle=idle_levers(evaluate, search.done), screening=screen.screening(search.done))
+    return replace(best, proposed=no_levers, stopped=search.stopped, idle=idle_levers(evaluate, search.done), screening=screen.screening(search.done))
 
 
 @contextmanager

@@ -83,8 +83,9 @@ def sensitivity(evaluate: Evaluator, fresh: Fresh, recommended: Trial, objective
     def less(*names: str) -> Settings:
         return space.repaired(settings | {n: today[n] for n in names})
 
-    without = {n: evaluate(recommended.number, less(n)) for n in pulled}
+    without = dict(zip(pulled, evaluate.side_by_side([(recommended.number, less(n)) for n in pulled]), strict=True))
     ranked = sorted(pulled, key=lambda n: -gain(without[n])[0] if without[n].values is not None else float("-inf"))
+    fresh.ahead([settings, *(t.settings for t in without.values() if t.refused is None)], ASKING, runs)
     full = fresh.of(settings, ASKING, runs)
     words = {n: _taken(recommended, without[n]) for n in pulled}
     effects = tuple(

@@ -54,6 +54,20 @@ def along(points: Sequence[tuple[float, ...]], count: int) -> list[int]:
     return [ends[k] if k in ends else min(range(a, b), key=lambda i: (above[i], abs(i - middle[k]), i)) for k, (a, b) in enumerate(itertools.pairwise(edges))]
 
 
+def apart(points: Sequence[Sequence[float]], widths: Sequence[float]) -> list[int]:
+    """Indices of the points, the first of them first, that differ from each one taken before by more than a width in some column.
+
+    Example:
+        >>> apart([(1.0, 5.0), (1.05, 5.05), (1.0, 6.0)], [0.1, 0.1])
+        [0, 2]
+    """
+    x, chosen = np.array(points, float), list[int]()
+    for i in range(len(x)):
+        if all((np.abs(x[i] - x[j]) > widths).any() for j in chosen):
+            chosen.append(i)
+    return chosen
+
+
 def _above_hull(points: Sequence[tuple[float, ...]]) -> list[float]:
     """By how much each point lies above the lower convex hull of all, in the second objective; sorted by the first.
 
@@ -72,4 +86,4 @@ def _above_hull(points: Sequence[tuple[float, ...]]) -> list[float]:
     return [max(0.0, y - float(at)) for (_, y), at in zip(points, level, strict=True)]
 
 
-__all__ = ["along", "spread_over"]
+__all__ = ["along", "apart", "spread_over"]

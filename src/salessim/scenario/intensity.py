@@ -40,18 +40,27 @@ def replay_ticks(scenario: Scenario, dates: tuple[dt.datetime, ...] | ReplayFile
 
 
 def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]]:
-    """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day).
+    """The intensity of a channel as stretches of constant rate: (start in ticks, cases per tick, day); see `stretches`."""
+    return list(zip(*(column.tolist() for column in stretches(scenario, arrivals)), strict=True))
+
+
+def stretches(scenario: Scenario, arrivals: Arrivals) -> tuple[Any, Any, Any]:
+    """The intensity of a channel as stretches of constant rate: their starts in ticks, cases per tick, and days; not to be changed.
 
     The weekly profile has mean 1 over an ordinary week, hours in which the channel's calendar is closed counted as 0,
     so that `rate` is what a planner counts; holidays, season, growth and campaigns change it, and what spend, content and
     campaigns add comes on top in the same profile. Hours and weekdays are local wall-clock time.
     """
     calendar = scenario.calendars[arrivals.calendar] if arrivals.calendar != "always" else None
-    found = _profile(content(scenario.clock), content(arrivals, "rate"), content(calendar) if calendar is not None else None)
-    if found is None:
-        return [(0, 0.0, 0)]
-    if found.flat:
-        return [(0, arrivals.rate.per_tick, 0)]
+    return _stretches(content(scenario.clock), content(arrivals), content(calendar) if calendar is not None else None)
+
+
+@lru_cache(maxsize=64)
+def _stretches(at: Content, of: Content, hours: Content | None) -> tuple[Any, Any, Any]:
+    arrivals = of.record
+    found = _profile(at, content(arrivals, "rate"), hours)
+    if found is None or found.flat:
+        return np.array([0]), np.array([arrivals.rate.per_tick if found is not None else 0.0]), np.array([0])
     rates = found.of_day * (arrivals.rate.per_tick / found.mean)
     if found.more is not None:
         rates = rates + found.more
@@ -60,7 +69,7 @@ def slots(scenario: Scenario, arrivals: Arrivals) -> list[tuple[int, float, int]
     keep[1:] = rates[1:] != rates[:-1]
     if arrivals.daily_cv > 0 or arrivals.weekly_volatility > 0:
         keep[1:] |= found.day[1:] != found.day[:-1]
-    return list(zip(found.start[keep].tolist(), rates[keep].tolist(), found.day[keep].tolist(), strict=True))
+    return found.start[keep], rates[keep], found.day[keep]
 
 
 class _Profile(NamedTuple):

@@ -34,7 +34,7 @@ def split(scenario: Scenario, path: str) -> list[str]:
     for i, key in enumerate(keys):
         if isinstance(here, tuple) and not key.isdigit():
             keys[i] = key = str(_entry(here, key, path))
-        here = fields_of(here).get(key)
+        here = led_to(here, key)
     return keys
 
 
@@ -55,7 +55,7 @@ def canonical(root: Any, keys: list[str]) -> str:
     here = root
     for key in keys:
         said.append(_label(here, int(key)) if isinstance(here, list | tuple) and key.isdigit() else key)
-        here = fields_of(here).get(key)
+        here = led_to(here, key)
     return ".".join(said[2:] if said[0] == "stages" and said[2:3] == ["steps"] and len(said) > 3 else said)
 
 
@@ -103,10 +103,10 @@ def find(scenario: Scenario, path: str) -> Any:
 
     here: Any = scenario
     for key in split(scenario, path):
-        fields = fields_of(here)
-        if key not in fields:
+        then = led_to(here, key)
+        if then is None and key not in (fields := fields_of(here)):
             raise KeyError(f"there is no field {key!r} in {path!r}", nearest(key, fields))
-        here = fields[key]
+        here = then
     return here
 
 
@@ -139,7 +139,7 @@ def _record_at(scenario: Scenario, keys: list[str]) -> tuple[BaseModel, list[str
     here: Any = scenario
     record, below = here, keys
     for i, key in enumerate(keys):
-        here = fields_of(here).get(key)
+        here = led_to(here, key)
         if isinstance(here, BaseModel):
             record, below = here, keys[i + 1 :]
     return record, below
@@ -153,10 +153,28 @@ def fields_of(part: Any) -> dict[str, Any]:
         return {str(i): v for i, v in enumerate(part)}
     if isinstance(part, Formula):
         return {**thresholds(part.text)}
-    model_fields = getattr(type(part), "model_fields", None)
-    if model_fields is None:
-        return {}
-    return {(f.alias or name): getattr(part, name) for name, f in model_fields.items()}
+    return {said: getattr(part, name) for said, name in _names(type(part)).items()}
+
+
+def led_to(part: Any, key: str) -> Any:
+    """What a key of a path leads to, as `fields_of` has it; None where it leads nowhere."""
+    if isinstance(part, BaseModel) and not isinstance(part, Formula):
+        name = _names(type(part)).get(key)
+        return getattr(part, name) if name is not None else None
+    if isinstance(part, dict) and key in part:
+        return part[key]
+    return fields_of(part).get(key)
+
+
+_NAMES: dict[type, dict[str, str]] = {}
+"""Kind of record -> name in the file -> name in the class: asked thousands of times for each design of a search."""
+
+
+def _names(kind: type) -> dict[str, str]:
+    """The fields of a kind of record; nothing else has any."""
+    if kind not in _NAMES:
+        _NAMES[kind] = {f.alias or name: name for name, f in getattr(kind, "model_fields", {}).items()}
+    return _NAMES[kind]
 
 
 def put(data: Any, keys: list[str], value: Any) -> None:

@@ -78,15 +78,14 @@ def apply(scenario: Scenario, settings: Mapping[str, Setting], name: str | None 
             data.setdefault("provenance", {})[f"lever {lever_name}"] = f"{lever.title or lever_name}: {origin}"
     if name is not None:
         data["name"] = name
-    _settle_levers(scenario, data, pulled, settings)
-    design = parse(data)
+    design = _with_levers_left(scenario, data, pulled, settings)
     beside = {s for p in changes if isinstance(p.change, Reshape) and p.change.what == "in_parallel" for s in p.change.steps}
     _check_core(scenario, design, ends.check(scenario, design, pulled), any(lever.KEEPS_CORE for lever in pulled.values()), beside)
     return design
 
 
-def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str, Base], settings: Mapping[str, Setting]) -> None:
-    """What has been pulled is no longer to be pulled, unless it is a field; what it excludes or makes impossible goes, too."""
+def _with_levers_left(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str, Base], settings: Mapping[str, Setting]) -> Scenario:
+    """The design; what has been pulled is no longer to be pulled, unless it is a field; what it excludes or makes impossible goes, too."""
     done = {n for n, lever in pulled.items() if lever.KEY != "field"}
     gone = done | {n for n, other in scenario.levers.items() if n not in pulled and (set(other.excludes) & set(pulled) or any(n in p.excludes for p in pulled.values()))}
     left = {n: lever for n, lever in data.pop("levers", {}).items() if n not in gone}
@@ -101,11 +100,12 @@ def _settle_levers(scenario: Scenario, data: dict[str, Any], pulled: Mapping[str
             for field in ("needs", "excludes"):
                 if field in lever:
                     lever[field] = [n for n in lever[field] if n not in (done if field == "needs" else gone)]
-        data["levers"] = left
-        bad = {p.path[1] for p in of_levers(design.model_copy(update={"levers": _LEVERS.validate_python(left)}))}
+        with_levers = design.model_copy(update={"levers": _LEVERS.validate_python(left)})
+        bad = {p.path[1] for p in of_levers(with_levers)}
         if not bad:
-            return
+            return with_levers
         left = {n: lever for n, lever in left.items() if n not in bad}
+    return design
 
 
 def misfits(scenario: Scenario) -> Iterator[Problem]:
