@@ -67,7 +67,7 @@ class Move:
     waited: float | None = None
     """Mean seconds from leaving the state, where `time` does not tell it."""
     hours: tuple[Any, Any] | None = None
-    """Where `time` runs to the day of the move only: working seconds of the goal from there on, and the share that has moved by each."""
+    """Where `time` runs to the day of the move only: seconds from there on, of the goal's clock unless days are whole ones, and the share that has moved by each."""
 
     @property
     def immediate(self) -> bool:
@@ -100,6 +100,12 @@ class Moves:
     """channel -> the state in which its cases arrive."""
     memory: Memory
     dropped: int
+
+    def struck(self, activity: str) -> bool:
+        """Whether most visits to an activity come when a timer strikes: to the minute, and in all hours alike."""
+        moves = [(m.count, m.runs) for ways in self.onward.values() for m in ways if isinstance(m.goal, tuple) and m.goal[0] == activity]
+        timed = sum(count for count, runs in moves if runs.on != "working" and not runs.to_the_day)
+        return 2 * timed > sum(count for count, _ in moves)
 
 
 @dataclass(frozen=True)
@@ -313,7 +319,11 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
         if run.to_the_day and clock is not None:
             day = np.maximum(midnight(until), since)
             hours = _rising((clock(until) - clock(day))[mine], weight)
-        if run.ages is not None:
+        if run.rest is not None:
+            hours = run.rest
+        if run.ages is not None and run.on == "elapsed":
+            (time, share), late, waited = run.ages, rests.late, float(np.average(elapsed[mine], weights=weight))
+        elif run.ages is not None:
             time, share = run.ages
             begun, waited = (float(np.average(x[ending == i], weights=weight)) for x in (since - born, elapsed))
             late = begun + rests.late

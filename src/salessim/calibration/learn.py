@@ -393,6 +393,8 @@ class Learner:
         if step not in self.staffed:
             return {"customer": self._time_law(step, rows, "times")}
         result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
+        if step in self.clocks and rows["started"].isna().all() and self.moves.struck(step):
+            result["by"] = self.staff.at_any_hour(step)
         if step in self.effects:
             result["factor"] = self.effects[step].formula(self._segment, self.log.about.currency)
         if step in self.staff.together:
@@ -454,19 +456,24 @@ class Learner:
         target = goal.get("to") or goal.get("lost") or "done"
         wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
         step: dict[str, Any]
+        told = laws.with_points if move.runs.rest is None else laws.of_points
         match move.runs.on:
             case "age":
                 note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": laws.with_points(move.time, move.moved, note, move.count), "counts_from": "arrival"}
+                step = {"customer": told(move.time, move.moved, note, move.count), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
+                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
             case "working":
                 step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
         if move.hours is not None:
             hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
-            law = laws.from_curve(*move.hours, f"data: the hours of {move.count:,} moves, whose days are told by the step before")
-            stage["steps"][hours] = {"customer": law, "calendar": self.clock_names[move.goal[0]], "then": [goal]}
+            note = f"data: the hours of {move.count:,} moves, whose days are told by the step before"
+            if move.runs.rest is None:
+                own = {"customer": laws.from_curve(*move.hours, note), "calendar": self.clock_names[move.goal[0]]}
+            else:
+                own = {"customer": laws.with_points(*move.hours, f"{note}; the time of day is kept", move.count)}
+            stage["steps"][hours] = {**own, "then": [goal]}
             goal = {"to": hours}
         step["then"] = [goal]
         stage["steps"][wait] = step
