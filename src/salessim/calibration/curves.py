@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from salessim.calibration.laws import POINT_WIDTH
+from salessim.calibration.memory import PAYS
+from salessim.calibration.questions import LEAST_PER_STATE
 
 PER_CELL = 10.0
 """Moves of a cell in which the density of a law is constant: its logarithm is then known to a third."""
 MOST_CELLS = 100
+SURE = 3.09
+"""Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
+
+
+def surely(better: Any, worse: Any) -> bool:
+    """Whether one law is surely ahead of another, by the log-likelihood of each held-out move, shape [n]."""
+    gain = better - worse
+    return len(gain) >= LEAST_PER_STATE and float(gain.sum()) > max(PAYS, SURE * math.sqrt(len(gain)) * float(gain.std()))
 
 
 def reached(exact: Any, weight: Any, before: Any, weight_before: Any) -> tuple[Any, Any]:
@@ -71,4 +82,4 @@ class Cells:
         return np.maximum(np.interp(times, self.edges, np.concatenate([[0.0], np.cumsum(self.share)])), 1e-9)
 
 
-__all__ = ["Cells", "reached"]
+__all__ = ["Cells", "reached", "surely"]

@@ -12,8 +12,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -175,12 +176,19 @@ def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
     return result
 
 
-def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: Collection[str] = ()) -> Moves:
+class Clocks(Protocol):
+    """The clocks on which activities are waited for."""
+
+    def __call__(self, before: str, activity: str) -> Clock | None:
+        """Working time before an activity after another; None where all hours are alike."""
+
+
+def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str] = ()) -> Moves:
     """The moves of a log.
 
     Args:
         log: cut off where knowledge ends.
-        clock_of: step -> clock of its team, for steps that are reached only in working time.
+        clocks: of steps that are reached only in working time, or at the pace of the week.
         patient: steps whose queues cases leave; how they go on from there is learnt apart.
         own: steps whose time is the customer's or a system's. How long a visit takes may depend on where it leads, such
             as to a rival, so visits under way are censored as well: of those that are over, the quick ways are too many.
@@ -203,7 +211,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
             waits.setdefault(key, []).append(_Wait(case.reached[0], begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
     midnight = LocalTime(log.about.time_zone, log.about.start.timestamp(), now).day
-    runs = _run_on(waits, clock_of, midnight)
+    runs = _run_on(waits, clocks, midnight)
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
@@ -211,7 +219,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
     for (channel, state), rows in sorted(waits.items()):
         if state[0] == "" and sum(row.goal is not None for row in rows) < LEAST_OF_CHANNEL:
             rows = arrived
-        moves, lost = _moves(rows, clock_of, midnight, runs.get((channel, state), {}))
+        moves, lost = _moves(rows, partial(clocks, state[0]), midnight, runs.get((channel, state), {}))
         dropped += lost
         if moves:
             onward[entry[channel] if state[0] == "" else state] = moves
@@ -225,7 +233,7 @@ def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memor
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[str, Clock], midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
+def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
     """What the times of all moves run on; the states of an activity have a say together."""
     groups: dict[tuple[str, str], dict[tuple[tuple[str, State], State | str], Waits]] = {}
     for key, rows in sorted(waits.items()):
@@ -237,13 +245,13 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[st
             found = Waits(born, since, until, np.array([g is not None for g in goals]), chosen)
             groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
     result: dict[tuple[str, State], dict[State | str, Runs]] = {}
-    for (_, activity), members in groups.items():
-        for (key, goal), runs in runs_on(members, clock_of.get(activity), midnight).items():
+    for (before, activity), members in groups.items():
+        for (key, goal), runs in runs_on(members, clocks(before, activity), midnight).items():
             result.setdefault(key, {})[goal] = runs
     return result
 
 
-def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
+def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
     """Shares and times of competing moves; waiting cases are censored."""
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
@@ -292,7 +300,7 @@ class _Curve:
     hours: tuple[Any, Any] | None = None
 
 
-def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
+def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
     """The curve of the time from leaving a state to each goal, or of the age there, and what does not move."""
     rows = [r for r in rows if not math.isnan(r.since)]
     code = {goal: i + 1 for i, goal in enumerate(goals)}
@@ -307,7 +315,7 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
     parts = 1 - left * np.arange(len(rests.late))[::-1] / max(1, len(rests.late))
     curves = {}
     for goal, i in code.items():
-        clock = clock_of.get(goal[0]) if isinstance(goal, tuple) else None
+        clock = clock_of(goal[0]) if isinstance(goal, tuple) else None
         curve = incidence(elapsed, ending, i)
         if curve.final <= 0:
             continue

@@ -134,7 +134,7 @@ class Learner:
 
     def _build(self) -> dict[str, Any]:
         self._rhythms()
-        self.moves = learn_moves(self.log, self.clocks, self.patient, set(self.real["step"]) - set(self.staffed))
+        self.moves = learn_moves(self.log, self._clock_after, self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
         self.doors = Doors(memory, self.names, self._name, self._segment, self._channel, self.log.about.currency)
         self.facts["Journeys"] = (
@@ -173,22 +173,36 @@ class Learner:
 
         Where readiness is logged, a queue for people follows, and the wait before it is not in their hours.
         """
-        self.clock_names: dict[str, str] = {}
-        self.clocks: dict[str, Any] = {}
+        self.clock_names: dict[tuple[str, str] | str, str] = {}
+        self.clocks: dict[tuple[str, str] | str, Any] = {}
         own = rhythm.rhythms(self.log, sequences(self.log, self.patient))
-        for step in sorted({*own, *self.staffed}):
+        for step in sorted({*own.of, *self.staffed}):
             people = self.staff.teams[self.staff.does[step][0]]["calendar"] if step in self.staffed else None
-            if step in own:
-                dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
-                name = self.calendar_names(step, f"rhythm of {clean(step)[:60]}")
-                calendar = {"shifts": own[step].shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
-                period, beat = (self.start, self.end, self.log.about.time_zone), own[step].minute
-                self.clocks[step] = Clock(calendar, *period) if beat is None else rhythm.Beat(calendar, *period, beat)
-                self.staff.calendars[name], self.clock_names[step] = calendar, name
+            dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
+            if step in own.of:
+                self._clock(step, own.of[step], self.calendar_names(step, f"rhythm of {clean(step)[:60]}"), dates)
             elif people is not None and not self.log.about.enabled_known and not self.staff.clock_of(step).always:
                 self.clocks[step], self.clock_names[step] = self.staff.clock_of(step), people
-        if own:
-            self.facts["Rhythm of the week"] = f"{len(own)} of {self.real['step'].nunique()} activities are reached at hours of their own, rare hours included; waits before them run on a clock of that pace"
+            for before, after in sorted(own.after):
+                if after == step:
+                    name = self.calendar_names((before, after), f"rhythm of {clean(after)[:40]} after {clean(before)[:40]}" if before else f"rhythm of {clean(after)[:40]} as the first")
+                    self._clock((before, after), own.after[before, after], name, dates)
+        if own.of:
+            apart = f", {len(own.after)} times others after another activity" if own.after else ""
+            self.facts["Rhythm of the week"] = f"{len(own.of)} of {self.real['step'].nunique()} activities are reached at hours of their own{apart}, rare hours included; waits before them run on a clock of that pace"
+
+    def _clock(self, what: tuple[str, str] | str, learnt: rhythm.Rhythm, name: str, dates: dict[str, Any]) -> None:
+        calendar = {"shifts": learnt.shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
+        period = (self.start, self.end, self.log.about.time_zone)
+        self.clocks[what] = Clock(calendar, *period) if learnt.minute is None else rhythm.Beat(calendar, *period, learnt.minute)
+        self.staff.calendars[name], self.clock_names[what] = calendar, name
+
+    def _clock_after(self, before: str, activity: str) -> Any:
+        """The clock on which an activity is waited for after another."""
+        return self.clocks.get((before, activity), self.clocks.get(activity))
+
+    def _clock_name(self, state: State, goal: State) -> str:
+        return self.clock_names.get((state[0], goal[0])) or self.clock_names[goal[0]]
 
     def _customers(self, data: dict[str, Any]) -> None:
         """What follows a sale."""
@@ -465,12 +479,12 @@ class Learner:
             case "elapsed":
                 step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
             case "working":
-                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
+                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self._clock_name(state, move.goal)}
         if move.hours is not None:
             hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
             note = f"data: the hours of {move.count:,} moves, whose days are told by the step before"
             if move.runs.rest is None:
-                own = {"customer": laws.from_curve(*move.hours, note), "calendar": self.clock_names[move.goal[0]]}
+                own = {"customer": laws.from_curve(*move.hours, note), "calendar": self._clock_name(state, move.goal)}
             else:
                 own = {"customer": laws.with_points(*move.hours, f"{note}; the time of day is kept", move.count)}
             stage["steps"][hours] = {**own, "then": [goal]}

@@ -19,15 +19,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from salessim.calibration.curves import Cells, reached
+from salessim.calibration.curves import Cells, reached, surely
 from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
-from salessim.calibration.memory import PAYS
 from salessim.calibration.periods import Periods
 from salessim.calibration.questions import LEAST_PER_STATE
 from salessim.calibration.rhythm import AT_ONCE, DAY, HOUR
 
-SURE = 3.09
-"""Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
 LEAST_OF_GROUP = 20
 """Moves with which a state has a say in what those of its activity run on: two cells of a density."""
 EARLY = 0.05
@@ -149,15 +146,15 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
     if np.ptp(begun) <= AT_ONCE:
         return found
     aged, to_the_day, in_periods = _told_by_age(begun, elapsed, least, weight, half, day)
-    if not _surely(aged, np.concatenate(list(usually.values()))) or not _surely(aged, np.concatenate(list(plain.values()))):
+    if not surely(aged, np.concatenate(list(usually.values()))) or not surely(aged, np.concatenate(list(plain.values()))):
         return found
     apart = set()
     for key, part in parts.items():  # the rule may hold with terms of its own, as for what is urgent
         own, *kind = _told_by_age(begun[part], elapsed[part], least, weight[part], half[part], None)
-        if not to_the_day and kind == [False, in_periods] and _surely(own, aged[part]) and _surely(own, best[key]):
+        if not to_the_day and kind == [False, in_periods] and surely(own, aged[part]) and surely(own, best[key]):
             apart.add(key)
             found[key] = _rule(begun, elapsed, least, weight, np.arange(len(born))[part], None, in_periods=in_periods)
-    rule = {key for key, part in parts.items() if key not in apart and not _surely(best[key], aged[part])}
+    rule = {key for key, part in parts.items() if key not in apart and not surely(best[key], aged[part])}
     if rule:
         kept = np.concatenate([np.arange(len(born))[part] for key, part in parts.items() if key in rule])
         found |= dict.fromkeys(rule, _rule(begun, elapsed, least, weight, kept, day if to_the_day else None, in_periods=in_periods))
@@ -169,24 +166,24 @@ def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, ha
     elapsed = (waits.until - waits.since)[waits.chosen]
     plain, runs = _by_wait(waits, None, least, half[part]), Runs("elapsed")
     usually = plain if clock is None else _by_wait(waits, clock, least, half[part])
-    if day is not None and _surely(in_days := weight[part] * day.of_wait(weight, half, part), plain):
+    if day is not None and surely(in_days := weight[part] * day.of_wait(weight, half, part), plain):
         plain, runs = in_days, Runs("elapsed", to_the_day=True)
     if elapsed.max() > DAY:
         whole = Periods(np.zeros(len(elapsed)), elapsed, 0.0, weight[part], least.point)
-        if _surely(in_periods := weight[part] * _crossed(whole.log_density, half[part]), plain):
+        if surely(in_periods := weight[part] * _crossed(whole.log_density, half[part]), plain):
             law, rest = whole.laws(np.ones(len(elapsed), bool))
             plain, runs = in_periods, Runs("elapsed", ages=law, rest=rest)
     if clock is None:
         return runs, plain, plain if runs.rest is None else usually
-    return (runs if _surely(plain, usually) else Runs("working")), plain, usually
+    return (runs if surely(plain, usually) else Runs("working")), plain, usually
 
 
 def _told_by_age(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, day: _InDays | None) -> tuple[Any, bool, bool]:
     """Log density of each move by a law of the age, and whether this is one of days and hours, or of whole days."""
     aged, to_the_day, in_periods = weight * _crossed(lambda learn: _of_age(begun, elapsed, least, weight, learn), half), False, False
-    if day is not None and _surely(told := weight * _crossed(lambda learn: day.of_age(least.wait, weight, learn), half), aged):
+    if day is not None and surely(told := weight * _crossed(lambda learn: day.of_age(least.wait, weight, learn), half), aged):
         aged, to_the_day = told, True
-    if _surely(told := weight * _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half), aged):
+    if surely(told := weight * _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half), aged):
         aged, to_the_day, in_periods = told, False, True
     return aged, to_the_day, in_periods
 
@@ -256,12 +253,6 @@ class _InDays:
         at_least = ~later & kept
         shortest = float(np.median(self.on_the_day[at_least])) if least.wait and at_least.any() else least.wait
         return shortest, reached((self.begun + self.on_the_day)[later], weight[later], (self.begun + shortest)[at_least], weight[at_least])
-
-
-def _surely(better: Any, worse: Any) -> bool:
-    """Whether one law is surely ahead of another, by the log-likelihood of each held-out move."""
-    gain = better - worse
-    return len(gain) >= LEAST_PER_STATE and float(gain.sum()) > max(PAYS, SURE * math.sqrt(len(gain)) * float(gain.std()))
 
 
 def _can_judge(waits: Waits) -> bool:
