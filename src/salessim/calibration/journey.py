@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,6 +47,13 @@ STAYS = "stays open"
 
 
 @dataclass(frozen=True)
+class _Soon:
+    """A goal, for those who reach it soon, in plain time."""
+
+    goal: State | str
+
+
+@dataclass(frozen=True)
 class Move:
     """One way on from a state."""
 
@@ -69,6 +76,8 @@ class Move:
     """Mean seconds from leaving the state, where `time` does not tell it."""
     hours: tuple[Any, Any] | None = None
     """Where `time` runs to the day of the move only: seconds from there on, of the goal's clock unless days are whole ones, and the share that has moved by each."""
+    soon: bool = False
+    """Whether these are those who go there soon, at any hour; the others are a move of their own."""
 
     @property
     def immediate(self) -> bool:
@@ -104,9 +113,8 @@ class Moves:
 
     def struck(self, activity: str) -> bool:
         """Whether most visits to an activity come when a timer strikes: to the minute, and in all hours alike."""
-        moves = [(m.count, m.runs) for ways in self.onward.values() for m in ways if isinstance(m.goal, tuple) and m.goal[0] == activity]
-        timed = sum(count for count, runs in moves if runs.on != "working" and not runs.to_the_day)
-        return 2 * timed > sum(count for count, _ in moves)
+        moves = [m for ways in self.onward.values() for m in ways if isinstance(m.goal, tuple) and m.goal[0] == activity]
+        return 2 * sum(m.count for m in moves if m.runs.on != "working" and not m.runs.to_the_day and not m.soon) > sum(m.count for m in moves)
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class _Wait:
     since: float
     """NaN while the visit is under way."""
     until: float
-    goal: State | str | None
+    goal: State | str | _Soon | None
     before: int
     """How often the case had left the state before."""
 
@@ -263,19 +271,29 @@ def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight:
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    curves, rests = _curves(used, kept, clock_of, midnight, runs)
-    shares = _shares(used, kept, rests)
+    used = [_parted(row, runs) for row in used]
+    ways: list[Any] = sorted({row.goal for row in used if row.goal is not None} | set(kept), key=str)
+    curves, rests = _curves(used, ways, clock_of, midnight, runs)
+    shares = _shares(used, ways, rests)
     if late:
         curves |= _curves(late, [rest], clock_of, midnight, runs)[0]
         shares[rest] = 0.0, 0.0
     stay = rests.left if rests.stays else 0.0
     total = sum(share for share, _ in shares.values()) / (1 - stay)
     moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), ELAPSED, error_of_share(stay, rests.waiting))] if stay and total > 0 else []
-    for goal in kept:
-        if goal in curves and total > 0 and (shares[goal][0] > 0 or goal == rest):
-            curve = curves[goal]
-            moves.append(Move(goal, shares[goal][0] / total, counts[goal], curve.time, curve.moved, curve.runs, shares[goal][1], limits.get(goal), goal == rest, curve.waited, curve.hours))
+    seen = Counter(row.goal for row in used)
+    for way in ways:
+        if way in curves and total > 0 and (shares[way][0] > 0 or way == rest):
+            goal, curve, soon = way.goal if isinstance(way, _Soon) else way, curves[way], isinstance(way, _Soon)
+            count = seen[way] if soon or _Soon(way) in curves else counts[way]
+            moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, soon))
     return moves, sum(n for g, n in counts.items() if g not in kept)
+
+
+def _parted(row: _Wait, runs: Mapping[State | str, Runs]) -> _Wait:
+    """A wait, its goal another one where it is reached soon and that is a law of its own."""
+    soon = runs[row.goal].soon if row.goal in runs else 0.0
+    return replace(row, goal=_Soon(row.goal)) if row.goal is not None and soon and row.until - row.since <= soon else row
 
 
 def _shares(rows: list[_Wait], goals: list[Any], rests: Remainder) -> dict[Any, tuple[float, float]]:
@@ -344,6 +362,9 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock
             curve = incidence(times, ending, i)
             time, share = curve.time, curve.share / curve.final
             late = rests.late * float(times.sum()) / max(1e-9, float(elapsed.sum()))
+        if isinstance(goal, _Soon):  # nobody of these is late
+            curves[goal] = _Curve(time, share, run)
+            continue
         curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)
     return curves, rests
 

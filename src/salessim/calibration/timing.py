@@ -32,6 +32,9 @@ EARLY = 0.05
 OUT_OF_HOURS = 0.05
 """Of the mean pace, what is granted to hours in which a clock stands: moves seen there must not decide by themselves."""
 
+SOON = (300.0, 1800.0, 7200.0, 28_800.0)
+"""Seconds up to which moves may follow in plain time, where longer waits run on a clock: in one sitting, in the same hour, the same half or whole day."""
+
 Clock = Callable[[Any], Any]
 Timing = Literal["working", "elapsed", "age"]
 _Key = TypeVar("_Key")
@@ -76,6 +79,7 @@ class Runs:
         ages: of an age or of whole days, the law: seconds, and the share that has moved by each, ending at 1.
         to_the_day: of all but "working", whether the time only runs up to the day of the move; its hour is one of the clock's.
         rest: of whole days (see `periods`), the law of what comes on top of them; else None.
+        soon: seconds up to which waits that run on a clock do not: what follows at once does so at any hour.
     """
 
     on: Timing
@@ -83,6 +87,7 @@ class Runs:
     ages: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
     to_the_day: bool = False
     rest: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
+    soon: float = field(default=0.0, compare=False, repr=False)
 
 
 class _Least(NamedTuple):
@@ -142,7 +147,7 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
     usually: dict[_Key, Any] = {}
     for key, waits in judged.items():
         found[key], plain[key], usually[key] = _by_itself(waits, clock, least, weight, half, parts[key], day)
-        best[key] = usually[key] if found[key] == usual else plain[key]
+        best[key] = plain[key] if found[key].on == "elapsed" and clock is not None else usually[key]
     if np.ptp(begun) <= AT_ONCE:
         return found
     aged, to_the_day, in_periods = _told_by_age(begun, elapsed, least, weight, half, day)
@@ -175,7 +180,9 @@ def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, ha
             plain, runs = in_periods, Runs("elapsed", ages=law, rest=rest)
     if clock is None:
         return runs, plain, plain if runs.rest is None else usually
-    return (runs if surely(plain, usually) else Runs("working")), plain, usually
+    runs, best = (runs, plain) if surely(plain, usually) else (Runs("working"), usually)
+    soon, mixed = (0.0, best) if least.wait else _with_soon(waits, clock, half[part], best)
+    return (Runs("working", soon=soon) if surely(mixed, best) else runs), plain, mixed if surely(mixed, best) else usually
 
 
 def _told_by_age(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, day: _InDays | None) -> tuple[Any, bool, bool]:
@@ -281,6 +288,35 @@ def _by_wait(waits: Waits, clock: Clock | None, least: _Least, half: Any) -> Any
             told = np.where(inside, np.log(np.maximum(cells.below(high) - cells.below(low), 1e-9) / (2 * least.grain)), told)
         result[~learn] = np.where(later, math.log1p(-at_once) + told, math.log(at_once))[~learn]
     return weight * result
+
+
+def _with_soon(waits: Waits, clock: Clock, half: Any, best: Any) -> tuple[float, Any]:
+    """The cut below which waits are told best by a law in plain time, a part of a mixture, and the weighted log density of each move by it.
+
+    People go on with a case at hand whatever the hour; on a clock what takes them a minute in a slow hour would be over in no time
+    in a busy one. Each law is told no closer than the usual one.
+    """
+    chosen, weight = waits.chosen, waits.weight
+    since, until = waits.since[chosen], waits.until[chosen]
+    elapsed = until - since
+    wait, pace = _on(clock, since, until)
+    later = elapsed > AT_ONCE
+    scale = min(DAY, float(wait[later].mean()))
+    found = 0.0, best
+    for cut in SOON:
+        quick, told = elapsed <= cut, np.full(len(elapsed), -np.inf)
+        for part in (0, 1):
+            learn = half != part
+            if min((learn & later & quick).sum(), (learn & ~quick).sum()) < LEAST_OF_GROUP:
+                break
+            share, at_once = (float(weight[learn & x].sum()) / float(weight[learn].sum()) for x in (quick, ~later))
+            soon = Cells(elapsed[learn & later & quick], weight[learn & later & quick], scale, cut)
+            rest = Cells(wait[learn & ~quick], weight[learn & ~quick], scale, float(wait.max()))
+            both = np.where(quick, (share - at_once) * np.exp(soon.log_density(elapsed)), 0.0) + (1 - share) * np.exp(rest.log_density(wait)) * pace
+            told[~learn] = np.log(np.where(later, both, max(at_once, 0.5 / float(weight[learn].sum()))))[~learn]
+        if np.isfinite(told).all() and float((weight * told).sum()) > float(found[1].sum()):
+            found = cut, weight * told
+    return found
 
 
 def least_wait(elapsed: Any) -> float:
