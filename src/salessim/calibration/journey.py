@@ -149,7 +149,8 @@ class _Wait:
     since: float
     """NaN while the visit is under way."""
     until: float
-    goal: State | str | _Soon | None
+    goal: Any
+    """A door or an ending, perhaps one that is reached soon (`_Soon`); None while it waits."""
     before: int
     """How often the case had left the state before."""
 

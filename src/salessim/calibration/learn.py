@@ -201,8 +201,9 @@ class Learner:
         """The clock on which an activity is waited for after another."""
         return self.clocks.get((before, activity), self.clocks.get(activity))
 
-    def _clock_name(self, state: State, goal: State) -> str:
-        return self.clock_names.get((state[0], goal[0])) or self.clock_names[goal[0]]
+    def _clock_name(self, state: State, goal: State | str) -> str:
+        """The calendar of that clock."""
+        return self.clock_names.get((state[0], goal[0]), "") or self.clock_names[goal[0]]
 
     def _customers(self, data: dict[str, Any]) -> None:
         """What follows a sale."""

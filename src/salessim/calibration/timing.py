@@ -181,7 +181,7 @@ def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, ha
     if clock is None:
         return runs, plain, plain if runs.rest is None else usually
     runs, best = (runs, plain) if surely(plain, usually) else (Runs("working"), usually)
-    soon, mixed = (0.0, best) if least.wait else _with_soon(waits, clock, half[part], best)
+    soon, mixed = _with_soon(waits, clock, least, half[part], best)
     return (Runs("working", soon=soon) if surely(mixed, best) else runs), plain, mixed if surely(mixed, best) else usually
 
 
@@ -290,7 +290,7 @@ def _by_wait(waits: Waits, clock: Clock | None, least: _Least, half: Any) -> Any
     return weight * result
 
 
-def _with_soon(waits: Waits, clock: Clock, half: Any, best: Any) -> tuple[float, Any]:
+def _with_soon(waits: Waits, clock: Clock, least: _Least, half: Any, best: Any) -> tuple[float, Any]:
     """The cut below which waits are told best by a law in plain time, a part of a mixture, and the weighted log density of each move by it.
 
     People go on with a case at hand whatever the hour; on a clock what takes them a minute in a slow hour would be over in no time
@@ -312,7 +312,11 @@ def _with_soon(waits: Waits, clock: Clock, half: Any, best: Any) -> tuple[float,
             share, at_once = (float(weight[learn & x].sum()) / float(weight[learn].sum()) for x in (quick, ~later))
             soon = Cells(elapsed[learn & later & quick], weight[learn & later & quick], scale, cut)
             rest = Cells(wait[learn & ~quick], weight[learn & ~quick], scale, float(wait.max()))
-            both = np.where(quick, (share - at_once) * np.exp(soon.log_density(elapsed)), 0.0) + (1 - share) * np.exp(rest.log_density(wait)) * pace
+            density = np.exp(soon.log_density(elapsed))
+            if least.point is not None:
+                low, high = least.point
+                density = np.where((elapsed >= low) & (elapsed <= high), (soon.below(high) - soon.below(low)) / (high - low), density)
+            both = np.where(quick, (share - at_once) * density, 0.0) + (1 - share) * np.exp(rest.log_density(wait)) * pace
             told[~learn] = np.log(np.where(later, both, max(at_once, 0.5 / float(weight[learn].sum()))))[~learn]
         if np.isfinite(told).all() and float((weight * told).sum()) > float(found[1].sum()):
             found = cut, weight * told
