@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -47,10 +47,11 @@ STAYS = "stays open"
 
 
 @dataclass(frozen=True)
-class _Soon:
-    """A goal, for those who reach it soon, in plain time."""
+class _Apart:
+    """A goal, for those who reach it by a law of their own, in plain time."""
 
     goal: State | str
+    said: Literal["soon", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Move:
     """Mean seconds from leaving the state, where `time` does not tell it."""
     hours: tuple[Any, Any] | None = None
     """Where `time` runs to the day of the move only: seconds from there on, of the goal's clock unless days are whole ones, and the share that has moved by each."""
-    soon: bool = False
-    """Whether these are those who go there soon, at any hour; the others are a move of their own."""
+    apart: Literal["", "soon", "fixed"] = ""
+    """Those who go there soon, or after a fixed time, at any hour; the others are a move of their own."""
 
     @property
     def immediate(self) -> bool:
@@ -114,7 +115,7 @@ class Moves:
     def struck(self, activity: str) -> bool:
         """Whether most visits to an activity come when a timer strikes: to the minute, and in all hours alike."""
         moves = [m for ways in self.onward.values() for m in ways if isinstance(m.goal, tuple) and m.goal[0] == activity]
-        return 2 * sum(m.count for m in moves if m.runs.on != "working" and not m.runs.to_the_day and not m.soon) > sum(m.count for m in moves)
+        return 2 * sum(m.count for m in moves if m.runs.on != "working" and not m.runs.to_the_day and m.apart != "soon") > sum(m.count for m in moves)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class _Wait:
     """NaN while the visit is under way."""
     until: float
     goal: Any
-    """A door or an ending, perhaps one that is reached soon (`_Soon`); None while it waits."""
+    """A door or an ending, perhaps by a law of its own (`_Apart`); None while it waits."""
     before: int
     """How often the case had left the state before."""
 
@@ -285,16 +286,20 @@ def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight:
     seen = Counter(row.goal for row in used)
     for way in ways:
         if way in curves and total > 0 and (shares[way][0] > 0 or way == rest):
-            goal, curve, soon = way.goal if isinstance(way, _Soon) else way, curves[way], isinstance(way, _Soon)
-            count = seen[way] if soon or _Soon(way) in curves else counts[way]
-            moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, soon))
+            goal, apart, curve = way.goal if isinstance(way, _Apart) else way, way.said if isinstance(way, _Apart) else "", curves[way]
+            count = seen[way] if way in seen else counts[way]
+            moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, apart))
     return moves, sum(n for g, n in counts.items() if g not in kept)
 
 
 def _parted(row: _Wait, runs: Mapping[State | str, Runs]) -> _Wait:
-    """A wait, its goal another one where it is reached soon and that is a law of its own."""
-    soon = runs[row.goal].soon if row.goal in runs else 0.0
-    return replace(row, goal=_Soon(row.goal)) if row.goal is not None and soon and row.until - row.since <= soon else row
+    """A wait, its goal another one where it is reached soon, or after a fixed time, and that is a law of its own."""
+    law, wait = runs.get(row.goal), row.until - row.since
+    if row.goal is None or law is None:
+        return row
+    if law.soon and wait <= law.soon:
+        return replace(row, goal=_Apart(row.goal, "soon"))
+    return replace(row, goal=_Apart(row.goal, "fixed")) if any(low <= wait <= high for low, high in law.fixed) else row
 
 
 def _shares(rows: list[_Wait], goals: list[Any], rests: Remainder) -> dict[Any, tuple[float, float]]:
@@ -363,7 +368,7 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock
             curve = incidence(times, ending, i)
             time, share = curve.time, curve.share / curve.final
             late = rests.late * float(times.sum()) / max(1e-9, float(elapsed.sum()))
-        if isinstance(goal, _Soon):  # nobody of these is late
+        if isinstance(goal, _Apart):  # nobody of these is late
             curves[goal] = _Curve(time, share, run)
             continue
         curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)

@@ -139,7 +139,7 @@ def with_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] 
     """
     time, share = np.asarray(time, float), np.asarray(share, float)
     mass = np.diff(np.concatenate([[0.0], share]))
-    found = _points(time, mass, count)
+    found = windows(time, mass, count)
     if not found:
         return from_curve(time, share, note)
     run = np.concatenate([[0.0], share])
@@ -180,7 +180,7 @@ def of_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] | 
     return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in points.items()}, "source": note}
 
 
-def _points(time: Any, mass: Any, count: int) -> list[tuple[int, int]]:
+def windows(time: Any, mass: Any, count: int) -> list[tuple[int, int]]:
     """Windows that are points, as places in the times: the first, and the one behind the last; the largest first."""
     width, run = float(mass @ time) / POINT_WIDTH, np.concatenate([[0.0], np.cumsum(mass)])
 

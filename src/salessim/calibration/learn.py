@@ -469,7 +469,7 @@ class Learner:
         if move.goal == STAYS:
             return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
-        wait = self.names((state, move.goal, move.soon), f"{name[:36].strip()} → {target[:36].strip()}" + (" (soon)" if move.soon else ""))
+        wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
         step: dict[str, Any]
         told = laws.with_points if move.runs.rest is None else laws.of_points
         match move.runs.on:

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from salessim.calibration.curves import Cells, reached, surely
-from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
+from salessim.calibration.laws import POINT_MASS, POINT_WIDTH, windows
 from salessim.calibration.periods import Periods
 from salessim.calibration.questions import LEAST_PER_STATE
 from salessim.calibration.rhythm import AT_ONCE, DAY, HOUR
@@ -80,6 +80,7 @@ class Runs:
         to_the_day: of all but "working", whether the time only runs up to the day of the move; its hour is one of the clock's.
         rest: of whole days (see `periods`), the law of what comes on top of them; else None.
         soon: seconds up to which waits that run on a clock do not: what follows at once does so at any hour.
+        fixed: of an age in whole days, waits that are what they are whatever the age, each from and up to so many seconds.
     """
 
     on: Timing
@@ -88,6 +89,7 @@ class Runs:
     to_the_day: bool = False
     rest: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
     soon: float = field(default=0.0, compare=False, repr=False)
+    fixed: tuple[tuple[float, float], ...] = field(default=(), compare=False, repr=False)
 
 
 class _Least(NamedTuple):
@@ -158,11 +160,11 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
         own, *kind = _told_by_age(begun[part], elapsed[part], least, weight[part], half[part], None)
         if not to_the_day and kind == [False, in_periods] and surely(own, aged[part]) and surely(own, best[key]):
             apart.add(key)
-            found[key] = _rule(begun, elapsed, least, weight, np.arange(len(born))[part], None, in_periods=in_periods)
+            found[key] = _rule(begun, elapsed, least, weight, half, np.arange(len(born))[part], None, in_periods=in_periods)
     rule = {key for key, part in parts.items() if key not in apart and not surely(best[key], aged[part])}
     if rule:
         kept = np.concatenate([np.arange(len(born))[part] for key, part in parts.items() if key in rule])
-        found |= dict.fromkeys(rule, _rule(begun, elapsed, least, weight, kept, day if to_the_day else None, in_periods=in_periods))
+        found |= dict.fromkeys(rule, _rule(begun, elapsed, least, weight, half, kept, day if to_the_day else None, in_periods=in_periods))
     return found
 
 
@@ -195,7 +197,7 @@ def _told_by_age(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any
     return aged, to_the_day, in_periods
 
 
-def _rule(begun: Any, elapsed: Any, least: _Least, weight: Any, kept: Any, day: _InDays | None, *, in_periods: bool) -> Runs:
+def _rule(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, kept: Any, day: _InDays | None, *, in_periods: bool) -> Runs:
     """The law of the age that some moves teach."""
     if day is not None:
         among = np.zeros(len(begun), bool)
@@ -203,10 +205,39 @@ def _rule(begun: Any, elapsed: Any, least: _Least, weight: Any, kept: Any, day: 
         shortest, law = day.ages(among, least, weight)
         return Runs("age", shortest, law, to_the_day=True)
     if in_periods:
+        fixed = _fixed(begun[kept], elapsed[kept], least, weight[kept], half[kept])
+        kept = kept[~_inside(elapsed[kept], fixed)]
         whole = Periods(begun[kept], elapsed[kept], least.wait, weight[kept])
         law, rest = whole.laws(np.ones(len(kept), bool))
-        return Runs("age", whole.least, law, rest=rest)
+        return Runs("age", whole.least, law, rest=rest, fixed=fixed)
     return Runs("age", least.wait, _ages(begun[kept], elapsed[kept], least, weight[kept]))
+
+
+def _inside(elapsed: Any, fixed: tuple[tuple[float, float], ...]) -> Any:
+    """Which waits are fixed ones."""
+    return np.any([(elapsed >= low) & (elapsed <= high) for low, high in fixed], axis=0) if fixed else np.zeros(len(elapsed), bool)
+
+
+def _fixed(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any) -> tuple[tuple[float, float], ...]:
+    """Waits beside the least one that a second timer makes, such as "30 days after the answer": points of the law of the wait.
+
+    Only if the mixture of the two tells moves of the other half surely better than whole days of the age alone.
+    """
+    order = np.argsort(elapsed, kind="stable")
+    found = [(float(elapsed[order[a]]), float(elapsed[order[b - 1]])) for a, b in windows(elapsed[order], weight[order] / weight.sum(), len(elapsed))]
+    fixed = tuple((low - least.grain, high + least.grain) for low, high in sorted(found) if low > least.wait + least.grain)
+    inside = _inside(elapsed, fixed)
+    if inside.sum() < LEAST_OF_GROUP or (~inside).sum() < LEAST_OF_GROUP:
+        return ()
+    width = sum(high - low for low, high in fixed)  # one law of all fixed waits, flat in their windows
+
+    def mixed(learn: Any) -> Any:
+        share = (float(weight[learn & inside].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0)
+        rest = Periods(begun, elapsed, least.wait, weight, least.point).log_density(learn & ~inside)
+        return np.log(np.where(inside, share / width, 0.0) + (1 - share) * np.exp(rest))
+
+    alone = _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half)
+    return fixed if surely(weight * _crossed(mixed, half), weight * alone) else ()
 
 
 def _crossed(told: Callable[[Any], Any], half: Any) -> Any:
