@@ -169,3 +169,17 @@ def test_an_activity_has_a_rhythm_of_its_own_after_another_one_only_where_it_has
     day = np.floor((since + rng.exponential(DAY, 3000)) / DAY) + 1
     hour = np.where(mine & other, rng.uniform(22, 24, 3000), rng.uniform(8, 18, 3000))
     assert apart(since, day * DAY + hour * HOUR, mine.astype(int), mine, rng.integers(0, 2, 3000)) == other
+
+
+@pytest.mark.parametrize("part", [0.15, 0.0])
+def test_a_second_timer_is_a_law_of_its_own(part: float) -> None:
+    """Some are closed 30 days after the answer whatever their age, the others whole days after they came in."""
+    rng = np.random.default_rng(8)
+    waits = tickets(rng, 3000)
+    mine = rng.random(3000) < part
+    found = runs_on({"answered": all_seen(waits.born, waits.since, np.where(mine, waits.since + 30 * DAY + rng.uniform(0, 600, 3000), waits.until))}, None)["answered"]
+    assert found.on == "age"
+    assert found.rest is not None
+    assert len(found.fixed) == (1 if part else 0)
+    assert all(low < 30 * DAY and 30 * DAY + 600 < high for low, high in found.fixed)
+    assert set(law_of(found)) == set(TERMS)  # the others' law is free of them
