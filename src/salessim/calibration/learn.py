@@ -130,7 +130,7 @@ class Learner:
 
     def _build(self) -> dict[str, Any]:
         self._rhythms()
-        self.moves = learn_moves(self.log, self.clocks, self.patient, set(self.real["step"]) - set(self.staffed))
+        self.moves = learn_moves(self.log, self._clock_after, self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
         self.doors = Doors(memory, self.names, self._name, self._segment, self._channel, self.log.about.currency)
         self.facts["Journeys"] = sentences.journeys(self.log, self.moves)
@@ -159,22 +159,36 @@ class Learner:
 
         Where readiness is logged, a queue for people follows, and the wait before it is not in their hours.
         """
-        self.clock_names: dict[str, str] = {}
-        self.clocks: dict[str, Any] = {}
+        self.clock_names: dict[tuple[str, str] | str, str] = {}
+        self.clocks: dict[tuple[str, str] | str, Any] = {}
         own = rhythm.rhythms(self.log, sequences(self.log, self.patient))
-        for step in sorted({*own, *self.staffed}):
+        for step in sorted({*own.of, *self.staffed}):
             people = self.staff.teams[self.staff.does[step][0]]["calendar"] if step in self.staffed else None
-            if step in own:
-                dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
-                name = self.calendar_names(step, f"rhythm of {clean(step)[:60]}")
-                calendar = {"shifts": own[step].shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
-                period, beat = (self.start, self.end, self.log.about.time_zone), own[step].minute
-                self.clocks[step] = Clock(calendar, *period) if beat is None else rhythm.Beat(calendar, *period, beat)
-                self.staff.calendars[name], self.clock_names[step] = calendar, name
+            dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
+            if step in own.of:
+                self._clock(step, own.of[step], self.calendar_names(step, f"rhythm of {clean(step)[:60]}"), dates)
             elif people is not None and not self.log.about.enabled_known and not self.staff.clock_of(step).always:
                 self.clocks[step], self.clock_names[step] = self.staff.clock_of(step), people
-        if own:
-            self.facts["Rhythm of the week"] = sentences.rhythm(len(own), self.real["step"].nunique())
+            for before, after in sorted(own.after):
+                if after == step:
+                    name = self.calendar_names((before, after), f"rhythm of {clean(after)[:40]} after {clean(before)[:40]}" if before else f"rhythm of {clean(after)[:40]} as the first")
+                    self._clock((before, after), own.after[before, after], name, dates)
+        if own.of:
+            self.facts["Rhythm of the week"] = sentences.rhythm(len(own.of), self.real["step"].nunique(), len(own.after))
+
+    def _clock(self, what: tuple[str, str] | str, learnt: rhythm.Rhythm, name: str, dates: dict[str, Any]) -> None:
+        calendar = {"shifts": learnt.shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
+        period = (self.start, self.end, self.log.about.time_zone)
+        self.clocks[what] = Clock(calendar, *period) if learnt.minute is None else rhythm.Beat(calendar, *period, learnt.minute)
+        self.staff.calendars[name], self.clock_names[what] = calendar, name
+
+    def _clock_after(self, before: str, activity: str) -> Any:
+        """The clock on which an activity is waited for after another."""
+        return self.clocks.get((before, activity), self.clocks.get(activity))
+
+    def _clock_name(self, state: State, goal: State | str) -> str:
+        """The calendar of that clock."""
+        return self.clock_names.get((state[0], goal[0]), "") or self.clock_names[goal[0]]
 
     def _customers(self, data: dict[str, Any]) -> None:
         """What follows a sale."""
@@ -365,6 +379,8 @@ class Learner:
         if step not in self.staffed:
             return {"customer": self._time_law(step, rows, "times")}
         result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
+        if step in self.clocks and rows["started"].isna().all() and self.moves.struck(step):
+            result["by"] = self.staff.at_any_hour(step)
         if step in self.effects:
             result["factor"] = self.effects[step].formula(self._segment, self.log.about.currency)
         if step in self.staff.together:
@@ -450,21 +466,26 @@ class Learner:
         if move.goal == STAYS:
             return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
-        wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
+        wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
         step: dict[str, Any]
+        told = laws.with_points if move.runs.rest is None else laws.of_points
         match move.runs.on:
             case "age":
                 note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": laws.with_points(move.time, move.moved, note, move.count), "counts_from": "arrival"}
+                step = {"customer": told(move.time, move.moved, note, move.count), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
+                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
             case "working":
-                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
+                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self._clock_name(state, move.goal)}
         if move.hours is not None:
             hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
-            law = laws.from_curve(*move.hours, f"data: the hours of {move.count:,} moves, whose days are told by the step before")
-            stage["steps"][hours] = {"customer": law, "calendar": self.clock_names[move.goal[0]], "then": [goal]}
+            note = f"data: the hours of {move.count:,} moves, whose days are told by the step before"
+            if move.runs.rest is None:
+                own = {"customer": laws.from_curve(*move.hours, note), "calendar": self._clock_name(state, move.goal)}
+            else:
+                own = {"customer": laws.with_points(*move.hours, f"{note}; the time of day is kept", move.count)}
+            stage["steps"][hours] = {**own, "then": [goal]}
             goal = {"to": hours}
         step["then"] = [goal]
         stage["steps"][wait] = step

@@ -51,9 +51,10 @@ def journeys(log: EventLog, moves: Moves) -> str:
     )
 
 
-def rhythm(own: int, activities: int) -> str:
-    """Activities with hours of their own."""
-    return f"{own} of {activities} activities are reached at hours of their own, rare hours included; waits before them run on a clock of that pace"
+def rhythm(own: int, activities: int, after: int) -> str:
+    """Activities with hours of their own, of which so many times others after one activity than after another."""
+    apart = f", {after} times others after another activity" if after else ""
+    return f"{own} of {activities} activities are reached at hours of their own{apart}, rare hours included; waits before them run on a clock of that pace"
 
 
 def follows_unseen(name: str) -> str:
