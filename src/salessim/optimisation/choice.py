@@ -17,7 +17,7 @@ from salessim.optimisation import kept
 from salessim.optimisation.best import CONFIDENCE, Best, Trial
 from salessim.optimisation.by_future import by_future
 from salessim.optimisation.evaluation import Evaluator, pareto, signed
-from salessim.optimisation.fresh import COMPARING, SELECTING, Fresh
+from salessim.optimisation.fresh import COMPARING, SELECTING, SPARING, Fresh
 from salessim.optimisation.front import MOST_SHOWN, Shown, labelled, show
 from salessim.optimisation.kept import Check
 from salessim.optimisation.labels import IN, OUT, UNDECIDED
@@ -29,7 +29,7 @@ from salessim.optimisation.selection import Selection, select
 from salessim.optimisation.sensitivity import Sensitivity, left_alone, sensitivity
 from salessim.optimisation.space import Settings
 from salessim.optimisation.spread import along, apart, spread_over
-from salessim.results import Comparison
+from salessim.results import Comparison, Results
 
 FINALISTS = 10
 FIRST, STEP = 10, 5
@@ -50,7 +50,7 @@ def choose(
     space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
     base_results = fresh.of(space.today, COMPARING, final)
     found = _recommend(asked)
-    searched = evaluate.spent  # what comes later chooses nothing, it explains
+    searched = evaluate.spent + fresh.spent(SPARING)  # what comes later chooses nothing, it explains
     more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
     common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), **_front(asked, shown), "designs": space.possible,
@@ -138,9 +138,12 @@ class _Asked:
 
     def scores(self, trial: Trial, numbers: range) -> Any:
         """A finalist's score in each fresh run, the mean relative improvement, less being better; infinite where a figure is missing."""
-        results = self.fresh.judged(trial.settings, SELECTING, numbers.stop, self.objectives)
+        return self.score(self.fresh.judged(trial.settings, SELECTING, numbers.stop, self.objectives))[numbers.start :]
+
+    def score(self, results: Results) -> Any:
+        """The same of any runs."""
         signs = [1 if self.known.about(n).direction == "lower is better" else -1 for n in self.objectives]
-        values = np.array([sign * results.values(n)[numbers.start :] for n, sign in zip(self.objectives, signs, strict=True)])
+        values = np.array([sign * results.values(n) for n, sign in zip(self.objectives, signs, strict=True)])
         score = np.mean(values / self.scale[:, None], axis=0)
         return np.where(np.isfinite(score), score, np.inf)
 
@@ -168,7 +171,7 @@ def _recommend(asked: _Asked) -> _Found:
     key = asked.evaluate.space.key
     # What was given up in the search was surely worse than one that is among these.
     ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
-    spare = [pruned(asked.evaluate, t, asked.gain, indifference) for t in ranked[:PRUNED]]
+    spare = [_pruned(asked, t) for t in ranked[:PRUNED]]
     ranked = list({key(t.settings): t for t in (*spare, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
     entered = [*([done[0]] if done[0].feasible else []), *ranked]
     fresh.ahead([t.settings for t in entered], SELECTING, FIRST)
@@ -192,6 +195,27 @@ def _recommend(asked: _Asked) -> _Found:
         rejected = rejected or f"Closest: {'; '.join(trial.words)}; but on fresh seeds {why}."
         finalists.pop(found.winner)
     return _Found(rejected=rejected)
+
+
+def _pruned(asked: _Asked, trial: Trial) -> Trial:
+    """A promising design without the changes that hardly help; as it is where only the worst runs count, of which few runs say nothing."""
+    evaluate, fresh, space = asked.evaluate, asked.fresh, asked.evaluate.space
+    if space.outlook.tail is not None:
+        return trial
+    by = min(asked.indifference / 2, abs(asked.gain(trial)[0]) / 4)
+
+    def scores(designs: Sequence[Settings], runs: int) -> list[Any]:
+        able = [s in (space.today, trial.settings) or (evaluate.worth_a_run(s, trial, by) and evaluate.why_not(s) is None) for s in designs]
+        fresh.ahead([s for s, may in zip(designs, able, strict=True) if may], SPARING, runs)
+        return [fit(s, fresh.of(s, SPARING, runs)) if may else None for s, may in zip(designs, able, strict=True)]
+
+    def fit(settings: Settings, results: Results) -> Any:
+        score = asked.score(results)
+        keeps = settings == space.today or all(limit.holds(limit.figure(results)) for limit in asked.bounds)
+        return score if keeps and np.isfinite(score).all() else None
+
+    settings = pruned(space, trial.settings, scores, asked.indifference)
+    return trial if settings == trial.settings else evaluate(trial.number, settings)
 
 
 def _cheapest(trials: list[Trial]) -> list[Trial]:

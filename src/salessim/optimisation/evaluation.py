@@ -129,18 +129,13 @@ class Evaluator:
             if key in racing or (known is not None and (known.values is None or known.given_up or block in self.done[key])):
                 continue
             words = tuple(in_words(self.space.scenario, settings, assumptions=True))
-            try:
-                design = self.space.design(settings)
-            except InputError as wrong:  # levers that exclude each other
-                self.seen[key] = Trial(number, settings, words, None, f"{wrong.problem}", False)
-                continue
             is_today = settings == self.space.today
-            why = None if is_today or known is not None else refused(design, self.relief) or broken_by_plan(self.bounds, design, self.space.outlook)
+            why = None if is_today or known is not None else self.why_not(settings)
             if why is not None:
                 self.seen[key] = Trial(number, settings, words, None, why, False)
                 continue
             # Few runs say nothing of the worst among many.
-            racing[key] = _Runner(number, settings, words, design, known is None and not is_today and self.space.outlook.tail is None)
+            racing[key] = _Runner(number, settings, words, self.space.design(settings), known is None and not is_today and self.space.outlook.tail is None)
         lost: dict[Key, Lost] = {}
         if racing:
             self._turn_to(block)
@@ -148,6 +143,14 @@ class Evaluator:
         for key in [key for key in racing if key not in lost]:
             self._judge(key, racing[key], block)
         return [self._told(number, settings, lost) for number, settings in asked]
+
+    def why_not(self, settings: Settings) -> str | None:
+        """Why a design need not be simulated: levers exclude each other, a team cannot keep up, or the plan itself breaks a limit; None if it may be."""
+        try:
+            design = self.space.design(settings)
+        except InputError as wrong:
+            return f"{wrong.problem}"
+        return refused(design, self.relief) or broken_by_plan(self.bounds, design, self.space.outlook)
 
     def _told(self, number: int, settings: Settings, lost: Mapping[Key, Lost]) -> Trial | Lost:
         key = self.space.key(settings)

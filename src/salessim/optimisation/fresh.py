@@ -24,6 +24,9 @@ SELECTING = 2_000_000
 ASKING = 3_000_000
 """Those from here on answer what else would happen: who passed its limits in a comparison flatters itself there."""
 
+SPARING = 5_000_000
+"""Those from here on say which changes a promising design may do without: the search's own runs flatter each change that made it look best."""
+
 PILOT, PILOTS = 4_000_000, 50
 """From here on, and how many: runs that say from where on a run is one of the worst, where these are what counts."""
 
@@ -68,6 +71,10 @@ class Fresh:
         for key, more in zip(short, found, strict=True):
             self._add(key, more)
 
+    def spent(self, begin: int) -> int:
+        """Runs so far, of all designs, from the replication `begin` on."""
+        return sum(len(results.numbers) for key, results in self.done.items() if key[0] == begin)
+
     def _scenario(self, key: tuple[Any, ...], settings: Settings) -> Scenario:
         have = self.done.get(key)
         return have.scenario if have is not None else self.space.scenario if settings == self.space.today else self.space.design(settings)
@@ -92,4 +99,4 @@ def head(results: Results, count: int) -> Results:
     return replace(results, numbers=results.numbers[:count], pairs={name: pair[:count] for name, pair in results.pairs.items()}, echoes=None)
 
 
-__all__ = ["ASKING", "COMPARING", "SELECTING", "Fresh", "head"]
+__all__ = ["ASKING", "COMPARING", "SELECTING", "SPARING", "Fresh", "head"]

@@ -1,44 +1,72 @@
-"""A design without the changes that it does not need."""
+"""A design without the changes that it does not need.
+
+A search of many levers pulls some of them for nothing, and names the design that these changes flattered in its own few
+runs. So what a change brings is asked on seeds that the search never saw, in the same runs with the change and without.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from salessim.statistics import t_quantile
 
 if TYPE_CHECKING:
-    from salessim.optimisation.best import Trial
-    from salessim.optimisation.evaluation import Evaluator
+    from salessim.optimisation.space import Settings, Space
+
+LOOKS = (4, 12)
+"""Runs of each design: after the first look those changes stay that are surely needed, which few runs in common tell of most."""
+SURELY = 0.95
+
+Scores = Callable[[Sequence["Settings"], int], list[Any]]
+"""(designs, runs) -> for each design its score in each of so many runs, less being better, the same runs for all; None for one that may not be."""
 
 
-def pruned(evaluate: Evaluator, trial: Trial, gain: Callable[[Trial], tuple[float, int]], indifference: float) -> Trial:
+def pruned(space: Space, settings: Settings, scores: Scores, indifference: float) -> Settings:
     """The design without the changes that hardly help, as long as at most a quarter of its gain is given up in all.
 
-    A search of many levers pulls some of them for nothing, by chance; what is recommended should be what works. The
-    fresh seeds are not touched: this uses the same runs as the search. With k changes it looks at k designs side by side
-    and at most k - 1 more.
+    With k changes it looks at k designs side by side and at most k - 1 more.
 
     Args:
-        evaluate: runs designs that the search did not look at.
-        trial: the design.
-        gain: relative improvement over today in the search's runs, less being better, and the number of changes.
+        space: what there is to choose from.
+        settings: the design.
+        scores: runs designs; the score is relative to today's figures.
         indifference: a share of today's figures that does not matter; half of it may be given up.
-    """
-    least = gain(trial)[0] + min(indifference / 2, abs(gain(trial)[0]) / 4)
-    today = evaluate.space.today
 
-    def spared(names: Iterable[str]) -> list[tuple[str, Trial]]:
-        """Of these changes those without which the design is good enough, what it misses least first."""
-        fewer = [(n, evaluate.space.repaired(trial.settings | {n: today[n]})) for n in names]
-        worth = [(n, settings) for n, settings in fewer if evaluate.worth_a_run(settings, trial, least - gain(trial)[0])]
-        found = evaluate.side_by_side([(trial.number, settings) for _, settings in worth])
-        good = [(n, t) for (n, _), t in zip(worth, found, strict=True) if t.values is not None and t.feasible and gain(t)[0] <= least]
-        return sorted(good, key=lambda row: gain(row[1]))
+    Returns:
+        Its settings, with one change at least.
+    """
+    today, whole = space.today, settings
+
+    def changes(of: Settings) -> list[str]:
+        return [n for n in of if of[n] != today[n]]
+
+    def spared(now: Settings, names: Iterable[str]) -> list[tuple[float, str, Settings]]:
+        """What is lost without each of these changes, and the design without it, the least loss first; only what may be given up."""
+        tried = {n: space.repaired(now | {n: today[n]}) for n in names}
+        left: list[tuple[float, str, Settings]] = []
+        for runs in LOOKS:
+            base, full, *found = scores([today, whole, *tried.values()], runs)
+            if full is None:
+                return []
+            gain = float((base - full).mean()) if base is not None else math.inf
+            room = min(indifference / 2, abs(gain) / 4)
+            losses = {n: score - full for n, score in zip(tried, found, strict=True) if score is not None}
+            left = [(float(loss.mean()), n, tried[n]) for n, loss in losses.items() if not _surely_above(loss, room)]
+            tried = {n: tried[n] for _, n, _ in left}
+        return sorted((row for row in left if row[0] <= room), key=lambda row: row[:2])
 
     # Each alone; then one after the other, what mattered least first, since of two that do the same one must stay.
-    for n, _ in spared(n for n, setting in trial.settings.items() if setting != today[n]):
-        if len(trial.words) > 1 and trial.settings[n] != today[n]:
-            trial = next((without for _, without in spared([n])), trial)
-    return trial
+    for _, n, _ in spared(whole, changes(whole)) if len(changes(whole)) > 1 else []:
+        if settings[n] != today[n] and len(changes(settings)) > 1:
+            settings = next((without for _, _, without in spared(settings, [n])), settings)
+    return settings if changes(settings) else whole
 
 
-__all__ = ["pruned"]
+def _surely_above(values: Any, bound: float) -> bool:
+    n = len(values)
+    return bool(float(values.mean()) - t_quantile(SURELY, n - 1) * float(values.std(ddof=1)) / math.sqrt(n) > bound)
+
+
+__all__ = ["LOOKS", "Scores", "pruned"]
