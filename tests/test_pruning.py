@@ -32,9 +32,9 @@ class Known:
             found.append(None if self.broken(on) else 1 + self.score(on) + self.sigma * own)
         return found
 
-    def pruned(self, changes: str, indifference: float = 0.02) -> str:
+    def pruned(self, changes: str, room: float = 0.01) -> str:
         space: Any = SimpleNamespace(today=dict.fromkeys("abcd", 0), repaired=self.repaired)
-        found = pruned(space, {n: int(n in changes) for n in "abcd"}, self.scores, indifference)
+        found = pruned(space, {n: int(n in changes) for n in "abcd"}, self.scores, room)
         return "".join(n for n, at in found.items() if at)
 
 
@@ -45,18 +45,17 @@ def additive(**worth: float) -> Gain:
 def test_what_brings_nothing_goes_and_what_brings_something_stays() -> None:
     known = Known(additive(a=0.2, b=0.0, c=0.1, d=0.001))
     assert known.pruned("abcd") == "ac"
-    # Today, the design, each change alone taken back, and b with d; without a or c it is surely worse at the first look.
-    assert len(known.looked) == 2 + 4 + 1
+    # The design, each change alone taken back, and b with d; without a or c it is surely worse at the first look.
+    assert len(known.looked) == 1 + 4 + 1
     assert known.looked[frozenset("bcd")] == known.looked[frozenset("abd")] == LOOKS[0]
     assert known.looked[frozenset("ac")] == LOOKS[-1]
 
 
-def test_no_more_than_half_of_the_indifference_is_given_up_in_all() -> None:
+def test_no_more_than_was_granted_is_given_up_in_all() -> None:
     """Three changes of 0.004 each: two may go for 0.01, the third may not."""
-    assert len(Known(additive(a=0.2, b=0.004, c=0.004, d=0.004)).pruned("abcd")) == 2
-    # Nor more than a quarter of a small gain: 0.004 of 0.016.
-    assert Known(additive(a=0.012, b=0.003, c=0.001)).pruned("abc") in ("a", "ab")  # 0.003 + 0.001 is just 0.004
-    assert Known(additive(a=0.008, b=0.005, c=0.003)).pruned("abc") == "ab"
+    known = Known(additive(a=0.2, b=0.004, c=0.004, d=0.004))
+    assert len(known.pruned("abcd")) == 2
+    assert known.pruned("abcd", room=0.013) == "a"
 
 
 def test_of_two_that_do_the_same_one_stays() -> None:
@@ -81,7 +80,7 @@ def test_what_matters_least_goes_first(order: str) -> None:
 
 
 def test_under_noise_idle_changes_mostly_go_and_large_ones_hardly_ever() -> None:
-    """The loss of an idle change has mean 0 and, over 12 runs, a standard deviation of 0.008 * sqrt(2 / 12) = 0.0033: below 0.01 in 99.9 %."""
+    """The loss of an idle change has mean 0 and, over 9 runs, a standard deviation of 0.008 * sqrt(2 / 9) = 0.0038: below 0.01 in 99.6 %."""
     found = [Known(additive(a=0.1, b=0.05), sigma=0.008, seed=seed).pruned("abcd") for seed in range(60)]
     assert sum(f == "ab" for f in found) >= 55
     assert all({"a", "b"} <= set(f) for f in found)

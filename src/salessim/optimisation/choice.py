@@ -34,8 +34,8 @@ from salessim.results import Comparison, Results
 FINALISTS = 10
 FIRST, STEP = 10, 5
 """Replications before a finalist drops out, and between two looks."""
-PRUNED = 3
-"""Finalists whose changes that hardly help are taken back."""
+PRUNED = 2
+"""Winners whose changes that hardly help are taken back, before who has won then is taken as it is."""
 ATTEMPTS = 3
 """Selected designs that may fail in the comparison with today."""
 
@@ -50,7 +50,8 @@ def choose(
     space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
     base_results = fresh.of(space.today, COMPARING, final)
     found = _recommend(asked)
-    searched = evaluate.spent + fresh.spent(SPARING)  # what comes later chooses nothing, it explains
+    # What comes later chooses nothing, it explains.
+    searched = evaluate.spent + fresh.spent(SPARING) + fresh.spent(SELECTING) - (found.selection.replications if found.selection is not None else 0)
     more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
     common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), **_front(asked, shown), "designs": space.possible,
@@ -171,8 +172,7 @@ def _recommend(asked: _Asked) -> _Found:
     key = asked.evaluate.space.key
     # What was given up in the search was surely worse than one that is among these.
     ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
-    spare = [_pruned(asked, t) for t in ranked[:PRUNED]]
-    ranked = list({key(t.settings): t for t in (*spare, *ranked[PRUNED:FINALISTS], *_cheapest(ranked))}.values())
+    ranked = list({key(t.settings): t for t in (*ranked[:FINALISTS], *_cheapest(ranked))}.values())
     entered = [*([done[0]] if done[0].feasible else []), *ranked]
     fresh.ahead([t.settings for t in entered], SELECTING, FIRST)
     finalists = [t for t in entered if asked.may_win(t)]
@@ -180,10 +180,7 @@ def _recommend(asked: _Asked) -> _Found:
     for attempt in range(ATTEMPTS):
         if not any(t.words for t in finalists):
             break
-        found = select(
-            lambda i, r: asked.scores(finalists[i], r), len(finalists), indifference, confidence=CONFIDENCE, first=FIRST, most=max(final, FIRST), step=STEP,
-            ahead=lambda some, r: fresh.ahead([finalists[i].settings for i in some], SELECTING, r.stop),
-        )  # fmt: skip
+        found = _selected(asked, finalists)
         selection = found if attempt == 0 else None  # who is selected after another has failed was not selected from all
         trial = finalists[found.winner]
         if not trial.words:
@@ -197,24 +194,48 @@ def _recommend(asked: _Asked) -> _Found:
     return _Found(rejected=rejected)
 
 
+def _selected(asked: _Asked, finalists: list[Trial]) -> Selection:
+    """Who wins among the finalists; a winner with changes that hardly help gives its place to the design without them, and who wins is asked again.
+
+    The error is split evenly between the times it may be asked (Bonferroni), so that the promise is about the finalists as they are at last.
+    """
+    fresh, key, pruned_ones = asked.fresh, asked.evaluate.space.key, set[tuple[Any, ...]]()
+    while True:
+        found = select(
+            lambda i, r: asked.scores(finalists[i], r), len(finalists), asked.indifference, confidence=1 - (1 - CONFIDENCE) / (1 + PRUNED), first=FIRST, most=max(asked.final, FIRST), step=STEP,
+            ahead=lambda some, r: fresh.ahead([finalists[i].settings for i in some], SELECTING, r.stop),
+        )  # fmt: skip
+        winner = finalists[found.winner]
+        if not winner.words or key(winner.settings) in pruned_ones or len(pruned_ones) >= 2 * PRUNED:
+            return replace(found, confidence=CONFIDENCE)
+        without = _pruned(asked, winner)
+        pruned_ones |= {key(winner.settings), key(without.settings)}
+        if without is winner or not asked.may_win(without):
+            return replace(found, confidence=CONFIDENCE)
+        # It may be among them already.
+        finalists[:] = {key(t.settings): t for t in (without if t is winner else t for t in finalists)}.values()
+
+
 def _pruned(asked: _Asked, trial: Trial) -> Trial:
-    """A promising design without the changes that hardly help; as it is where only the worst runs count, of which few runs say nothing."""
+    """A winner without the changes that hardly help, as long as at most half of the indifference and a quarter of its gain is given up.
+
+    Where only the worst runs count it is left as it is: few runs say nothing of these.
+    """
     evaluate, fresh, space = asked.evaluate, asked.fresh, asked.evaluate.space
     if space.outlook.tail is not None:
         return trial
-    by = min(asked.indifference / 2, abs(asked.gain(trial)[0]) / 4)
+    room = min(asked.indifference / 2, abs(asked.gain(trial)[0]) / 4)
 
     def scores(designs: Sequence[Settings], runs: int) -> list[Any]:
-        able = [s in (space.today, trial.settings) or (evaluate.worth_a_run(s, trial, by) and evaluate.why_not(s) is None) for s in designs]
+        able = [s == trial.settings or (evaluate.worth_a_run(s, trial, room) and evaluate.why_not(s) is None) for s in designs]
         fresh.ahead([s for s, may in zip(designs, able, strict=True) if may], SPARING, runs)
-        return [fit(s, fresh.of(s, SPARING, runs)) if may else None for s, may in zip(designs, able, strict=True)]
+        return [fit(fresh.of(s, SPARING, runs)) if may else None for s, may in zip(designs, able, strict=True)]
 
-    def fit(settings: Settings, results: Results) -> Any:
+    def fit(results: Results) -> Any:
         score = asked.score(results)
-        keeps = settings == space.today or all(limit.holds(limit.figure(results)) for limit in asked.bounds)
-        return score if keeps and np.isfinite(score).all() else None
+        return score if np.isfinite(score).all() and all(limit.holds(limit.figure(results)) for limit in asked.bounds) else None
 
-    settings = pruned(space, trial.settings, scores, asked.indifference)
+    settings = pruned(space, trial.settings, scores, room)
     return trial if settings == trial.settings else evaluate(trial.number, settings)
 
 

@@ -15,7 +15,7 @@ from salessim.statistics import t_quantile
 if TYPE_CHECKING:
     from salessim.optimisation.space import Settings, Space
 
-LOOKS = (4, 12)
+LOOKS = (3, 9)
 """Runs of each design: after the first look those changes stay that are surely needed, which few runs in common tell of most."""
 SURELY = 0.95
 
@@ -23,16 +23,16 @@ Scores = Callable[[Sequence["Settings"], int], list[Any]]
 """(designs, runs) -> for each design its score in each of so many runs, less being better, the same runs for all; None for one that may not be."""
 
 
-def pruned(space: Space, settings: Settings, scores: Scores, indifference: float) -> Settings:
-    """The design without the changes that hardly help, as long as at most a quarter of its gain is given up in all.
+def pruned(space: Space, settings: Settings, scores: Scores, room: float) -> Settings:
+    """The design without the changes that hardly help.
 
     With k changes it looks at k designs side by side and at most k - 1 more.
 
     Args:
         space: what there is to choose from.
         settings: the design.
-        scores: runs designs; the score is relative to today's figures.
-        indifference: a share of today's figures that does not matter; half of it may be given up.
+        scores: runs designs.
+        room: how much of the score may be given up in all.
 
     Returns:
         Its settings, with one change at least.
@@ -47,11 +47,9 @@ def pruned(space: Space, settings: Settings, scores: Scores, indifference: float
         tried = {n: space.repaired(now | {n: today[n]}) for n in names}
         left: list[tuple[float, str, Settings]] = []
         for runs in LOOKS:
-            base, full, *found = scores([today, whole, *tried.values()], runs)
+            full, *found = scores([whole, *tried.values()], runs)
             if full is None:
                 return []
-            gain = float((base - full).mean()) if base is not None else math.inf
-            room = min(indifference / 2, abs(gain) / 4)
             losses = {n: score - full for n, score in zip(tried, found, strict=True) if score is not None}
             left = [(float(loss.mean()), n, tried[n]) for n, loss in losses.items() if not _surely_above(loss, room)]
             tried = {n: tried[n] for _, n, _ in left}
