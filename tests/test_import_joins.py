@@ -69,6 +69,13 @@ def test_six_exports_become_one_history(tmp_path: Path) -> None:
     assert dict(quality.tables) == {"stages": 5, "deals": 2, "leads": 3, "orders": 2, "surveys": 2, "staff": 2}
 
 
+def test_working_hours_of_a_staffing_sheet_are_told_as_not_read(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    (folder / "staff.csv").write_text("name,group,hourly,hours,days off\nann,east,42.50 EUR,09:00-15:00,Fri\ncarl,west,,08:00-17:00,\n")
+    said = "columns of the table of people are not read (hours, days off); hours and absence are learnt from what people did"
+    assert read_log(folder, MAPPING)[1].counts[said] == 2
+
+
 def test_keys_of_two_kinds_that_are_alike_stay_apart(tmp_path: Path) -> None:
     (tmp_path / "deals.csv").write_text("id,since\n1,2026-01-05\n2,2026-01-05\n")
     (tmp_path / "tickets.csv").write_text("id,since\n1,2026-01-06\n")

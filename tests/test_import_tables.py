@@ -299,3 +299,17 @@ def test_a_milestone_on_events_is_not_lost_without_a_word(tmp_path: Path) -> Non
     log, quality = read_log(source, mapping)
     assert quality.counts[said] == 0
     assert log.about.milestones == {"order activated": "won"}
+
+
+@pytest.mark.parametrize(("left", "known"), [("lead", "tasks of leads"), ("deal", "tasks"), ("neither", None)])
+def test_tasks_may_belong_to_leads_only_to_deals_only_or_to_neither(left: str, known: str | None, tmp_path: Path) -> None:
+    source = written(EXPORTS["salesforce tasks, orders and tickets"], tmp_path)
+    lines = (source / "Task.csv").read_text().splitlines(keepends=True)
+    of_deal, of_account, of_nobody, of_lead = lines[1:]
+    (source / "Task.csv").write_text("".join([lines[0], of_account, of_nobody, *{"lead": [of_lead], "deal": [of_deal], "neither": []}[left]]))
+    mapping = inspect_log(source).mapping
+    assert {t for t in mapping["tables"] if "tasks" in t} == ({known} if known else set())
+    for activity in {"Call", "Email"} & set(mapping["activities"]):
+        mapping["activities"][activity]["kind"] = "work"
+    found = set(read_log(source, mapping)[0].frame["step"].unique()) & {"Call", "Email"}
+    assert found == {"lead": {"Email"}, "deal": {"Call"}, "neither": set()}[left]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from salessim.errors import LogError
 from salessim.importers import inspect_log, read_log
 
 
@@ -37,14 +38,20 @@ def test_leads_with_chinese_columns_and_dates(tmp_path: Path) -> None:
     assert log.frame.groupby("case")[["value", "channel", "customer"]].first().to_numpy().tolist() == [[1_234_567.5, "官网", "甲"], [0.0, "not given", "乙"]]
 
 
-def test_a_workbook_whose_header_has_two_rows(tmp_path: Path) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
-    book = openpyxl.Workbook()
-    for row in (["Ticket", "", "Step", "When", "", "Who"], ["No.", "Customer", "Name", "Begin", "Finish", "Name"],
-                ["T1", "C1", "Repair", "2024-03-05 09:00", "2024-03-05 11:00", "ann"], ["T1", "C1", "Close", "2024-03-06 09:00", "2024-03-06 10:00", "bob"]):  # fmt: skip
-        book.active.append(row)
-    book.save(tmp_path / "desk.xlsx")
-    mapping, visits, _ = told(tmp_path / "desk.xlsx")
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "csv under a title"])
+def test_a_table_whose_header_has_two_rows(kind: str, tmp_path: Path) -> None:
+    rows = (["Ticket", "", "Step", "When", "", "Who"], ["No.", "Customer", "Name", "Begin", "Finish", "Name"],
+            ["T1", "C1", "Repair", "2024-03-05 09:00", "2024-03-05 11:00", "ann"], ["T1", "C1", "Close", "2024-03-06 09:00", "2024-03-06 10:00", "bob"])  # fmt: skip
+    path = tmp_path / f"desk.{kind[:4].strip()}"
+    if kind == "xlsx":
+        openpyxl = pytest.importorskip("openpyxl")
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    else:
+        path.write_text(("Tickets of March\n" if "title" in kind else "") + "".join(";".join(row) + "\n" for row in rows))
+    mapping, visits, _ = told(path)
     assert mapping["columns"] == {"case": "Ticket No.", "activity": "Step Name", "start": "When Begin", "end": "When Finish", "resource": "Who Name", "customer": "Ticket Customer"}
     assert visits == [("T1", "Repair", "ann", "03-05 09", "03-05 11", "next"), ("T1", "Close", "bob", "03-05 11", "03-06 10", "completed")]
 
@@ -56,6 +63,12 @@ def test_a_row_of_words_under_a_header_without_gaps_is_a_row(tmp_path: Path) -> 
         book.active.append(row)
     book.save(tmp_path / "log.xlsx")
     assert [row["name"] for row in inspect_log(tmp_path / "log.xlsx").sample] == ["mill", "lathe 2"]
+
+
+def test_the_place_of_a_wrong_cell_counts_both_rows_of_the_header(tmp_path: Path) -> None:
+    (tmp_path / "desk.csv").write_text("Ticket,,When\nNo.,Step,Finish\nT1,Repair,2024-03-05\nT2,Repair,2024-03-06\nT3,Repair,soon\n")
+    with pytest.raises(LogError, match=r"desk\.csv:5: 'soon'"):
+        read_log(tmp_path / "desk.csv", {"columns": {"case": "Ticket No.", "activity": "Ticket Step", "time": "When Finish"}, "activities": {"Repair": {}}})
 
 
 def test_stretches_of_states_are_no_work(tmp_path: Path) -> None:

@@ -212,6 +212,26 @@ def test_the_screen_says_how_far_simulation_agreed() -> None:
     assert best.searched >= 3 * 2
 
 
+def test_today_is_what_designs_are_compared_with_also_where_theory_thinks_it_cannot_keep_up() -> None:
+    """Five leads of nine hours a day are 45 hours of work for one person: today's queue grows, and is simulated as it is."""
+    best = optimise(two_stations().change({"teams.a.size": 1}), objectives=["cycle_time"], limits={"cost": "<= 70000 EUR/month"}, trials=6, replications=2, final=5, workers=1)
+    assert best.trials[0].settings == {"staff a": 1, "staff b": 3}
+    assert best.trials[0].words == ()
+    assert all(t.settings["staff a"] >= 2 for t in best.trials[1:])  # what theory begins with can keep up
+    # Theory knows pay to the cent, and takes its level from today's: 10 and 20 EUR for each hour of an average month.
+    values = best.trials[0].values
+    assert values is not None
+    assert values["cost"] == pytest.approx((1 * 10 + 3 * 20) * 8766 / 12, rel=1e-9)
+
+
+def test_how_many_designs_are_of_use_by_theory_is_said_of_small_spaces() -> None:
+    """Pay is 10 EUR for a, 20 for b; 45 hours of work a day take two of each: of 6 x 6 designs those with a, b >= 2 and 10 a + 20 b <= 90."""
+    screen = Screen(space_of(two_stations()), ("cycle_time",), parse_limits({"cost": f"<= {90 * 8766 / 12:.2f} EUR/month"}, catalogue(two_stations())))
+    right = sum(10 * a + 20 * b <= 90 for a in range(2, 7) for b in range(2, 7))
+    assert screen.screening([]).able == (right, 36)
+    assert screen.screening([]).lines(catalogue(two_stations()))[1].startswith(f"of all 36 designs {right} keep up")
+
+
 def test_laws_that_are_learnt_as_points_are_judged_like_any_other() -> None:
     """Uniform between 0 and 2 units, as points and by its name; with one person the wait is that of Pollaczek and Khinchine."""
     points = {"law": "quantiles", "points": {"0 %": hours(0), "50 %": hours(1), "100 %": hours(2)}}

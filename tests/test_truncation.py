@@ -119,3 +119,15 @@ def test_what_is_learnt_from_a_truncated_file_is_what_is_learnt_from_the_whole_p
     found = np.mean(rows, axis=0) / truth - 1
     assert (np.abs(found[0]) < 0.1).all(), found
     assert (np.abs(found[0]) < np.abs(found[1]) / 2).all(), found
+
+
+def test_back_tests_of_a_file_of_whole_cases_expect_the_process_and_say_what_the_file_lacks() -> None:
+    """Of 150 arrivals a week; the last two weeks of the file show only those whose cases were short."""
+    log = simulated(3)
+    for file, is_whole in ((whole(log), True), (log, False)):
+        found = ss.calibration.backtest(file, cuts=1, weeks=2, replications=20, uncertain=False, workers=1)
+        assert found.whole_cases_only == is_whole == found.to_json()["whole_cases_only"]
+        assert any("only cases that ended in its window" in line for line in found.lines()) == is_whole
+        arrived = found.cuts[0]
+        assert arrived.forecast.band("arrived").middle.mean() == pytest.approx(150, rel=0.2)
+        assert (arrived.real["arrived"].mean() < 120) == is_whole

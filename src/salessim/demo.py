@@ -105,7 +105,9 @@ def run_demo(folder: Path, *, seed: int, say: Callable[[str], None], progress: B
     best.scenario.save(folder / "best.yaml")
     path = report_best(best, folder / "report.html", calibration)
     dear = sum(t.values is not None and not t.feasible for t in best.distinct)
-    say(f"4. {len(best.distinct)} designs were tried, {dear} of them too dear (more than 12 % over today); the most promising were compared with today on fresh seeds.")
+    able = best.screening.able if best.screening is not None else None
+    left = f" ({able[0]} of all {able[1]} keep to 12 % over today's cost and keep up with the work by theory)" if able is not None else ""
+    say(f"4. {len(best.distinct)} designs were tried{left}, {dear} of them too dear; the most promising were compared with today on fresh seeds.")
     say("")
     for sentence in best.sentences():
         say(sentence)

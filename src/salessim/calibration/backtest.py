@@ -20,6 +20,7 @@ from scipy import stats
 
 from salessim.calibration.history import born, cut, ends
 from salessim.calibration.learn import learner_of
+from salessim.calibration.truncation import keeps_whole
 from salessim.errors import LogError
 from salessim.forecasts import ARRIVED, LOST, OPEN, TITLES, WON, forecast
 from salessim.log import EventLog
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from salessim.forecasts import Forecast
 
 SERIES = (ARRIVED, WON, LOST, OPEN)
+WHOLE = (
+    "The file surely holds only cases that ended in its window: forecasts count the others too, what happened does not, "
+    "so more arrivals and open cases are expected than the file can show, most of all towards its end."
+)
 LEAST_LEARNT = 0.4
 """Of the period, before the first date; and so many cases:"""
 LEAST_CASES = 30
@@ -55,6 +60,8 @@ class Backtest:
 
     cuts: tuple[Cut, ...]
     level: float
+    whole_cases_only: bool = False
+    """Whether the file holds only cases that ended in its window (`truncation`): what is told to have happened then lacks the others."""
 
     def coverage(self, *names: str) -> float:
         """The share of weeks of some series, by default all, that lie in their interval; NaN where none can tell."""
@@ -66,6 +73,8 @@ class Backtest:
         weeks = sum(len(cut.forecast.weeks) for cut in self.cuts)
         dates = ", ".join(str(cut.date) for cut in self.cuts)
         result = [f"Back-tests: forecasts made at {dates}, {weeks} weeks in all; {self._few(weeks)} or more of {weeks} should lie in their {100 * self.level:g} % interval."]
+        if self.whole_cases_only:
+            result.append(f"  {WHOLE}")
         for name in SERIES:
             told = np.concatenate([cut.inside(name) for cut in self.cuts])
             hits, n = int(told.sum()), len(told)
@@ -82,7 +91,7 @@ class Backtest:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"level": self.level, "coverage": {name: None if math.isnan(share := self.coverage(name)) else share for name in SERIES}, "cuts": [_cut_json(cut) for cut in self.cuts]}
+        return {"level": self.level, "whole_cases_only": self.whole_cases_only, "coverage": {name: None if math.isnan(share := self.coverage(name)) else share for name in SERIES}, "cuts": [_cut_json(cut) for cut in self.cuts]}
 
 
 def _cut_json(cut: Cut) -> dict[str, Any]:
@@ -125,18 +134,19 @@ def backtest(
     if last < first:
         raise LogError(log.about.source, f"it is too short for back-tests of {weeks} weeks", "give a longer log, or forecast fewer weeks")
     dates = [last - k * (last - first) / max(1, cuts - 1) for k in range(cuts)][::-1]
+    whole = keeps_whole(log)
     found = []
     for done, at in enumerate(dates):
         date = at.normalize()
         known = cut(log, date.to_pydatetime())
         if known.frame["case"].nunique() < LEAST_CASES:
             raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {date:%Y-%m-%d}", "give a longer log or fewer back-tests")
-        scenario = learner_of(known, None, holidays, from_today=True).today(uncertain)
+        scenario = learner_of(known, None, holidays, from_today=True, whole_until=end if whole else None).today(uncertain)
         told = forecast(scenario, weeks, replications=replications, seed=seed, level=level, workers=workers)
         found.append(Cut(date.date(), told, _happened(log, told.weeks)))
         if progress:
             progress(done + 1, len(dates))
-    return Backtest(tuple(found), level)
+    return Backtest(tuple(found), level, whole)
 
 
 def _happened(log: EventLog, weeks: tuple[dt.date, ...]) -> dict[str, Any]:

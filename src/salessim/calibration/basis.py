@@ -85,7 +85,7 @@ class Basis:
         """Every share, and what the way that takes the rest has; of those of a state that are written down, the largest has a path, so that it can be drawn."""
         found: list[Figure] = []
         rest: dict[str, float] = {}
-        drawn: dict[tuple[str, State | str], str] = {}
+        drawn: dict[tuple[str, State | str, str], str] = {}
         for state, moves in self.onward.items():
             name = self.name_of.get(state, "")
             if name not in steps or len(steps[name]["then"]) != len(moves) or any("fades" in way for way in steps[name]["then"]):
@@ -97,10 +97,10 @@ class Basis:
             move, i = max(given, key=lambda g: (g[0].share, -g[1]))
             path = f"steps.{name}.then.{i}.share"
             rest[path] = left
-            drawn[name, move.goal] = path
+            drawn[name, move.goal, move.apart] = path
         for state, moves in self.onward.items():
             name = self.name_of.get(state, "")
             for move in moves if name in steps and len(moves) > 1 else ():
-                figure = Figure(drawn.get((name, move.goal)), f"of {name}: {self.goal_name(move)}", "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
+                figure = Figure(drawn.get((name, move.goal, move.apart)), f"of {name}: {self.goal_name(move)}" + (f" ({move.apart})" if move.apart else ""), "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
                 found.append(figure)
         return found, rest

@@ -19,6 +19,10 @@ MOST_CIRCADIAN = 23.0
 """What a weekday adds on which one of two logs has events and the other has none."""
 
 
+MOST_BINS = 1 << 22
+"""Hours of nearly five centuries: stamps farther apart are sorted rather than counted."""
+
+
 def wasserstein(a: Any, b: Any) -> float:
     """Area between two empirical distribution functions (the first Wasserstein distance); NaN if one is empty.
 
@@ -31,6 +35,17 @@ def wasserstein(a: Any, b: Any) -> float:
     at = np.sort(np.concatenate([a, b]), kind="stable")  # merges the two, which are sorted
     gap = np.abs(np.searchsorted(a, at[:-1], side="right") / len(a) - np.searchsorted(b, at[:-1], side="right") / len(b))
     return float(np.sum(gap * np.diff(at)))
+
+
+def _of_bins(a: Any, b: Any) -> float:
+    """The same for whole numbers: with a count for each there is nothing to sort, which takes a tenth of the time in long logs."""
+    if not len(a) or not len(b):
+        return float("nan")
+    least, most = min(a.min(), b.min()), max(a.max(), b.max())
+    if not most - least < MOST_BINS:
+        return wasserstein(a, b)
+    below = [np.cumsum(np.bincount((x - least).astype(np.int64), minlength=int(most - least) + 1)) / len(x) for x in (a, b)]
+    return float(np.sum(np.abs(below[0] - below[1])))
 
 
 def ngrams(case: Any, activity: Any, n: int) -> dict[tuple[int, ...], int]:
@@ -87,7 +102,7 @@ def absolute(a: Any, b: Any) -> float:
     if not len(a) or not len(b):
         return float("nan")
     start = np.floor(min(a.min(), b.min()) / HOUR) * HOUR
-    return wasserstein(np.floor((a - start) / HOUR), np.floor((b - start) / HOUR))
+    return _of_bins(np.floor((a - start) / HOUR), np.floor((b - start) / HOUR))
 
 
 def circadian(a: Any, b: Any) -> float:
@@ -101,20 +116,18 @@ def circadian(a: Any, b: Any) -> float:
     Returns:
         float: hours, 0 to 23.
     """
-    days = [_by_weekday(x) for x in (a, b)]
-    found = []
-    for first, second in zip(*days, strict=True):
-        if len(first) and len(second):
-            found.append(wasserstein(first, second))
-        else:
-            found.append(MOST_CIRCADIAN if len(first) or len(second) else 0.0)
-    return float(np.mean(found))
+    first, second = (_by_weekday(x) for x in (a, b))
+    n, m = first.sum(axis=1), second.sum(axis=1)
+    gap = np.abs(np.cumsum(first, axis=1) / np.maximum(n, 1)[:, None] - np.cumsum(second, axis=1) / np.maximum(m, 1)[:, None]).sum(axis=1)
+    return float(np.mean(np.where((n > 0) & (m > 0), gap, np.where((n > 0) | (m > 0), MOST_CIRCADIAN, 0.0))))
 
 
-def _by_weekday(stamps: Any) -> list[Any]:
-    day, rest = np.divmod(np.asarray(stamps, float), 24 * HOUR)
-    weekday, hour = (day + 3) % 7, np.floor(rest / HOUR)  # 1970 began on a Thursday
-    return [hour[weekday == d] for d in range(7)]
+def _by_weekday(stamps: Any) -> Any:
+    """How many stamps there are in each hour of each weekday, shape [7, 24]."""
+    stamps = np.asarray(stamps, float)
+    day, rest = np.divmod(stamps[~np.isnan(stamps)], 24 * HOUR)
+    hour = (day + 3) % 7 * 24 + np.floor(rest / HOUR)  # 1970 began on a Thursday
+    return np.bincount(hour.astype(np.int64), minlength=7 * 24).reshape(7, 24)
 
 
 def relative(a: Any, b: Any) -> float:
@@ -126,7 +139,7 @@ def relative(a: Any, b: Any) -> float:
     Returns:
         float: hours.
     """
-    return wasserstein(np.floor(np.asarray(a, float) / HOUR), np.floor(np.asarray(b, float) / HOUR))
+    return _of_bins(np.floor(np.asarray(a, float) / HOUR), np.floor(np.asarray(b, float) / HOUR))
 
 
 def cycle_times(a: Any, b: Any) -> float:
@@ -142,7 +155,7 @@ def cycle_times(a: Any, b: Any) -> float:
     if not len(a) or not len(b):
         return float("nan")
     least = min(a.min(), b.min())
-    return wasserstein(np.floor((a - least) / HOUR), np.floor((b - least) / HOUR))
+    return _of_bins(np.floor((a - least) / HOUR), np.floor((b - least) / HOUR))
 
 
 def open_cases(born: Any, over: Any, start: float, end: float) -> Any:

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from salessim.calibration.distances import open_cases
 from salessim.calibration.sample import NOBODY
@@ -173,9 +174,10 @@ def moves(log: Sample, window: Window) -> tuple[Any, Any]:
 def _routing(book: Book, log: Sample, window: Window) -> None:
     names = log.view.activities
     source, goal = moves(log, window)
-    pairs, counts = np.unique(np.stack([source, goal]), axis=1, return_counts=True)
+    codes, counts = np.unique((source + 1) * (len(names) + 1) + goal + 1, return_counts=True)
     total = np.bincount(source + 1, minlength=len(names) + 1)
-    for a, b, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+    for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+        a, b = (x - 1 for x in divmod(code, len(names) + 1))
         says = f"{f'after {names[a]!r}' if a >= 0 else 'on arrival'}, share that goes on to {repr(names[b]) if b >= 0 else 'its end'}"
         book.share("routing", "moves", says, count, total[a + 1], listed=str(a))
     cases = max(1, int(_inside(log.born, window).sum()))
@@ -239,10 +241,11 @@ def _work(book: Book, log: Sample, window: Window, common: list[int]) -> None:
             _times(book, "work", "work times", f"visits to {names[i]!r}", took[~np.isnan(took)])
         named = mine & (log.person != NOBODY)
         if named.sum() >= LEAST and view.staffed[i]:
-            people, counts = np.unique(log.person[named].astype(str), return_counts=True)
-            doers[i] = dict(zip(people.tolist(), (counts / counts.sum()).tolist(), strict=True))
-            pairs = len({*zip(week[named].tolist(), log.person[named].tolist(), strict=True)})
-            mean = pairs / len(np.unique(week[named]))
+            who, people = pd.factorize(log.person[named].astype(object))
+            share = np.bincount(who) / len(who)
+            doers[i] = dict(sorted(zip(map(str, people), share.tolist(), strict=True)))
+            weeks = np.unique(week[named], return_inverse=True)[1]
+            mean = len(np.unique(weeks * len(people) + who)) / (weeks.max() + 1)
             book.mean("work", "people", f"people who do {names[i]!r} in a week", mean, np.sqrt(mean), 0.05, "people")
     for a, b in combinations(sorted(doers), 2):
         shared = sum(min(p, doers[b].get(who, 0.0)) for who, p in doers[a].items())

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -46,6 +47,14 @@ STAYS = "stays open"
 
 
 @dataclass(frozen=True)
+class _Apart:
+    """A goal, for those who reach it by a law of their own, in plain time."""
+
+    goal: State | str
+    said: Literal["soon", "fixed"]
+
+
+@dataclass(frozen=True)
 class Move:
     """One way on from a state."""
 
@@ -67,7 +76,9 @@ class Move:
     waited: float | None = None
     """Mean seconds from leaving the state, where `time` does not tell it."""
     hours: tuple[Any, Any] | None = None
-    """Where `time` runs to the day of the move only: working seconds of the goal from there on, and the share that has moved by each."""
+    """Where `time` runs to the day of the move only: seconds from there on, of the goal's clock unless days are whole ones, and the share that has moved by each."""
+    apart: Literal["", "soon", "fixed"] = ""
+    """Those who go there soon, or after a fixed time, at any hour; the others are a move of their own."""
 
     @property
     def immediate(self) -> bool:
@@ -100,6 +111,11 @@ class Moves:
     """channel -> the state in which its cases arrive."""
     memory: Memory
     dropped: int
+
+    def struck(self, activity: str) -> bool:
+        """Whether most visits to an activity come when a timer strikes: to the minute, and in all hours alike."""
+        moves = [m for ways in self.onward.values() for m in ways if isinstance(m.goal, tuple) and m.goal[0] == activity]
+        return 2 * sum(m.count for m in moves if m.runs.on != "working" and not m.runs.to_the_day and m.apart != "soon") > sum(m.count for m in moves)
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,8 @@ class _Wait:
     since: float
     """NaN while the visit is under way."""
     until: float
-    goal: State | str | None
+    goal: Any
+    """A door or an ending, perhaps by a law of its own (`_Apart`); None while it waits."""
     before: int
     """How often the case had left the state before."""
 
@@ -169,12 +186,19 @@ def sequences(log: EventLog, patient: set[str]) -> list[Sequence]:
     return result
 
 
-def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: Collection[str] = ()) -> Moves:
+class Clocks(Protocol):
+    """The clocks on which activities are waited for."""
+
+    def __call__(self, before: str, activity: str) -> Clock | None:
+        """Working time before an activity after another; None where all hours are alike."""
+
+
+def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str] = ()) -> Moves:
     """The moves of a log.
 
     Args:
         log: cut off where knowledge ends.
-        clock_of: step -> clock of its team, for steps that are reached only in working time.
+        clocks: of steps that are reached only in working time, or at the pace of the week.
         patient: steps whose queues cases leave; how they go on from there is learnt apart.
         own: steps whose time is the customer's or a system's. How long a visit takes may depend on where it leads, such
             as to a rival, so visits under way are censored as well: of those that are over, the quick ways are too many.
@@ -197,7 +221,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
             waits.setdefault(key, []).append(_Wait(case.reached[0], begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
     midnight = LocalTime(log.about.time_zone, log.about.start.timestamp(), now).day
-    runs = _run_on(waits, clock_of, midnight)
+    runs = _run_on(waits, clocks, midnight)
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
@@ -205,7 +229,7 @@ def learn(log: EventLog, clock_of: Mapping[str, Clock], patient: set[str], own: 
     for (channel, state), rows in sorted(waits.items()):
         if state[0] == "" and sum(row.goal is not None for row in rows) < LEAST_OF_CHANNEL:
             rows = arrived
-        moves, lost = _moves(rows, clock_of, midnight, runs.get((channel, state), {}))
+        moves, lost = _moves(rows, partial(clocks, state[0]), midnight, runs.get((channel, state), {}))
         dropped += lost
         if moves:
             onward[entry[channel] if state[0] == "" else state] = moves
@@ -219,7 +243,7 @@ def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memor
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[str, Clock], midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
+def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
     """What the times of all moves run on; the states of an activity have a say together."""
     groups: dict[tuple[str, str], dict[tuple[tuple[str, State], State | str], Waits]] = {}
     for key, rows in sorted(waits.items()):
@@ -231,13 +255,13 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clock_of: Mapping[st
             found = Waits(born, since, until, np.array([g is not None for g in goals]), chosen)
             groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
     result: dict[tuple[str, State], dict[State | str, Runs]] = {}
-    for (_, activity), members in groups.items():
-        for (key, goal), runs in runs_on(members, clock_of.get(activity), midnight).items():
+    for (before, activity), members in groups.items():
+        for (key, goal), runs in runs_on(members, clocks(before, activity), midnight).items():
             result.setdefault(key, {})[goal] = runs
     return result
 
 
-def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
+def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
     """Shares and times of competing moves; waiting cases are censored."""
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
@@ -249,19 +273,33 @@ def _moves(rows: list[_Wait], clock_of: Mapping[str, Clock], midnight: Clock, ru
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    curves, rests = _curves(used, kept, clock_of, midnight, runs)
-    shares = _shares(used, kept, rests)
+    used = [_parted(row, runs) for row in used]
+    ways: list[Any] = sorted({row.goal for row in used if row.goal is not None} | set(kept), key=str)
+    curves, rests = _curves(used, ways, clock_of, midnight, runs)
+    shares = _shares(used, ways, rests)
     if late:
         curves |= _curves(late, [rest], clock_of, midnight, runs)[0]
         shares[rest] = 0.0, 0.0
     stay = rests.left if rests.stays else 0.0
     total = sum(share for share, _ in shares.values()) / (1 - stay)
     moves = [Move(STAYS, stay, rests.waiting, np.array([NEVER / SECOND]), np.ones(1), ELAPSED, error_of_share(stay, rests.waiting))] if stay and total > 0 else []
-    for goal in kept:
-        if goal in curves and total > 0 and (shares[goal][0] > 0 or goal == rest):
-            curve = curves[goal]
-            moves.append(Move(goal, shares[goal][0] / total, counts[goal], curve.time, curve.moved, curve.runs, shares[goal][1], limits.get(goal), goal == rest, curve.waited, curve.hours))
+    seen = Counter(row.goal for row in used)
+    for way in ways:
+        if way in curves and total > 0 and (shares[way][0] > 0 or way == rest):
+            goal, apart, curve = way.goal if isinstance(way, _Apart) else way, way.said if isinstance(way, _Apart) else "", curves[way]
+            count = seen[way] if way in seen else counts[way]
+            moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, apart))
     return moves, sum(n for g, n in counts.items() if g not in kept)
+
+
+def _parted(row: _Wait, runs: Mapping[State | str, Runs]) -> _Wait:
+    """A wait, its goal another one where it is reached soon, or after a fixed time, and that is a law of its own."""
+    law, wait = runs.get(row.goal), row.until - row.since
+    if row.goal is None or law is None:
+        return row
+    if law.soon and wait <= law.soon:
+        return replace(row, goal=_Apart(row.goal, "soon"))
+    return replace(row, goal=_Apart(row.goal, "fixed")) if any(low <= wait <= high for low, high in law.fixed) else row
 
 
 def _shares(rows: list[_Wait], goals: list[Any], rests: Remainder) -> dict[Any, tuple[float, float]]:
@@ -286,7 +324,7 @@ class _Curve:
     hours: tuple[Any, Any] | None = None
 
 
-def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
+def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
     """The curve of the time from leaving a state to each goal, or of the age there, and what does not move."""
     rows = [r for r in rows if not math.isnan(r.since)]
     code = {goal: i + 1 for i, goal in enumerate(goals)}
@@ -301,7 +339,7 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
     parts = 1 - left * np.arange(len(rests.late))[::-1] / max(1, len(rests.late))
     curves = {}
     for goal, i in code.items():
-        clock = clock_of.get(goal[0]) if isinstance(goal, tuple) else None
+        clock = clock_of(goal[0]) if isinstance(goal, tuple) else None
         curve = incidence(elapsed, ending, i)
         if curve.final <= 0:
             continue
@@ -313,7 +351,11 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
         if run.to_the_day and clock is not None:
             day = np.maximum(midnight(until), since)
             hours = _rising((clock(until) - clock(day))[mine], weight)
-        if run.ages is not None:
+        if run.rest is not None:
+            hours = run.rest
+        if run.ages is not None and run.on == "elapsed":
+            (time, share), late, waited = run.ages, rests.late, float(np.average(elapsed[mine], weights=weight))
+        elif run.ages is not None:
             time, share = run.ages
             begun, waited = (float(np.average(x[ending == i], weights=weight)) for x in (since - born, elapsed))
             late = begun + rests.late
@@ -326,6 +368,9 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Mapping[str, Clock], 
             curve = incidence(times, ending, i)
             time, share = curve.time, curve.share / curve.final
             late = rests.late * float(times.sum()) / max(1e-9, float(elapsed.sum()))
+        if isinstance(goal, _Apart):  # nobody of these is late
+            curves[goal] = _Curve(time, share, run)
+            continue
         curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)
     return curves, rests
 

@@ -139,7 +139,7 @@ def with_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] 
     """
     time, share = np.asarray(time, float), np.asarray(share, float)
     mass = np.diff(np.concatenate([[0.0], share]))
-    found = _points(time, mass, count)
+    found = windows(time, mass, count)
     if not found:
         return from_curve(time, share, note)
     run = np.concatenate([[0.0], share])
@@ -155,7 +155,32 @@ def with_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] 
     return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in zip(sorted(points), rising.tolist(), strict=True)}, "source": note}
 
 
-def _points(time: Any, mass: Any, count: int) -> list[tuple[int, int]]:
+def of_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] | str:
+    """A quantile law in which the times themselves are the points, as in whole days.
+
+    Args:
+        time: where the share rises, seconds.
+        share: reached at each time, ending at 1.
+        note: for the provenance.
+        count: cases that the curve rests on.
+
+    Example:
+        >>> import numpy as np
+        >>> of_points(np.array([0.0, 86400.0]), np.array([0.25, 1.0]), "data", 10)["points"]
+        {'0 %': '0 min', '25 %': '0 min', '25.01 %': '1 days', '100 %': '1 days'}
+    """
+    time, share = np.maximum(np.asarray(time, float), 0.0), np.asarray(share, float)
+    points: dict[float, float] = {}
+    before = 0.0
+    for t, p in zip(time.tolist(), np.round(share, 4).tolist(), strict=True):
+        if p <= before and points:
+            continue  # less than the language tells
+        points[round(before + (1e-4 if points else 0.0), 4)] = points[p] = t
+        before = p
+    return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in points.items()}, "source": note}
+
+
+def windows(time: Any, mass: Any, count: int) -> list[tuple[int, int]]:
     """Windows that are points, as places in the times: the first, and the one behind the last; the largest first."""
     width, run = float(mass @ time) / POINT_WIDTH, np.concatenate([[0.0], np.cumsum(mass)])
 

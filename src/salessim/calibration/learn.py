@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import days, estimates, laws, patience, rhythm, speed, today, truncation
+from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, today, truncation
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis, Spent
 from salessim.calibration.channels import conversions
@@ -27,7 +27,7 @@ from salessim.calibration.memory import State
 from salessim.calibration.names import Names
 from salessim.calibration.overlap import one_at_a_time
 from salessim.calibration.patience import Patience
-from salessim.calibration.queues import Impatient, Model, Settled, Wait, settle
+from salessim.calibration.queues import Impatient, Model, Wait, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.starts import starts
 from salessim.errors import LogError
@@ -49,17 +49,14 @@ LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
 PEOPLE_DIFFER = 0.1
 """From here on it is told how much people differ."""
-MOST_NAMED = 3
-"""Steps that one sentence names."""
-MOST_CHANNELS = 8
-"""Channels whose share of wins is told."""
+MOST_SEGMENTS = 8
+"""More are too few cases each."""
 LONGEST_WARM_UP = 52
 """Weeks."""
 WEEKS_AHEAD = 26
 """Of a scenario that begins today."""
 LONGEST_RUN = 1100
 """Days simulated at most to measure queues."""
-
 
 
 def learner_of(
@@ -100,9 +97,7 @@ class Learner:
         self.facts: dict[str, str] = {}
         self.assumptions: list[str] = [self.days.assumption] if self.days.assumption else []
         if missing:
-            self.assumptions.append(
-                f"The log surely holds only cases that ended in its window, so long ones that came late are missing: {missing:,} of them were put back as open cases, by how many arrivals each duration stands for."
-            )
+            self.assumptions.append(sentences.put_back(missing))
         self.activity_of: dict[str, str] = {}
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
@@ -125,7 +120,8 @@ class Learner:
         self.effects: dict[str, Effects] = {}
         self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
-        self._say_who_stays()
+        if self.stays:
+            self.assumptions.append(sentences.who_stays(self.stays))
         self._answer_in_time(causal_share)
         self._settle()
         self.figures, self.rest = self._figures()
@@ -134,17 +130,12 @@ class Learner:
 
     def _build(self) -> dict[str, Any]:
         self._rhythms()
-        self.moves = learn_moves(self.log, self.clocks, self.patient, set(self.real["step"]) - set(self.staffed))
+        self.moves = learn_moves(self.log, self._clock_after, self.patient, set(self.real["step"]) - set(self.staffed))
         memory = self.moves.memory
         self.doors = Doors(memory, self.names, self._name, self._segment, self._channel, self.log.about.currency)
-        self.facts["Journeys"] = (
-            f"{self.frame['case'].nunique():,} cases, {int((ends(self.log)['outcome'] == 'open').sum()):,} of them still open and taken as censored; "
-            f"visits told apart by their past{self._known()} at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {self.moves.dropped} rare moves left out"
-        )
+        self.facts["Journeys"] = sentences.journeys(self.log, self.moves)
         if not arrival_seen(self.log):
-            self.assumptions.append(
-                "When a case came in is not logged: its first visit counts as its arrival. What it waited before is not seen, so the response time of the model is its queue alone."
-            )
+            self.assumptions.append(sentences.FIRST_VISITS)
         data: dict[str, Any] = {
             "salessim": 1, "name": self.name, "currency": self.log.about.currency, "clock": self._planning_clock(),
             "calendars": self.staff.calendars, "teams": self.staff.teams, "segments": self._segments(), "channels": {}, "stages": {},
@@ -163,32 +154,41 @@ class Learner:
         self._customers(data)
         return data
 
-    def _known(self) -> str:
-        """What of a case tells visits apart, in words."""
-        asked = [about for about in ("channel", "segment", "value", "age") if self.moves.memory.asks(about)]
-        return f" and by {' and '.join(asked)}" if asked else ""
-
     def _rhythms(self) -> None:
         """The clock on which each activity is waited for: at the pace of the week, where it has one, else in its team's hours.
 
         Where readiness is logged, a queue for people follows, and the wait before it is not in their hours.
         """
-        self.clock_names: dict[str, str] = {}
-        self.clocks: dict[str, Any] = {}
+        self.clock_names: dict[tuple[str, str] | str, str] = {}
+        self.clocks: dict[tuple[str, str] | str, Any] = {}
         own = rhythm.rhythms(self.log, sequences(self.log, self.patient))
-        for step in sorted({*own, *self.staffed}):
+        for step in sorted({*own.of, *self.staffed}):
             people = self.staff.teams[self.staff.does[step][0]]["calendar"] if step in self.staffed else None
-            if step in own:
-                dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
-                name = self.calendar_names(step, f"rhythm of {clean(step)[:60]}")
-                calendar = {"shifts": own[step].shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
-                period, beat = (self.start, self.end, self.log.about.time_zone), own[step].minute
-                self.clocks[step] = Clock(calendar, *period) if beat is None else rhythm.Beat(calendar, *period, beat)
-                self.staff.calendars[name], self.clock_names[step] = calendar, name
+            dates = {k: v for k, v in self.staff.calendars.get(people or "", {}).items() if k in ("closed", "holidays")}
+            if step in own.of:
+                self._clock(step, own.of[step], self.calendar_names(step, f"rhythm of {clean(step)[:60]}"), dates)
             elif people is not None and not self.log.about.enabled_known and not self.staff.clock_of(step).always:
                 self.clocks[step], self.clock_names[step] = self.staff.clock_of(step), people
-        if own:
-            self.facts["Rhythm of the week"] = f"{len(own)} of {self.real['step'].nunique()} activities are reached at hours of their own, rare hours included; waits before them run on a clock of that pace"
+            for before, after in sorted(own.after):
+                if after == step:
+                    name = self.calendar_names((before, after), f"rhythm of {clean(after)[:40]} after {clean(before)[:40]}" if before else f"rhythm of {clean(after)[:40]} as the first")
+                    self._clock((before, after), own.after[before, after], name, dates)
+        if own.of:
+            self.facts["Rhythm of the week"] = sentences.rhythm(len(own.of), self.real["step"].nunique(), len(own.after))
+
+    def _clock(self, what: tuple[str, str] | str, learnt: rhythm.Rhythm, name: str, dates: dict[str, Any]) -> None:
+        calendar = {"shifts": learnt.shifts, **dates, "source": "data: events in an hour of the week over those expected by the law of the wait alone"}
+        period = (self.start, self.end, self.log.about.time_zone)
+        self.clocks[what] = Clock(calendar, *period) if learnt.minute is None else rhythm.Beat(calendar, *period, learnt.minute)
+        self.staff.calendars[name], self.clock_names[what] = calendar, name
+
+    def _clock_after(self, before: str, activity: str) -> Any:
+        """The clock on which an activity is waited for after another."""
+        return self.clocks.get((before, activity), self.clocks.get(activity))
+
+    def _clock_name(self, state: State, goal: State | str) -> str:
+        """The calendar of that clock."""
+        return self.clock_names.get((state[0], goal[0]), "") or self.clock_names[goal[0]]
 
     def _customers(self, data: dict[str, Any]) -> None:
         """What follows a sale."""
@@ -199,10 +199,9 @@ class Learner:
         self.customers.close(data, self.closing, to)
         self.facts |= self.customers.facts()
         self.assumptions += self.customers.assumptions()
-        missing = [word for word, found in (("satisfaction", self.customers.answers), ("repeat business", self.customers.returns)) if found is None]
-        missing = [*(() if any("cost" in team for team in self.staff.teams.values()) else ("costs",)), *missing]
-        left_out = f"Not in the log and left out: {', '.join(missing)}. " if missing else ""
-        self.assumptions.append(left_out + "Work on other processes is not seen.")
+        costs = any("cost" in team for team in self.staff.teams.values())
+        known = {"costs": costs, "satisfaction": self.customers.answers is not None, "repeat business": self.customers.returns is not None}
+        self.assumptions.append(sentences.left_out([word for word, is_known in known.items() if not is_known]))
 
     def _planning_clock(self) -> dict[str, Any]:
         """A warm-up after which the empty start has surely passed: the 99th percentile of the time in process and two weeks."""
@@ -222,17 +221,12 @@ class Learner:
         found = speed.effect(self.log)
         if found is None:
             return
-        hour = 3600 * found.slope
-        said = f"{100 * math.expm1(hour):+.2g} % of the chance to win with each hour before {found.step!r} ({100 * math.expm1(hour - 7056 * found.error):+.2g} to {100 * math.expm1(hour + 7056 * found.error):+.2g} %)"
-        self.facts["Waiting for the first answer"] = f"{said}, with channel, segment, amount, weekday, hour and load held equal"
+        self.facts["Waiting for the first answer"] = sentences.first_answer(found)
         if not found.sure or not share:
             return
         names = [name for name, activity in self.activity_of.items() if activity == found.step]
         done = [name for name in names if speed.put(self._stage_with(name)["steps"][name], found, share, laws.in_words)]
-        if done:
-            self.assumptions.append(f"{100 * share:g} % of how conversion falls with the wait for the first answer is an effect of waiting (--causal-share); what else sets these customers apart is not in the log.")
-        else:
-            self.assumptions.append(f"Conversion falls with the wait before {found.step!r}, but nobody is lost there: the model does not know of it.")
+        self.assumptions.append(sentences.causal(share) if done else sentences.not_lost_there(found.step))
 
     # --- queues -----------------------------------------------------------------------------------------------
 
@@ -242,16 +236,16 @@ class Learner:
             self._leave_before(impatient)
         if self.real["started"].isna().all():  # work takes no time in the model, so there are no queues
             for impatient in self.impatient.values():
-                self._say_leavers(impatient, impatient.unexplained(0.0))
+                self._keep_leavers(impatient, impatient.unexplained(0.0))
             return
         settled = settle(self._model())
         for team, (few, many) in settled.grown.items():
             self.staff.teams[team]["assumption"] = f"{many} instead of {few}: with fewer people cases would wait longer than they did"
-            self.assumptions.append(f"{team}: {many} instead of {few} people; with fewer, cases would wait longer in the model than they did in the log.")
+            self.assumptions.append(sentences.grown(team, few, many))
         for impatient, share in settled.unexplained:
-            self._say_leavers(impatient, share)
+            self._keep_leavers(impatient, share)
         if not self.log.about.enabled_known:
-            self._say_queues(settled)
+            self.assumptions.append(sentences.queues(settled))
 
     def _model(self) -> Model:
         team_of = {name: self.staff.does[step][0] for name, step in self.activity_of.items() if step in self.staffed}
@@ -284,14 +278,6 @@ class Learner:
             result[str(team)] = float(np.mean(clock(seconds(rows["started"])) - clock(seconds(rows["enabled"]))))
         return result
 
-    def _say_queues(self, settled: Settled) -> None:
-        text = (
-            "When a case became ready for work is not logged: the time between visits holds the customer's own time and waiting for people together. "
-            f"Of {laws.in_words(settled.before)} of working time, {laws.in_words(max(0.0, settled.before - settled.after))} are queues of the model and were taken out of the customer's time "
-            f"({settled.rounds} simulations); more staff shortens these queues only."
-        )
-        self.assumptions.append(text)
-
     def _leave_before(self, impatient: Impatient) -> None:
         """Where the wait is not known well, who does not give up in the simulated queue leaves before the step."""
         for name in impatient.leave:
@@ -303,7 +289,8 @@ class Learner:
             stage["steps"][before] = {"automatic": "0 min", "then": [leave, {"to": name}]}
             impatient.leave[name] = leave
 
-    def _say_leavers(self, impatient: Impatient, share: float) -> None:
+    def _keep_leavers(self, impatient: Impatient, share: float) -> None:
+        """Those whom the queue does not explain leave before it; where there are none to speak of, nobody does."""
         name = next(iter(impatient.leave))
         if share < LEAST_LEAVERS:
             for name in impatient.leave:
@@ -311,9 +298,7 @@ class Learner:
                 del self._stage_with(before)["steps"][before]
                 self._redirect(before, name)
             return
-        self.assumptions.append(
-            f"{name!r}: {100 * impatient.share:.1f} % gave up before work began; {100 * share:.1f} % are not explained by the queue of the model and leave before it, whatever the staff."
-        )
+        self.assumptions.append(sentences.leavers(name, impatient, share))
 
     def _stage_with(self, name: str) -> dict[str, Any]:
         result: dict[str, Any] = next(s for s in self.data["stages"].values() if name in s["steps"])
@@ -330,8 +315,8 @@ class Learner:
 
     def _segments(self) -> dict[str, Any]:
         values = self.frame.groupby("case").agg(segment=("segment", "first"), value=("value", "first"))
-        if values["segment"].nunique() > 8:
-            self.assumptions.append(f"{values['segment'].nunique()} segments are too many: they are taken together.")
+        if values["segment"].nunique() > MOST_SEGMENTS:
+            self.assumptions.append(sentences.too_many_segments(values["segment"].nunique()))
             values["segment"] = "all"
         self._segment_of = values["segment"]
         result: dict[str, Any] = {}
@@ -362,6 +347,7 @@ class Learner:
         work = dict(tuple(self.real.groupby("step")))
         done = {step: self._done(step, rows) for step, rows in work.items()}
         states = self._reachable()
+        self.never_left = self._never_left(states)
         for state in states:  # names first, so that waits never take the name of an activity
             self._name(state)
             self.doors.name(self.moves.memory.door(state))
@@ -393,6 +379,8 @@ class Learner:
         if step not in self.staffed:
             return {"customer": self._time_law(step, rows, "times")}
         result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
+        if step in self.clocks and rows["started"].isna().all() and self.moves.struck(step):
+            result["by"] = self.staff.at_any_hour(step)
         if step in self.effects:
             result["factor"] = self.effects[step].formula(self._segment, self.log.about.currency)
         if step in self.staff.together:
@@ -410,19 +398,45 @@ class Learner:
             if state in found:
                 continue
             found.append(state)
-            todo += [form for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple) for form, _ in self.moves.memory.behind(m.goal)]
-            if state[0] in self.patient and state[1] != GAVE_UP:
-                direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
-                goals = [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)]
-                todo += [form for goal in goals for form, _ in self.moves.memory.behind(goal)] if direct else [(state[0], GAVE_UP)]
+            todo += self._next(state)
         return found
+
+    def _next(self, state: State) -> list[State]:
+        """The states that cases reach from one."""
+        found = [form for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple) for form, _ in self.moves.memory.behind(m.goal)]
+        if state[0] in self.patient and state[1] != GAVE_UP:
+            direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
+            goals = [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)]
+            found += [form for goal in goals for form, _ in self.moves.memory.behind(goal)] if direct else [(state[0], GAVE_UP)]
+        return found
+
+    def _never_left(self, states: list[State]) -> set[State]:
+        """Those from which no end was ever seen, on any way: a rare activity that its few cases repeat and are still at."""
+
+        def ends_here(state: State) -> bool:
+            moves = self.moves.onward.get(state, [])
+            gives_up = state[0] in self.patient and state[1] != GAVE_UP and "lost" in (self._directly(state[0]) or {})
+            return not moves or gives_up or any(not isinstance(m.goal, tuple) for m in moves)
+
+        rest, ends = set(states), {s for s in states if ends_here(s)}
+        after = {s: self._next(s) for s in states}
+        while ends:
+            rest -= ends
+            ends = {s for s in rest if not rest.issuperset(after[s])}
+        return rest
 
     def _routes(self, data: dict[str, Any], stage: dict[str, Any], state: State, name: str) -> list[dict[str, Any]]:
         moves = self.moves.onward.get(state)
         if not moves:
-            self.assumptions.append(f"What follows {name!r} was never seen: the case is taken to end there.")
+            self.assumptions.append(sentences.follows_unseen(name))
             return [{"done": True, "assumption": "never seen what follows"}]
-        routes = []
+        routes: list[dict[str, Any]] = []
+        others = 1.0
+        if state in self.never_left:  # of n moves none: the rule of succession (Laplace)
+            n = sum(m.count for m in moves)
+            others = 1 - 1 / (n + 2)
+            self.assumptions.append(sentences.never_left(name, n))
+            routes.append({"done": True, "share": say_share(round(1 - others, 5)), "assumption": "never seen to end"})
         rest = max((m for m in moves if m.limit is None), key=lambda m: (m.takes_rest, m.share, str(m.goal)))
         for move in moves:
             goal = self._goal(move.goal)
@@ -431,9 +445,9 @@ class Learner:
             of = f"{move.count:,} moves" if move.goal != STAYS else f"{move.count:,} cases that were open"
             if move is not rest:
                 # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
-                goal |= {"share": say_share(math.floor(1e5 * move.share) / 1e5), "source": f"data: {of}"}
+                goal |= {"share": say_share(math.floor(1e5 * others * move.share) / 1e5), "source": f"data: {of}"}
             else:
-                goal |= {"source": f"data: {of} ({100 * move.share:.1f} %)"}
+                goal |= {"source": f"data: {of} ({100 * others * move.share:.1f} %)"}
             if move.limit is not None:
                 goal |= {"limit": move.limit, "source": f"data: {move.count:,} moves, none to speak of after {move.limit} visits"}
             routes.append(goal)
@@ -452,21 +466,26 @@ class Learner:
         if move.goal == STAYS:
             return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
-        wait = self.names((state, move.goal), f"{name[:36].strip()} → {target[:36].strip()}")
+        wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
         step: dict[str, Any]
+        told = laws.with_points if move.runs.rest is None else laws.of_points
         match move.runs.on:
             case "age":
                 note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": laws.with_points(move.time, move.moved, note, move.count), "counts_from": "arrival"}
+                step = {"customer": told(move.time, move.moved, note, move.count), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": laws.with_points(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
+                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
             case "working":
-                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.clock_names[move.goal[0]]}
+                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self._clock_name(state, move.goal)}
         if move.hours is not None:
             hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
-            law = laws.from_curve(*move.hours, f"data: the hours of {move.count:,} moves, whose days are told by the step before")
-            stage["steps"][hours] = {"customer": law, "calendar": self.clock_names[move.goal[0]], "then": [goal]}
+            note = f"data: the hours of {move.count:,} moves, whose days are told by the step before"
+            if move.runs.rest is None:
+                own = {"customer": laws.from_curve(*move.hours, note), "calendar": self._clock_name(state, move.goal)}
+            else:
+                own = {"customer": laws.with_points(*move.hours, f"{note}; the time of day is kept", move.count)}
+            stage["steps"][hours] = {**own, "then": [goal]}
             goal = {"to": hours}
         step["then"] = [goal]
         stage["steps"][wait] = step
@@ -478,29 +497,16 @@ class Learner:
     def _stay(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
         """Where cases are that nobody touches any more: open, with the customer, until after every horizon."""
         stay = self.names((state, move.goal), f"{name[:36].strip()} → {STAYS}")
-        text = f"{100 * move.share:.1f} % of those that leave {name!r} stay open and nobody touches them any more: none to speak of moved while they were watched"
-        stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": text}, "then": [goal]}
+        stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": sentences.stay(name, move.share)}, "then": [goal]}
         self.stays[name] = move.share
         return stay
-
-    def _say_who_stays(self) -> None:
-        """One sentence, however many steps and channels there are that cases never leave."""
-        if not self.stays:
-            return
-        names, shares = sorted(self.stays, key=lambda name: (-self.stays[name], name)), self.stays.values()
-        low, high = f"{100 * min(shares):.1f}", f"{100 * max(shares):.1f}"
-        more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-        self.assumptions.append(
-            f"{high if low == high else f'{low} to {high}'} % of those that leave {', '.join(map(repr, names[:MOST_NAMED]))}{more} stay open and nobody touches them any more: "
-            "none to speak of moved while they were watched. They are neither won nor lost, however long a run is."
-        )
 
     def _time_law(self, step: str, rows: pd.DataFrame, what: str) -> Any:
         """The law of the time of an activity; that of people is working time on their team's calendar."""
         rows = rows[rows["started"].notna()]
         if rows.empty:
             if step not in self.starts.bounds:
-                self.assumptions.append(f"{step!r}: only ends are logged; it takes no time of its own, the wait before it holds everything.")
+                self.assumptions.append(sentences.only_ends(step))
             return {"law": "constant", "value": "0 min", "assumption": "only ends are logged"}
         begun, ended = seconds(rows["started"]), seconds(rows["ended"])
         open_ = np.isnan(ended)
@@ -526,11 +532,11 @@ class Learner:
         if found is None:
             return 1.0
         if found.people >= PEOPLE_DIFFER:
-            self.facts[f"People at {step!r}"] = f"they differ by {100 * found.people:.0f} % (standard deviation) in how long they take for the same; the law of the times holds that, whoever works"
+            self.facts[f"People at {step!r}"] = sentences.people_differ(found)
         if not found.any:
             return 1.0
         self.effects[step] = found
-        self.facts[f"Work at {step!r}"] = f"{found.words()}, with people held equal; chosen by held-out likelihood of {int((times > 0).sum()):,} times"
+        self.facts[f"Work at {step!r}"] = sentences.work_depends(found, int((times > 0).sum()))
         return found.of(told, rows["value"].to_numpy())
 
     def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -548,16 +554,9 @@ class Learner:
         if result["patience"] == "none" or found is None or not found.silent:
             return result
         attempts = self.attempts[self.attempts["step"] == activity]
-        self._say_gone(activity, found, len(attempts))
+        if (said := sentences.gone(activity, found, len(attempts))) not in self.assumptions:
+            self.assumptions.append(said)
         return result | {"silent": say_share(round(found.silent, 4)), "attempt": self._time_law(activity, attempts, "attempts")}
-
-    def _say_gone(self, activity: str, found: Patience, tried: int) -> None:
-        text = (
-            f"{activity!r}: {tried:,} visits that people began count as attempts to reach somebody who had left without a word ({100 * found.silent:.0f} % of those who leave): "
-            "they are short, and come more often the longer the wait."
-        )
-        if text not in self.assumptions:
-            self.assumptions.append(text)
 
     def _impatient(self, activity: str, rows: pd.DataFrame) -> Impatient:
         if activity not in self.impatient:
@@ -594,9 +593,12 @@ class Learner:
             }
         if not data["channels"]:
             raise LogError(self.log.about.source, f"of {len(arrived):,} cases that had come in by {self.end:%Y-%m-%d} none had moved on, so nothing can be learnt", "give a longer log, or a later date")
-        self._say_levels()
         self._simplify_entries(data)
-        self._say_conversions()
+        self.facts |= sentences.levels(self.inflows)
+        found = conversions(self.log)
+        self.facts["Won, by channel"] = sentences.by_channel(found)
+        if not self.moves.memory.asks("channel") and (differ := sentences.channels_differ(found)):
+            self.assumptions.append(differ)
 
     def _nobody_took_in(self, cases: pd.Index) -> tuple[str, ...]:
         """Where a case comes in with its first visit: the days on which those who do these visits did nothing."""
@@ -609,24 +611,6 @@ class Learner:
         name = self.calendar_names(closed, "days on which cases come in")
         self.staff.calendars[name] = {"shifts": [{"days": "Mon-Sun", "hours": "00:00-24:00"}], "closed": list(closed), "source": "data: without work of those who take them in"}
         return name
-
-    def _say_levels(self) -> None:
-        for name, found in self.inflows.items():
-            if len(found.levels) > 1:
-                said = ", ".join(f"{level.per_week:.4g} a week from {level.since}" for level in found.levels)
-                self.facts[f"Arrivals of {name}"] = f"{said}; planning goes on with the last"
-
-    def _say_conversions(self) -> None:
-        """What each channel brings; ways are learnt over all channels together, so it is said where they surely differ."""
-        found = sorted(conversions(self.log), key=lambda c: (-c.cases, c.channel))[:MOST_CHANNELS]
-        said = [f"{clean_about(c.channel)} {100 * c.share.value:.1f} % ({100 * c.share.low:.1f} to {100 * c.share.high:.1f} %) of {c.cases:,} cases" for c in found]
-        self.facts["Won, by channel"] = "; ".join(said)
-        low, high = min(found, key=lambda c: c.share.high), max(found, key=lambda c: c.share.low)
-        if low.share.high < high.share.low and not self.moves.memory.asks("channel"):
-            self.assumptions.append(
-                f"Ways are learnt over all channels together: the model does not know that {clean_about(high.channel)} wins more than {clean_about(low.channel)}. "
-                "Where that matters, calibrate one channel at a time, or give the shares by segment."
-            )
 
     def _simplify_entries(self, data: dict[str, Any]) -> None:
         """A channel whose cases all begin at one step without delay enters there."""
@@ -670,10 +654,7 @@ class Learner:
             {case: self._segment(s) for case, s in self._segment_of.items()}, {n for n, s in data["segments"].items() if "value" in s},
         )  # fmt: skip
         rows, left_out = today.open_cases(self.log, self.moves, self.staff, self.patient, names)
-        ways = sum("after" in row for row in rows)
-        self.facts["Open cases"] = (
-            f"{len(rows):,} in process on {self.end:%Y-%m-%d}: {len(rows) - ways:,} at a step, {ways:,} on the way from one" + (f"; {left_out:,} at rare activities left out" if left_out else "")
-        )
+        self.facts["Open cases"] = sentences.in_process(rows, left_out, self.end)
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
         unsure = estimates.uncertain(self.figures_today(), self.rest) if uncertain else None

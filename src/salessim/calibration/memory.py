@@ -31,7 +31,7 @@ State = tuple[str, int]
 
 PAYS = 8.0
 """Held-out log-likelihood that a question must bring, so that noise buys no memory."""
-MOST_STATES, MOST_IN_ALL = 12, 240
+MOST_STATES, MOST_IN_ALL = 24, 240
 """Of one activity and of all: more than that nobody reads."""
 MOST_CASES = 20_000
 """Cases that memory is learnt from; of a longer log evenly spaced ones."""

@@ -49,6 +49,8 @@ class Wait:
         Of an age as well: who has to be there earlier by the queue's time has to leave for the queue earlier.
         """
         before = self.move.mean
+        if self.move.runs.rest is not None:  # what strikes to the minute does not set out earlier because people are busy
+            return self.move.wait, self.move.wait
         weight = np.diff(np.concatenate([[0.0], self.move.moved]))
         middle = self.move.moved - weight / 2
         taken = np.quantile(queue, np.clip(middle, 0.0, 1.0))

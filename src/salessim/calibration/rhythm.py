@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration.clocks import Clock
+from salessim.calibration.curves import Cells, surely
 from salessim.calibration.sample import LocalTime
 from salessim.scenario.calendars import DAYS
 
@@ -77,29 +78,96 @@ class Beat(Clock):
         return super().__call__(np.where(t // 60 % 60 == self.minute, t // HOUR * HOUR + HOUR / 2, t))
 
 
-def rhythms(log: EventLog, cases: Iterable[Sequence]) -> dict[str, Rhythm]:
+@dataclass(frozen=True)
+class Rhythms:
+    """The rhythms of a log.
+
+    Args:
+        of: activity -> its rhythm, if it has one.
+        after: (activity before, activity) -> its rhythm after that one, where it surely is another.
+    """
+
+    of: dict[str, Rhythm]
+    after: dict[tuple[str, str], Rhythm]
+
+
+def rhythms(log: EventLog, cases: Iterable[Sequence]) -> Rhythms:
     """The rhythm at which each activity is reached, where it has one.
+
+    What follows one activity at night, as by a batch, may follow another in office hours only. So an activity has a rhythm of its own
+    after another one where that foretells the waits of cases that it was not learnt from surely better (see `apart`).
 
     Args:
         log: whose zone and period hold.
         cases: its journeys.
     """
     code: dict[str, int] = {}
-    waits: dict[str, list[tuple[float, float, int]]] = {}
-    for case in cases:
+    waits: dict[str, list[tuple[float, float, int, int]]] = {}
+    for number, case in enumerate(cases):
         for i in range(1, len(case.steps)):
             if not math.isnan(case.left[i - 1]) and not math.isnan(case.reached[i]):
                 before = code.setdefault(case.steps[i - 1], len(code))
-                waits.setdefault(case.steps[i], []).append((case.left[i - 1], max(case.left[i - 1], case.reached[i]), before))
+                waits.setdefault(case.steps[i], []).append((case.left[i - 1], max(case.left[i - 1], case.reached[i]), before, number % 2))
+    names = {number: name for name, number in code.items()}
     local = LocalTime(log.about.time_zone, pd.Timestamp(log.about.start).timestamp(), pd.Timestamp(log.about.end).timestamp())
-    found = {}
+    found = Rhythms({}, {})
     for activity, rows in sorted(waits.items()):
-        since, until, source = np.array(rows).T
-        learnt = shifts(local(since), local(until), source.astype(int))
-        if learnt is not None:
-            minutes, counts = np.unique(until // 60 % 60, return_counts=True)
-            found[activity] = Rhythm(learnt, int(minutes[counts.argmax()]) if counts.max() > TIMER * len(until) else None)
+        since, until, source, half = np.array(rows).T
+        learnt = _taught(local(since), local(until), source.astype(int))
+        if learnt is None or (said := words(paces(*learnt))) is None:
+            continue
+        found.of[activity] = Rhythm(said, _minute(until))
+        for number in np.unique(source):
+            mine = source == number
+            if mine.all() or not apart(local(since), local(until), source.astype(int), mine, half):
+                continue
+            own = _taught(local(since[mine]), local(until[mine]), source[mine].astype(int))
+            if own is not None and (said := words(paces(*own))) is not None:
+                found.after[names[int(number)], activity] = Rhythm(said, _minute(until[mine]))
     return found
+
+
+def _minute(until: Any) -> int | None:
+    """The minute of the hour into which nearly all fall, if a timer does it."""
+    minutes, counts = np.unique(until // 60 % 60, return_counts=True)
+    return int(minutes[counts.argmax()]) if counts.max() > TIMER * len(until) else None
+
+
+def apart(since: Any, until: Any, source: Any, mine: Any, half: Any) -> bool:
+    """Whether some waits for an activity surely have another rhythm than all of them together.
+
+    Of either, rhythm and law are learnt from one half of the cases and judged by how well they foretell when the waits of
+    the other half end: the density on the clock of the rhythm, times the pace of the hour.
+
+    Args:
+        since, until: seconds of local time since 1970.
+        source: of each wait, a code of what came before.
+        mine: which waits.
+        half: of its case, 0 or 1.
+    """
+    took = until - since > AT_ONCE
+    told: list[tuple[Any, Any]] = []
+    for learn in (0, 1):
+        taught, judged = took & (half == learn), took & mine & (half != learn)
+        if min((taught & mine).sum(), judged.sum()) < LEAST:
+            return False
+        own, pooled = (paces(*of) if (of := _taught(since[rows], until[rows], source[rows])) is not None else np.ones((7, 24)) for rows in (taught & mine, taught))
+        told.append((_foretold(own, since, until, taught & mine, judged), _foretold(pooled, since, until, taught & mine, judged)))
+    return surely(*map(np.concatenate, zip(*told, strict=True)))
+
+
+def _foretold(pace: Any, since: Any, until: Any, taught: Any, judged: Any) -> Any:
+    """Log density of some waits by the law that others teach, on a clock that goes at the pace of the week."""
+    rate = np.maximum(pace.ravel(), LEAST_PACE * pace.max())  # what is closed may still happen, once in a thousand
+    run = np.concatenate([[0.0], np.cumsum(rate)])
+
+    def clock(times: Any) -> Any:
+        hours = times / HOUR + 72  # 1970 began on a Thursday
+        return hours // 168 * run[-1] + np.interp(hours % 168, np.arange(169), run)
+
+    wait = clock(until) - clock(since)
+    cells = Cells(wait[taught], np.ones(int(taught.sum())), float(wait[taught].mean()), float(wait.max()))
+    return cells.log_density(wait[judged]) + np.log(rate[(until[judged] // HOUR + 72).astype(int) % 168])
 
 
 def shifts(since: Any, until: Any, source: Any) -> list[dict[str, Any]] | None:
@@ -118,15 +186,19 @@ def shifts(since: Any, until: Any, source: Any) -> list[dict[str, Any]] | None:
         >>> shifts(since, since + rng.exponential(7200, 3000), np.zeros(3000, int)) is None
         True
     """
-    since, until, source = (np.asarray(x) for x in (since, until, source))
+    taught = _taught(*(np.asarray(x) for x in (since, until, source)))
+    return None if taught is None else words(paces(*taught))
+
+
+def _taught(since: Any, until: Any, source: Any) -> tuple[Any, Any, Any] | None:
+    """The waits that a rhythm is learnt from: not those that are over at once, nor more than can be looked at; None if they are too few."""
     took = until - since > AT_ONCE
     since, until, source = since[took], until[took], source[took]
     if len(since) < LEAST:
         return None
     hours = np.floor(until / HOUR) - np.floor(since / HOUR) + 1
     step = math.ceil(float(hours.sum()) / MOST_PIECES)
-    since, until, source = since[::step], until[::step], source[::step]
-    return words(paces(since, until, source))
+    return since[::step], until[::step], source[::step]
 
 
 def paces(since: Any, until: Any, source: Any) -> Any:

@@ -15,6 +15,7 @@ from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
 from salessim.calibration.people import LEAST_STARTS, at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
+from salessim.scenario.parts import ALWAYS
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -51,6 +52,17 @@ class Staff:
     def clock_of(self, step: str) -> Clock:
         """Working time of the team that mostly does a step."""
         return self.clocks[self.does[step][0]]
+
+    def at_any_hour(self, step: str) -> list[str]:
+        """Those who do a step that comes when a timer says so: its team, and at other hours as many who are always there.
+
+        Its times are those of the timer. Kept to the hours of the team, whatever falls on a night would wait for the morning on top.
+        """
+        team = self.does[step][0]
+        name = f"{team} at any hour"
+        said = f"what a timer strikes is done at that minute, whatever the hour; mostly it is one of {team}, as is what it counts from"
+        self.teams.setdefault(name, {"size": self.teams[team]["size"], "calendar": ALWAYS, "assumption": said})
+        return [team, name]
 
     def team_of(self, rows: pd.DataFrame) -> pd.Series:
         """The team of each visit: that of the person named first, else the one that mostly does the step."""

@@ -15,26 +15,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
-from salessim.calibration.memory import PAYS
+from salessim.calibration.curves import Cells, reached, surely
+from salessim.calibration.laws import POINT_MASS, POINT_WIDTH, windows
+from salessim.calibration.periods import Periods
 from salessim.calibration.questions import LEAST_PER_STATE
 from salessim.calibration.rhythm import AT_ONCE, DAY, HOUR
 
-SURE = 3.09
-"""Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
 LEAST_OF_GROUP = 20
 """Moves with which a state has a say in what those of its activity run on: two cells of a density."""
-PER_CELL = 10.0
-"""Moves of a cell in which the density of a law is constant: its logarithm is then known to a third."""
-MOST_CELLS = 100
 EARLY = 0.05
 """A least wait is one that no more moves than this undercut."""
 OUT_OF_HOURS = 0.05
 """Of the mean pace, what is granted to hours in which a clock stands: moves seen there must not decide by themselves."""
+
+SOON = (300.0, 1800.0, 7200.0, 28_800.0)
+"""Seconds up to which moves may follow in plain time, where longer waits run on a clock: in one sitting, in the same hour, the same half or whole day."""
 
 Clock = Callable[[Any], Any]
 Timing = Literal["working", "elapsed", "age"]
@@ -77,14 +76,34 @@ class Runs:
     Args:
         on: "working" (a clock of the week), "elapsed", or "age" (of the case).
         least: of an age, seconds that the wait takes at least.
-        ages: of an age, its law: seconds, and the share that has moved by each, ending at 1.
+        ages: of an age or of whole days, the law: seconds, and the share that has moved by each, ending at 1.
         to_the_day: of all but "working", whether the time only runs up to the day of the move; its hour is one of the clock's.
+        rest: of whole days (see `periods`), the law of what comes on top of them; else None.
+        soon: seconds up to which waits that run on a clock do not: what follows at once does so at any hour.
+        fixed: of an age in whole days, waits that are what they are whatever the age, each from and up to so many seconds.
     """
 
     on: Timing
     least: float = 0.0
     ages: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
     to_the_day: bool = False
+    rest: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
+    soon: float = field(default=0.0, compare=False, repr=False)
+    fixed: tuple[tuple[float, float], ...] = field(default=(), compare=False, repr=False)
+
+
+class _Least(NamedTuple):
+    """A wait that many moves take and hardly any undercuts."""
+
+    wait: float
+    """Seconds; 0 where there is none."""
+    grain: float
+    """How far apart waits may be that count as one point: all laws tell the point in the same width, so that none wins by it."""
+
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """The waits that count as this one."""
+        return (self.wait - self.grain, self.wait + self.grain) if self.wait else None
 
 
 def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock | None = None) -> dict[_Key, Runs]:
@@ -120,39 +139,110 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
     elapsed = np.concatenate([(w.until - w.since)[w.chosen] for w in judged.values()])
     weight = np.concatenate([w.weight for w in judged.values()])
     half = np.unique(born, return_inverse=True)[1] % 2  # all moves of a case in one half
-    least = least_wait(elapsed)
-    aged = weight * np.where(half == 0, _of_age(begun, elapsed, least, weight, half == 1), _of_age(begun, elapsed, least, weight, half == 0))
-    day = None if clock is None or midnight is None else _InDays(born, begun, elapsed, clock, midnight)
-    to_the_day = False
-    if day is not None:
-        in_days = weight * np.where(half == 0, day.of_age(least, weight, half == 1), day.of_age(least, weight, half == 0))
-        to_the_day = _surely(in_days, aged)
-        aged = in_days if to_the_day else aged
+    shortest = least_wait(elapsed)
+    least = _Least(shortest, float(elapsed.mean()) / POINT_WIDTH if shortest else AT_ONCE)
     ends = np.cumsum([int(w.chosen.sum()) for w in judged.values()])
-    parts = [slice(b - int(w.chosen.sum()), b) for b, w in zip(ends, judged.values(), strict=True)]
-    plain = {key: _by_wait(w, None, least, half[part]) for (key, w), part in zip(judged.items(), parts, strict=True)}
-    usually = plain if clock is None else {key: _by_wait(w, clock, 0.0, half[part]) for (key, w), part in zip(judged.items(), parts, strict=True)}
+    parts = {key: slice(b - int(w.chosen.sum()), b) for b, (key, w) in zip(ends, judged.items(), strict=True)}
+    day = None if clock is None or midnight is None else _InDays(born, begun, elapsed, clock, midnight)
     best: dict[_Key, Any] = {}
-    days: set[_Key] = set()
-    for key, part in zip(judged, parts, strict=True):
-        if day is not None and _surely(in_days := weight[part] * day.of_wait(weight, half, part), plain[key]):
-            plain[key] = in_days
-            days.add(key)
-    for key in judged:
-        if _surely(plain[key], usually[key]):
-            found[key] = Runs("elapsed", to_the_day=key in days)
-        best[key] = plain[key] if found[key].on == "elapsed" else usually[key]
-    if np.ptp(begun) <= AT_ONCE or not _surely(aged, np.concatenate(list(usually.values()))) or not _surely(aged, np.concatenate(list(plain.values()))):
+    plain: dict[_Key, Any] = {}
+    usually: dict[_Key, Any] = {}
+    for key, waits in judged.items():
+        found[key], plain[key], usually[key] = _by_itself(waits, clock, least, weight, half, parts[key], day)
+        best[key] = plain[key] if found[key].on == "elapsed" and clock is not None else usually[key]
+    if np.ptp(begun) <= AT_ONCE:
         return found
-    rule = {key for key, part in zip(judged, parts, strict=True) if not _surely(best[key], aged[part])}
-    kept = np.concatenate([np.full(part.stop - part.start, key in rule) for key, part in zip(judged, parts, strict=True)])
+    aged, to_the_day, in_periods = _told_by_age(begun, elapsed, least, weight, half, day)
+    if not surely(aged, np.concatenate(list(usually.values()))) or not surely(aged, np.concatenate(list(plain.values()))):
+        return found
+    apart = set()
+    for key, part in parts.items():  # the rule may hold with terms of its own, as for what is urgent
+        own, *kind = _told_by_age(begun[part], elapsed[part], least, weight[part], half[part], None)
+        if not to_the_day and kind == [False, in_periods] and surely(own, aged[part]) and surely(own, best[key]):
+            apart.add(key)
+            found[key] = _rule(begun, elapsed, least, weight, half, np.arange(len(born))[part], None, in_periods=in_periods)
+    rule = {key for key, part in parts.items() if key not in apart and not surely(best[key], aged[part])}
     if rule:
-        if to_the_day and day is not None:
-            least, law = day.ages(kept, least, weight)
-        else:
-            law = _ages(begun[kept], elapsed[kept], least, weight[kept])
-        found |= dict.fromkeys(rule, Runs("age", least, law, to_the_day))
+        kept = np.concatenate([np.arange(len(born))[part] for key, part in parts.items() if key in rule])
+        found |= dict.fromkeys(rule, _rule(begun, elapsed, least, weight, half, kept, day if to_the_day else None, in_periods=in_periods))
     return found
+
+
+def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, half: Any, part: slice, day: _InDays | None) -> tuple[Runs, Any, Any]:
+    """What the waits in one state run on if not on the age, and the log density of each by the best law in plain time and by the usual one."""
+    elapsed = (waits.until - waits.since)[waits.chosen]
+    plain, runs = _by_wait(waits, None, least, half[part]), Runs("elapsed")
+    usually = plain if clock is None else _by_wait(waits, clock, least, half[part])
+    if day is not None and surely(in_days := weight[part] * day.of_wait(weight, half, part), plain):
+        plain, runs = in_days, Runs("elapsed", to_the_day=True)
+    if elapsed.max() > DAY:
+        whole = Periods(np.zeros(len(elapsed)), elapsed, 0.0, weight[part], least.point)
+        if surely(in_periods := weight[part] * _crossed(whole.log_density, half[part]), plain):
+            law, rest = whole.laws(np.ones(len(elapsed), bool))
+            plain, runs = in_periods, Runs("elapsed", ages=law, rest=rest)
+    if clock is None:
+        return runs, plain, plain if runs.rest is None else usually
+    runs, best = (runs, plain) if surely(plain, usually) else (Runs("working"), usually)
+    soon, mixed = _with_soon(waits, clock, least, half[part], best)
+    return (Runs("working", soon=soon) if surely(mixed, best) else runs), plain, mixed if surely(mixed, best) else usually
+
+
+def _told_by_age(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, day: _InDays | None) -> tuple[Any, bool, bool]:
+    """Log density of each move by a law of the age, and whether this is one of days and hours, or of whole days."""
+    aged, to_the_day, in_periods = weight * _crossed(lambda learn: _of_age(begun, elapsed, least, weight, learn), half), False, False
+    if day is not None and surely(told := weight * _crossed(lambda learn: day.of_age(least.wait, weight, learn), half), aged):
+        aged, to_the_day = told, True
+    if surely(told := weight * _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half), aged):
+        aged, to_the_day, in_periods = told, False, True
+    return aged, to_the_day, in_periods
+
+
+def _rule(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, kept: Any, day: _InDays | None, *, in_periods: bool) -> Runs:
+    """The law of the age that some moves teach."""
+    if day is not None:
+        among = np.zeros(len(begun), bool)
+        among[kept] = True
+        shortest, law = day.ages(among, least, weight)
+        return Runs("age", shortest, law, to_the_day=True)
+    if in_periods:
+        fixed = _fixed(begun[kept], elapsed[kept], least, weight[kept], half[kept])
+        kept = kept[~_inside(elapsed[kept], fixed)]
+        whole = Periods(begun[kept], elapsed[kept], least.wait, weight[kept])
+        law, rest = whole.laws(np.ones(len(kept), bool))
+        return Runs("age", whole.least, law, rest=rest, fixed=fixed)
+    return Runs("age", least.wait, _ages(begun[kept], elapsed[kept], least, weight[kept]))
+
+
+def _inside(elapsed: Any, fixed: tuple[tuple[float, float], ...]) -> Any:
+    """Which waits are fixed ones."""
+    return np.any([(elapsed >= low) & (elapsed <= high) for low, high in fixed], axis=0) if fixed else np.zeros(len(elapsed), bool)
+
+
+def _fixed(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any) -> tuple[tuple[float, float], ...]:
+    """Waits beside the least one that a second timer makes, such as "30 days after the answer": points of the law of the wait.
+
+    Only if the mixture of the two tells moves of the other half surely better than whole days of the age alone.
+    """
+    order = np.argsort(elapsed, kind="stable")
+    found = [(float(elapsed[order[a]]), float(elapsed[order[b - 1]])) for a, b in windows(elapsed[order], weight[order] / weight.sum(), len(elapsed))]
+    fixed = tuple((low - least.grain, high + least.grain) for low, high in sorted(found) if low > least.wait + least.grain)
+    inside = _inside(elapsed, fixed)
+    if inside.sum() < LEAST_OF_GROUP or (~inside).sum() < LEAST_OF_GROUP:
+        return ()
+    width = sum(high - low for low, high in fixed)  # one law of all fixed waits, flat in their windows
+
+    def mixed(learn: Any) -> Any:
+        share = (float(weight[learn & inside].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0)
+        rest = Periods(begun, elapsed, least.wait, weight, least.point).log_density(learn & ~inside)
+        return np.log(np.where(inside, share / width, 0.0) + (1 - share) * np.exp(rest))
+
+    alone = _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half)
+    return fixed if surely(weight * _crossed(mixed, half), weight * alone) else ()
+
+
+def _crossed(told: Callable[[Any], Any], half: Any) -> Any:
+    """The log density of each half of the moves by what the other half teaches."""
+    return np.where(half == 0, told(half == 1), told(half == 0))
 
 
 class _InDays:
@@ -181,7 +271,7 @@ class _InDays:
         undercut = (float(weight[learn & early].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0) if least else 0.0
         age, later = self.days_begun + self.days, self.days > least
         time, share = reached(age[learn & later], weight[learn & later], (self.days_begun + least)[learn & ~later], weight[learn & ~later])
-        cells = _Cells(time, np.diff(np.append(0.0, share)) * float(weight[learn].sum()), 0.0, float(age.max()), grain=DAY)
+        cells = Cells(time, np.diff(np.append(0.0, share)) * float(weight[learn].sum()), 0.0, float(age.max()), grain=DAY)
         told = np.where(later, cells.log_density(age) + math.log(DAY), np.log(cells.below(self.days_begun + least + DAY)))
         return self.hour + (np.where(early, math.log(undercut / (least / DAY)), math.log1p(-undercut) + told) if least else told)
 
@@ -191,22 +281,16 @@ class _InDays:
         result = np.zeros(len(days))
         for one in (0, 1):
             if (half != one).any():
-                cells = _Cells(days[half != one], weight[half != one], 0.0, float(days.max()), grain=DAY)
+                cells = Cells(days[half != one], weight[half != one], 0.0, float(days.max()), grain=DAY)
                 result[half == one] = (cells.log_density(days) + math.log(DAY))[half == one]
         return self.hour[part] + result
 
-    def ages(self, kept: Any, least: float, weight: Any) -> tuple[float, tuple[Any, Any]]:
+    def ages(self, kept: Any, least: _Least, weight: Any) -> tuple[float, tuple[Any, Any]]:
         """The least wait and the law of the age, both up to the midnight before the move, or the beginning of the wait if that is later."""
-        later = (self.elapsed > least + _grain(self.elapsed, least)) & kept
+        later = (self.elapsed > least.wait + least.grain) & kept
         at_least = ~later & kept
-        least = float(np.median(self.on_the_day[at_least])) if least and at_least.any() else least
-        return least, reached((self.begun + self.on_the_day)[later], weight[later], (self.begun + least)[at_least], weight[at_least])
-
-
-def _surely(better: Any, worse: Any) -> bool:
-    """Whether one law is surely ahead of another, by the log-likelihood of each held-out move."""
-    gain = better - worse
-    return len(gain) >= LEAST_PER_STATE and float(gain.sum()) > max(PAYS, SURE * math.sqrt(len(gain)) * float(gain.std()))
+        shortest = float(np.median(self.on_the_day[at_least])) if least.wait and at_least.any() else least.wait
+        return shortest, reached((self.begun + self.on_the_day)[later], weight[later], (self.begun + shortest)[at_least], weight[at_least])
 
 
 def _can_judge(waits: Waits) -> bool:
@@ -215,20 +299,59 @@ def _can_judge(waits: Waits) -> bool:
     return bool(later.sum() >= LEAST_OF_GROUP and len(np.unique(waits.born[waits.chosen][later])) >= LEAST_OF_GROUP)
 
 
-def _by_wait(waits: Waits, clock: Clock | None, least: float, half: Any) -> Any:
+def _by_wait(waits: Waits, clock: Clock | None, least: _Least, half: Any) -> Any:
     """Weighted log density of each move by the law of the wait that the other half of the cases teaches."""
     chosen, weight = waits.chosen, waits.weight
     since, until = waits.since[chosen], waits.until[chosen]
     elapsed = until - since
     later = elapsed > AT_ONCE
     wait, pace = (elapsed, np.ones(len(elapsed))) if clock is None else _on(clock, since, until)
-    point = (least - _grain(elapsed, least), least + _grain(elapsed, least)) if least else None
     result = np.zeros(len(elapsed))
     for part in (0, 1):
         learn = half != part
-        if (learn & later).any():
-            result[~learn] = _of_wait(wait, later, pace, weight, learn, point)[~learn]
+        if not (learn & later).any():
+            continue
+        cells, at_once = _of_wait(wait, later, weight, learn, least.point if clock is None else None)
+        told = cells.log_density(wait) + np.log(pace)
+        if clock is not None and least.point is not None:
+            low, high = (np.maximum(clock(since + edge) - clock(since), 0.0) for edge in least.point)
+            inside = (elapsed >= least.point[0]) & (elapsed <= least.point[1])
+            told = np.where(inside, np.log(np.maximum(cells.below(high) - cells.below(low), 1e-9) / (2 * least.grain)), told)
+        result[~learn] = np.where(later, math.log1p(-at_once) + told, math.log(at_once))[~learn]
     return weight * result
+
+
+def _with_soon(waits: Waits, clock: Clock, least: _Least, half: Any, best: Any) -> tuple[float, Any]:
+    """The cut below which waits are told best by a law in plain time, a part of a mixture, and the weighted log density of each move by it.
+
+    People go on with a case at hand whatever the hour; on a clock what takes them a minute in a slow hour would be over in no time
+    in a busy one. Each law is told no closer than the usual one.
+    """
+    chosen, weight = waits.chosen, waits.weight
+    since, until = waits.since[chosen], waits.until[chosen]
+    elapsed = until - since
+    wait, pace = _on(clock, since, until)
+    later = elapsed > AT_ONCE
+    scale = min(DAY, float(wait[later].mean()))
+    found = 0.0, best
+    for cut in SOON:
+        quick, told = elapsed <= cut, np.full(len(elapsed), -np.inf)
+        for part in (0, 1):
+            learn = half != part
+            if min((learn & later & quick).sum(), (learn & ~quick).sum()) < LEAST_OF_GROUP:
+                break
+            share, at_once = (float(weight[learn & x].sum()) / float(weight[learn].sum()) for x in (quick, ~later))
+            soon = Cells(elapsed[learn & later & quick], weight[learn & later & quick], scale, cut)
+            rest = Cells(wait[learn & ~quick], weight[learn & ~quick], scale, float(wait.max()))
+            density = np.exp(soon.log_density(elapsed))
+            if least.point is not None:
+                low, high = least.point
+                density = np.where((elapsed >= low) & (elapsed <= high), (soon.below(high) - soon.below(low)) / (high - low), density)
+            both = np.where(quick, (share - at_once) * density, 0.0) + (1 - share) * np.exp(rest.log_density(wait)) * pace
+            told[~learn] = np.log(np.where(later, both, max(at_once, 0.5 / float(weight[learn].sum()))))[~learn]
+        if np.isfinite(told).all() and float((weight * told).sum()) > float(found[1].sum()):
+            found = cut, weight * told
+    return found
 
 
 def least_wait(elapsed: Any) -> float:
@@ -253,37 +376,9 @@ def least_wait(elapsed: Any) -> float:
     return float(np.median(times[first : first + held[first]]))
 
 
-def _ages(begun: Any, elapsed: Any, least: float, weight: Any) -> tuple[Any, Any]:
-    later = elapsed > least + _grain(elapsed, least)
-    return reached((begun + elapsed)[later], weight[later], (begun + least)[~later], weight[~later])
-
-
-def _grain(elapsed: Any, least: float) -> float:
-    """How far apart waits may be that count as one point."""
-    return float(elapsed.mean()) / POINT_WIDTH if least else AT_ONCE
-
-
-def reached(exact: Any, weight: Any, before: Any, weight_before: Any) -> tuple[Any, Any]:
-    """The distribution of times of which some are known and of others only that they were not later than something.
-
-    Kaplan and Meier's estimate with time reversed, which is Turnbull's where nothing is censored from the right.
-    What lies before all that is known counts as 0: whatever it is, it is over.
-
-    Example:
-        >>> time, share = reached(np.array([1.0, 3.0]), np.ones(2), np.array([2.0]), np.ones(1))
-        >>> time.tolist(), [round(float(x), 3) for x in share]  # the one not later than 2 is the 1
-        ([1.0, 3.0], [0.667, 1.0])
-    """
-    if not len(exact):
-        return np.zeros(1), np.ones(1)
-    time, place = np.unique(exact, return_inverse=True)
-    mass = np.bincount(place, weight, len(time))
-    order = np.argsort(before)
-    earlier = np.concatenate([[0.0], np.cumsum(weight_before[order])])[np.searchsorted(before[order], time, side="right")]
-    risk = np.cumsum(mass) + earlier
-    share = np.append(np.cumprod((1 - mass / risk)[::-1])[::-1][1:], 1.0)
-    first = float(share[0] * (1 - mass[0] / risk[0]))
-    return (time, share) if first < 1e-12 else (np.append(0.0, time), np.append(first, share))
+def _ages(begun: Any, elapsed: Any, least: _Least, weight: Any) -> tuple[Any, Any]:
+    later = elapsed > least.wait + least.grain
+    return reached((begun + elapsed)[later], weight[later], (begun + least.wait)[~later], weight[~later])
 
 
 def _on(clock: Clock, since: Any, until: Any) -> tuple[Any, Any]:
@@ -294,60 +389,24 @@ def _on(clock: Clock, since: Any, until: Any) -> tuple[Any, Any]:
     return clock(until) - clock(since), np.maximum(pace, max(OUT_OF_HOURS * mean, 1e-9))
 
 
-def _of_wait(wait: Any, later: Any, pace: Any, weight: Any, learn: Any, point: tuple[float, float] | None) -> Any:
-    """Log density of each move in plain time, by a law of the wait that some of them teach; a point is one cell."""
+def _of_wait(wait: Any, later: Any, weight: Any, learn: Any, point: tuple[float, float] | None) -> tuple[Cells, float]:
+    """The law of the wait that some moves teach, a point being one cell; and the share of those at once."""
     known = learn & later
     at_once = (float(weight[learn & ~later].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0)
-    cells = _Cells(wait[known], weight[known], float(wait[later].mean()), float(wait.max()), point)
-    return np.where(later, math.log1p(-at_once) + cells.log_density(wait) + np.log(pace), math.log(at_once))
+    return Cells(wait[known], weight[known], min(DAY, float(wait[later].mean())), float(wait.max()), point), at_once
 
 
-def _of_age(begun: Any, elapsed: Any, least: float, weight: Any, learn: Any) -> Any:
-    """The same by a law of the age."""
-    grain = _grain(elapsed, least)
+def _of_age(begun: Any, elapsed: Any, least: _Least, weight: Any, learn: Any) -> Any:
+    """Log density of each move in plain time, by a law of the age that some of them teach."""
+    wait, grain = least
     time, share = _ages(begun[learn], elapsed[learn], least, weight[learn])
-    early = elapsed < least - grain
-    undercut = (float(weight[learn & early].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0) if least else 0.0
+    early = elapsed < wait - grain
+    undercut = (float(weight[learn & early].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0) if wait else 0.0
     mass = np.diff(np.concatenate([[0.0], share])) * float(weight[learn].sum())
-    cells = _Cells(time, mass, float(elapsed.mean()), float((begun + elapsed).max()))
-    at_least = np.log(cells.below(begun + least)) - (math.log(2 * grain) if least else 0.0)  # all in one point, or at once
-    usual = math.log1p(-undercut) + np.where(elapsed > least + grain, cells.log_density(begun + elapsed), at_least)
-    return np.where(early, math.log(undercut / least), usual) if least else usual
+    cells = Cells(time, mass, min(DAY, float(elapsed.mean())), float((begun + elapsed).max()))
+    at_least = np.log(cells.below(begun + wait)) - (math.log(2 * grain) if wait else 0.0)  # all in one point, or at once
+    usual = math.log1p(-undercut) + np.where(elapsed > wait + grain, cells.log_density(begun + elapsed), at_least)
+    return np.where(early, math.log(undercut / wait), usual) if wait else usual
 
 
-class _Cells:
-    """A density that is constant in cells of about equal shares, those at points that many times agree in narrow ones.
-
-    Args:
-        times: shape [n].
-        mass: of each.
-        scale: mean wait in the same unit, for the width of the narrowest cell.
-        longest: that has to be told.
-        point: a cell that is to be one of them, so that laws which both have it tell it in the same width.
-        grain: width of the narrowest cell, if not by the scale.
-    """
-
-    def __init__(self, times: Any, mass: Any, scale: float, longest: float, point: tuple[float, float] | None = None, grain: float | None = None) -> None:
-        grain = max(scale / POINT_WIDTH, 1e-6) if grain is None else grain
-        order = np.argsort(times, kind="stable")
-        cell, run = np.floor(times[order] / grain), np.cumsum(mass[order])
-        count = int(np.clip(run[-1] / PER_CELL, 1, MOST_CELLS))
-        cuts = cell[np.minimum(np.searchsorted(run, run[-1] * np.arange(count + 1) / count), len(cell) - 1)]
-        points = cuts[1:][np.diff(cuts) == 0]
-        self.edges = np.unique(np.concatenate([[0.0], cuts, points + 1, [cuts[-1] + 1, max(2 * cuts[-1], longest / grain) + 2]])) * grain
-        if point is not None:
-            self.edges = np.unique(np.append(self.edges[(self.edges <= point[0]) | (self.edges >= point[1])], point))
-        held = np.bincount(np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.edges) - 2), mass, len(self.edges) - 1) + 0.5
-        self.share = held / held.sum()
-        self.density = np.log(self.share / np.diff(self.edges))
-
-    def log_density(self, times: Any) -> Any:
-        """At some times."""
-        return self.density[np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.density) - 1)]
-
-    def below(self, times: Any) -> Any:
-        """The share up to some times; never nothing."""
-        return np.maximum(np.interp(times, self.edges, np.concatenate([[0.0], np.cumsum(self.share)])), 1e-9)
-
-
-__all__ = ["Runs", "Timing", "Waits", "least_wait", "reached", "runs_on"]
+__all__ = ["Runs", "Timing", "Waits", "least_wait", "runs_on"]

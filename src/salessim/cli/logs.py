@@ -192,8 +192,8 @@ def _save(scenario: Scenario, out: str, table: str | None) -> None:
 
 @click.command("validate-model")
 @click.argument("scenario")
-@click.argument("log")
-@click.option("--mapping", required=True, help="Of the log, from `salessim import inspect`.")
+@sources
+@click.option("--mapping", required=True, help="Of the source, from `salessim import inspect`.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="What came later was not used to make the model: it is judged apart.")
 @click.option("--replications", "-n", type=click.IntRange(19, 10_000), default=99, show_default=True, help="Simulated logs.")
 @click.option("--out", type=click.Path(dir_okay=False), help="An HTML page with the pictures.")
@@ -203,7 +203,7 @@ def _save(scenario: Scenario, out: str, table: str | None) -> None:
 @json_option
 @quiet_option
 def validate_model(
-    scenario: str, log: str, mapping: str, since: Any, replications: int, out: str | None, strict: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
+    scenario: str, sources: tuple[str, ...], mapping: str, since: Any, replications: int, out: str | None, strict: bool, seed: int, workers: int | None, as_json: bool, quiet: bool
 ) -> int:
     """Say which parts of a model are as the log has them, and how far simulated logs are from the real one."""
     import pandas as pd
@@ -212,10 +212,10 @@ def validate_model(
     from salessim.importers import read_log
 
     if out:
-        not_over(out, scenario, log, mapping)
+        not_over(out, scenario, *sources, mapping)
     model = load(scenario)
     with Progress("validation", quiet) as progress:
-        events, _ = read_log(log, mapping)
+        events, _ = read_log(sources, mapping)
         found = examine(model, events, since=pd.Timestamp(since) if since else None, seed=seed, replications=replications, workers=workers, progress=progress)
     if out:
         from salessim.reporting import report_validation

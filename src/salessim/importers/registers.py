@@ -12,6 +12,9 @@ from salessim.importers.tidy import amounts, fulfils, names
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_COLUMNS_NAMED = 8
+"""Columns of a staffing sheet that one line names."""
+
 
 def cases(reading: Reading) -> Part:
     """A row is a record: what is known of it, what it belongs to, and the dates of its steps."""
@@ -183,6 +186,9 @@ def staff(reading: Reading) -> Part:
     assert columns.resource is not None
     assert columns.team is not None
     who, team = names(frame[columns.resource], "resource", reading.tally).astype("str"), names(frame[columns.team], "team", reading.tally).astype("str")
+    unread = [c for c in reading.rows.columns if c not in {columns.resource, columns.team, columns.cost, *reading.table.where}]
+    if unread:
+        reading.tally.doubtful(f"columns of the table of people are not read ({', '.join(unread[:MOST_COLUMNS_NAMED])}); hours and absence are learnt from what people did", len(unread))
     filled = (who != "") & (team != "")
     reading.tally.dropped("rows of people without a name or a team were dropped", int((~filled).sum()))
     moved = who[filled].duplicated()

@@ -65,10 +65,14 @@ class Screening:
     """Designs that no other judged design beats by theory."""
     agreement: Mapping[str, Estimate]
     """Objective -> Spearman's rank correlation of theory and simulation over the designs that were simulated; NaN below three of them."""
+    able: tuple[int, int] | None = None
+    """Of a space small enough to judge each design: how many keep up with the work and keep the limits by theory, and how many there are."""
 
     def lines(self, known: Catalogue) -> list[str]:
         """For people."""
         told = [f"queueing theory judged {self.designs:,} designs before any was simulated, {self.front:,} of them on its front"] if self.designs else []
+        if self.able is not None:
+            told.append(f"of all {self.able[1]:,} designs {self.able[0]:,} keep up with the work and keep the limits by theory; the search looks at these and next to them")
         for name, r in self.agreement.items():
             phrase = known.about(name).phrase
             if not math.isfinite(r.value):

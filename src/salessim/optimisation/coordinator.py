@@ -88,7 +88,8 @@ class Search:
                         study.sampler = sampler(self.evaluate.seed, k, number, self.method)
                     asked.append(study.ask(distributions))
                 drawn = [{n: space.options[n][one.params[n]] for n in space.options} for one in asked]
-                settings = [space.repaired(one) if self.every else screen.decoded(one) for one in drawn]
+                # Today's process is what it is, even if theory thinks that it could not keep up.
+                settings = [space.today if not number else space.repaired(one) if self.every else screen.decoded(one) for one in drawn]
                 for one, (trial, failed) in zip(asked, self._evaluated(number, settings), strict=True):
                     self.done.append(trial)
                     self.asked.append(dict(one.params))

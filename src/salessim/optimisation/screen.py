@@ -31,6 +31,8 @@ from salessim.units import MONTH
 
 MOST_STRUCTURES = 100
 """Combinations of levers other than numbers of people that are worked out: each takes as long as a run or more."""
+MOST_ABLE = 2_000
+"""Designs of a space in which each is judged, to say how many are of any use."""
 MOST_MOVES = 400
 """Of one descent; each makes the design better, so that it ends anyway."""
 FEW = 5
@@ -292,7 +294,16 @@ class Screen:
                 if math.isfinite(theory) and math.isfinite(value):
                     pairs.append((theory, value))
             agreement[name] = rank_agreement(*(zip(*pairs, strict=True) if pairs else ((), ())))
-        return Screening(sum(p is not None for _, p in self._seen.values()), len(self.front()) if self.names else 0, agreement)
+        judged, on = sum(p is not None for _, p in self._seen.values()), len(self.front()) if self.names else 0
+        return Screening(judged, on, agreement, self._able())
+
+    def _able(self) -> tuple[int, int] | None:
+        """See `Screening.able`; None also where theory has no answer for some design."""
+        structures = math.prod(len(options) for n, options in self.space.options.items() if n not in self.people)
+        if not self.names or self.space.possible > MOST_ABLE or structures > MOST_STRUCTURES:
+            return None
+        ranks = [self.rank(settings) for settings in self.space.all()]
+        return (sum(r[:2] <= (0.0, 0.0) for r in ranks), len(ranks)) if all(math.isfinite(r[0]) for r in ranks) else None
 
 
 def listed(space: Space, method: str, trials: int) -> list[Settings]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PRESETS = ("salesforce", "hubspot", "dynamics", "odoo", "erpnext", "sap", "tryton", "celonis", "prosimos", "apromore", "pm4py")
 """In the order in which they are tried."""
-_OWN = ("names", "needs", "lacks", "with", "unless", "beside", "proves", "default", "note", "won", "lost")
+_OWN = ("names", "needs", "lacks", "with", "unless", "beside", "has_rows", "proves", "default", "note", "won", "lost")
 """What an entry says beside what a mapping's table says."""
 
 Data = dict[str, Any]
@@ -86,13 +86,8 @@ def _match(preset: str, source: Source) -> Match | None:
     for label, entry in load(preset)["tables"].items():
         if entry.get("unless") in entries or not all(_by_name(source, n) for n in entry.get("with", ())):
             continue
-        if "beside" in entry:  # other rows of a table that is read already
-            _, shared = entries.get(entry["beside"], (None, ""))
-            if shared and _fits(entry, source.tables[shared]) and _has_rows(entry, source.tables[shared]):
-                entries[label] = (entry, shared)
-            continue
-        taken = {t for _, t in entries.values()}
-        fitting = [n for n, table in source.tables.items() if n not in taken and _fits(entry, table)]
+        taken = {t for e, (_, t) in entries.items() if e != entry.get("beside")}  # other rows of one table may be read apart
+        fitting = [n for n, table in source.tables.items() if n not in taken and _fits(entry, table) and (not entry.get("has_rows") or _has_rows(entry, table))]
         if fitting:
             wanted = [tight(n) for n in entry["names"]]
             best = sorted(fitting, key=lambda n: tight(n.rpartition(".")[2]) not in wanted)[0]
@@ -110,6 +105,7 @@ def _fits(entry: Data, table: Rows) -> bool:
 
 
 def _has_rows(entry: Data, table: Rows) -> bool:
+    """Whether some rows of a table are those that an entry reads: of records that were never linked to a deal there are none."""
     where = {c: tuple(map(str, words)) for name, words in entry["where"].items() if (c := _column(table, name))}
     return bool(fulfils(table.frame(list(where)), where).any())
 

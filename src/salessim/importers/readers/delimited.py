@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from salessim.errors import LogError
 from salessim.importers.readers.encodings import Encoding, sniff
+from salessim.importers.readers.header import two_rows
 from salessim.importers.readers.packed import Content
 from salessim.importers.readers.source import CHUNK_ROWS, Columns, Source, Table, checked_header
 
@@ -36,23 +37,25 @@ def read_delimited(content: Content) -> Source:
         first = first[0].split("\r")[: MOST_TITLES + 1]
     skipped, delimiter = _header_line(first, content.place)
     place = f"{content.place}:{skipped + 1}"
-    try:
-        header = next(csv.reader(io.StringIO(first[skipped].strip("\r\n")), delimiter=delimiter))
-    except csv.Error:
-        raise LogError(place, f"a column name is longer than {csv.field_size_limit():,} characters", "give a CSV file with a header") from None
-    names = checked_header([n.strip() for n in header], place)
+    header = _cells(first[skipped], delimiter)
+    if header is None:
+        raise LogError(place, f"a column name is longer than {csv.field_size_limit():,} characters", "give a CSV file with a header")
+    below = [_cells(line, delimiter) or [] for line in first[skipped + 1 : skipped + 3]]
+    grouped = two_rows(header, *below) if len(below) == 2 else None
+    names = checked_header(grouped or header, place)
+    above = skipped + 1 if grouped else skipped
 
     def chunks(columns: Columns) -> Iterator[pd.DataFrame]:
         with _lines(content, encoding) as handle:
             text: io.TextIOBase = io.StringIO(handle.read().replace("\r", "\n")) if mac else handle
-            for _ in range(skipped):
+            for _ in range(above):
                 text.readline()
-            yield from _frames(text, delimiter, names, columns, content.place, skipped)
+            yield from _frames(text, delimiter, names, columns, content.place, above)
 
     counts = {"bytes were no UTF-8, though the rest is; they were read as Windows-1252": encoding.strays} if encoding.strays else {}
     if skipped:
         counts["lines before the header were skipped"] = skipped
-    return Source(content.place, {content.label: Table(names, chunks, content.place, skipped + 2)}, tuple(_notes(encoding)), counts)
+    return Source(content.place, {content.label: Table(names, chunks, content.place, above + 2)}, tuple(_notes(encoding)), counts)
 
 
 def _notes(encoding: Encoding) -> Iterator[str]:
@@ -80,6 +83,14 @@ def _header_line(lines: list[str], place: str) -> tuple[int, str]:
         if lines[i].count(delimiter) >= 2 and any(lines[j].count(delimiter) >= lines[i].count(delimiter) for j in filled if j > i):
             return i, delimiter
     raise LogError(f"{place}:{filled[0] + 1}", f"the first line {start[:40].strip()!r} has no columns", "give a CSV file with a header")
+
+
+def _cells(line: str, delimiter: str) -> list[str] | None:
+    """The cells of a line; none if one is too long to be a name."""
+    try:
+        return [cell.strip() for cell in next(csv.reader(io.StringIO(line.strip("\r\n")), delimiter=delimiter), [])]
+    except csv.Error:
+        return None
 
 
 def _frames(text: io.TextIOBase, delimiter: str, names: tuple[str, ...], columns: Columns, place: str, skipped: int) -> Iterator[pd.DataFrame]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from salessim.errors import LogError
+from salessim.importers.readers.header import two_rows, words
 from salessim.importers.readers.packed import MOST_BYTES, MOST_RATIO, PACKED_WRONG, Content
 from salessim.importers.readers.source import MOST_COLUMNS, Columns, Source, Table, checked_header, of_rows
 
@@ -88,39 +88,14 @@ def _book(content: Content) -> Iterator[Any]:
 
 
 def _header(rows: Iterator[Sequence[Any]]) -> tuple[int, list[str]] | None:
-    """The row of the header, counted from 0, and its names: the first with several cells; trailing blanks are no columns.
-
-    Where it has gaps, as merged cells over several columns leave, and the next row fills them all with words, the two are the header.
-    """
+    """The last row of the header, counted from 0, and its names: the first row with several cells, or two; trailing blanks are no columns."""
     for i, row in enumerate(rows):
-        names = _words(row)
+        names = words(row)
         if len([n for n in names if n]) >= 2:
-            below, after = _words(next(rows, ())), _words(next(rows, ()))
-            if _continues(names, below, after):
-                return i + 1, _grouped(names, below)
+            if grouped := two_rows(names, next(rows, ()), next(rows, ())):
+                return i + 1, grouped
             return i, [n or f"column {j + 1}" for j, n in enumerate(names)]
     return None
-
-
-def _words(row: Sequence[Any]) -> list[str]:
-    """The texts of a row up to its last cell that has some."""
-    names = ["" if v is None else str(v).strip() for v in row]
-    return names[: max((j + 1 for j, n in enumerate(names) if n), default=0)]
-
-
-def _continues(names: list[str], below: list[str], after: list[str]) -> bool:
-    """Whether a row is the second of a header: words without digits in all columns, under a row with gaps and above one with digits."""
-    digits = re.compile(r"\d")
-    return "" in names and len(below) >= len(names) and all(below) and not any(map(digits.search, below)) and any(map(digits.search, after))
-
-
-def _grouped(names: list[str], below: list[str]) -> list[str]:
-    """The names of columns under those of their groups."""
-    group, found = "", []
-    for j, name in enumerate(below):
-        group = (names[j] if j < len(names) else "") or group
-        found.append(f"{group} {name}".strip())
-    return found
 
 
 def _chunks(content: Content, sheet: str, header: int, names: tuple[str, ...]) -> Any:
