@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from salessim.hours import edges_of
 from salessim.staff import team_calendar, tick_of
 from salessim.units import HOUR, WEEK
 
@@ -35,8 +36,8 @@ def staff_hours(scenario: Scenario, name: str) -> float:
 
 def calendar_hours(scenario: Scenario, name: str, since: int = 0) -> float:
     """Hours of a team's calendar from a tick on, per week of the whole measured window."""
-    clock, calendar = scenario.clock, np.array(team_calendar(scenario, name), np.int64).reshape(-1, 2)
-    ticks = int(np.sum(np.clip(calendar[:, 1] - np.maximum(calendar[:, 0], max(since, clock.warm_up)), 0, None)))
+    clock, (opens, closes) = scenario.clock, edges_of(team_calendar(scenario, name))
+    ticks = int(np.sum(np.clip(closes - np.maximum(opens, max(since, clock.warm_up)), 0, None)))
     return ticks / HOUR / ((clock.horizon - clock.warm_up) / WEEK)
 
 
