@@ -26,7 +26,7 @@ from salessim.optimisation.approximation import Approximation
 from salessim.optimisation.space import space_of
 from salessim.scenario.model import Scenario
 
-FEW: dict[str, Any] = {"trials": 6, "replications": 4, "final": 30}
+FEW: dict[str, Any] = {"trials": 5, "replications": 4, "final": 30}
 """Settings of B1, where at most 150 replications are asked for; the other questions take the defaults."""
 
 
