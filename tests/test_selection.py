@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from salessim.errors import InputError
-from salessim.optimisation import optimise
+from salessim.optimisation import choice, optimise
+from salessim.optimisation.best import CONFIDENCE, Trial
 from salessim.optimisation.choice import STEP
 from salessim.optimisation.selection import Selection, select
 from tests.test_customers import shop
@@ -49,6 +51,29 @@ def test_common_random_numbers_save_most_of_the_work() -> None:
     also, few = share_right(40, 10, common=0.97)
     assert min(right, also) >= least(0.95, 40)
     assert few < many / 5
+
+
+def asked_again(seed: int, monkeypatch: pytest.MonkeyPatch, *, common: float, finalists: int = 8) -> bool:
+    """Whether the best is selected, of finalists in slippage each of which has a twin without idle changes, as good, which takes its place if it wins."""
+    rng = np.random.default_rng(seed)
+    shared, own = rng.normal(size=4000) * 3 * math.sqrt(common), rng.normal(size=(2 * finalists, 4000)) * 3 * math.sqrt(1 - common)
+    best = seed % finalists
+    asked: Any = SimpleNamespace(
+        fresh=SimpleNamespace(ahead=lambda *_: None), evaluate=SimpleNamespace(space=SimpleNamespace(key=lambda s: s["n"])), indifference=1.0, final=4000, may_win=lambda t: True,
+        scores=lambda t, r: (t.settings["n"] % finalists != best) + shared[r.start : r.stop] + own[t.settings["n"], r.start : r.stop],
+    )  # fmt: skip
+    monkeypatch.setattr(choice, "_pruned", lambda _, t: Trial(0, {"n": t.settings["n"] + finalists}, t.words, None, None, True) if t.settings["n"] < finalists else t)
+    entered = [Trial(0, {"n": n}, ("a change",), None, None, True) for n in range(finalists)]
+    found = choice._selected(asked, entered)
+    assert found.confidence == CONFIDENCE
+    assert sum(t.settings["n"] >= finalists for t in entered) >= 1
+    return entered[found.winner].settings["n"] % finalists == best
+
+
+@pytest.mark.parametrize("common", [0.0, 0.9])
+def test_who_wins_is_asked_again_once_a_winner_lost_its_idle_changes_and_the_promise_holds(common: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = 300
+    assert np.mean([asked_again(seed, monkeypatch, common=common) for seed in range(runs)]) >= least(0.95, runs)
 
 
 @pytest.mark.slow
