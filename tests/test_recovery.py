@@ -38,8 +38,8 @@ def test_what_competes_with_the_customers_time_is_not_underrated() -> None:
     assert low < one.truth[what] < high
     assert naive(log, one.patient)[what] < 0.9 * one.truth[what]
     own = set(log.frame["step"]) - {"answer", "show"}
-    (without,) = [m for m in learn_moves(log, {}, {"answer"}).onward["decide", 0] if m.goal == "lost: rival"]
-    (censored,) = [m for m in learn_moves(log, {}, {"answer"}, own).onward["decide", 0] if m.goal == "lost: rival"]
+    (without,) = [m for m in learn_moves(log, lambda *_: None, {"answer"}).onward["decide", 0] if m.goal == "lost: rival"]
+    (censored,) = [m for m in learn_moves(log, lambda *_: None, {"answer"}, own).onward["decide", 0] if m.goal == "lost: rival"]
     assert without.share < 0.9 * one.truth[what]
     assert censored.share > 1.1 * without.share
 
