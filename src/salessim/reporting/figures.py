@@ -106,6 +106,7 @@ def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
     local = grid.tz_convert(clock.time_zone)
     ticks = ((grid - start) // pd.Timedelta(microseconds=1)).to_numpy()
     moments = grid.as_unit("us").asi8
+    stints = [_stints(run.log.frame) for run in runs]
     rows = []
     busiest = sorted(scenario.teams, key=lambda t: (-busy_hours(runs, t), t))[:MOST_MAPS]
     for team in sorted(t for t in busiest if scenario.teams[t].people):
@@ -117,19 +118,22 @@ def _hours(scenario: Scenario, network: Any, runs: list[Any]) -> pd.DataFrame:
             i = np.searchsorted(network.model.hours.opens[first:last], ticks, side="right") - 1
             duty = (i >= 0) & (ticks < network.model.hours.closes[first:last][np.maximum(i, 0)])
         busy = np.zeros(len(grid))
-        for run in runs:
-            frame = run.log.frame
-            frame = frame[frame["started"].notna()]
-            crews = frame["team"].str.split(" + ", regex=False)
-            for k in range(int(crews.str.len().max()) if len(crews) else 0):
-                mine = frame[crews.str[k] == team]
-                begun = np.sort(mine["started"].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy())
-                done = np.sort(mine["ended"].dropna().dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy())
-                busy += np.searchsorted(begun, moments, side="right") - np.searchsorted(done, moments, side="right")
+        for crews, crew_of, begun, done, open_ in stints:
+            places = np.array([crew.split(" + ").count(team) for crew in crews], np.int64)[crew_of]
+            begins, ends = np.sort(np.repeat(begun, places)), np.sort(np.repeat(done[~open_], places[~open_]))
+            busy += np.searchsorted(begins, moments, side="right") - np.searchsorted(ends, moments, side="right")
         table = pd.DataFrame({"weekday": local.day_of_week, "hour": local.hour, "busy": busy / len(runs) / size})[duty]
         for (day, hour), share in table.groupby(["weekday", "hour"])["busy"].mean().items():
             rows.append({"team": scenario.teams[team].title or team, "weekday": DAYS[day], "hour": int(hour), "utilisation": 100 * float(share)})
     return pd.DataFrame(rows, columns=["team", "weekday", "hour", "utilisation"])
+
+
+def _stints(frame: pd.DataFrame) -> tuple[Any, Any, Any, Any, Any]:
+    """The crews of a log (names joined by " + "), and of each piece of work that was begun: which crew, its begin and end in us, and whether it has none."""
+    frame = frame[frame["started"].notna() & frame["team"].notna()]
+    crew_of, crews = pd.factorize(frame["team"])
+    begun, done = (frame[column].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy() for column in ("started", "ended"))
+    return crews, crew_of, begun, done, frame["ended"].isna().to_numpy()
 
 
 def busy_hours(runs: list[Any], team: str) -> float:
