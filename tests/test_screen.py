@@ -210,6 +210,11 @@ def test_the_screen_says_how_far_simulation_agreed() -> None:
     assert best.screening.agreement["cycle_time"].value > 0.7
     assert best.screening.designs >= len(best.distinct)
     assert best.searched >= 3 * 2
+    # The winner's bias is of the change: that the search's customers were easy for all designs is none.
+    assert best.changed
+    assert best.chosen is not None
+    said = (best.chosen.values or {})["cycle_time"] - (best.trials[0].values or {})["cycle_time"]
+    assert best.flattery["cycle_time"] == pytest.approx(said - best.final.difference("cycle_time").change.value)
 
 
 def test_today_is_what_designs_are_compared_with_also_where_theory_thinks_it_cannot_keep_up() -> None:

@@ -100,7 +100,7 @@ class Best:
     final: Comparison
     """Today and the recommended design on fresh seeds."""
     flattery: Mapping[str, float]
-    """Search estimate minus fresh estimate of the recommended design's objectives: the winner's curse."""
+    """What the search said of the recommended design's change against today less what fresh runs say of it: the winner's curse."""
     designs: int
     """How many designs there are in all."""
     changed: bool
@@ -266,7 +266,7 @@ class Best:
         return (
             f"Selected among {len(found.runs)} finalists in {found.replications:,} fresh runs: with {100 * found.confidence:g} % confidence none of them is better in {what} by more than {100 * found.within:.2g} % of today's"
             + ("." if found.decided else f"; to tell {100 * found.indifference:g} %, give more --final runs.")
-            + f" What the search's few runs said less what the fresh ones say (the winner's bias): {self._bias()}."
+            + f" What the search's few runs said of the change less what the fresh ones say (the winner's bias): {self._bias()}."
         )
 
     def _bias(self) -> str:

@@ -70,7 +70,7 @@ def choose(
     if futures is None:
         comparison = echo_all(comparison, engine="compiled", workers=workers)
     judged = Comparison((fresh.judged(space.today, COMPARING, final, objectives), fresh.judged(trial.settings, COMPARING, final, objectives)))
-    flattery = {n: values[n] - judged.results[1].estimate(n).value for n in objectives}
+    flattery = {n: asked.above_today(n, values[n]) - float(judged.results[1].estimate(n).value - np.nan_to_num(judged.results[0].estimate(n).value)) for n in objectives}
     return Best(scenario=results.scenario, settings=trial.settings, words=trial.words, final=comparison, flattery=flattery, changed=True,
                 chosen=trial, selection=found.selection, judged=judged, futures=futures, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
                 core=prices_of_core(fresh, results.scenario, more), matters=sensitivity(evaluate, fresh, trial, objectives, asked.gain, more), **common)  # fmt: skip
@@ -121,6 +121,11 @@ class _Asked:
         values = self.done[0].values
         base = signed(values, self.objectives, self.known) if values else np.zeros(len(self.objectives))
         return np.where(np.isfinite(base), base, 0.0)
+
+    def above_today(self, objective: str, value: float) -> float:
+        """What the search says of a design less what it says of today; the figure itself where today has none."""
+        values = self.done[0].values
+        return value - (values[objective] if values is not None and math.isfinite(values[objective]) else 0.0)
 
     @cached_property
     def scale(self) -> Any:

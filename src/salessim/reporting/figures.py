@@ -195,9 +195,12 @@ def in_process(comparison: Comparison, names: list[str]) -> pd.DataFrame:
 def designs(best: Best) -> pd.DataFrame:
     """Every design the search looked at: what it is, of which kind, and cost and objectives, headed by title and unit.
 
-    Those that were run again are told by their fresh figures and their label: "in" is on the front for sure.
+    Those that were run again are told by their fresh figures and their label: "in" is on the front for sure. The others are
+    set to the level of these: the customers of the search's few runs were easier or harder than usual for all designs.
     """
     known, names, rows = catalogue(best.today), list(dict.fromkeys(["cost", *best.objectives])), []
+    now, fresh = best.trials[0].values or {}, best.final.base
+    level = {n: float(np.nan_to_num(fresh.estimate(n).value - now.get(n, np.nan), posinf=0.0, neginf=0.0)) for n in names}
     again = {repr(sorted(s.settings.items())): s for s in best.shown}
     pruned = [best.chosen] if best.chosen and all(t.settings != best.settings for t in best.distinct) else []
     for trial in [*best.distinct, *pruned]:
@@ -209,7 +212,7 @@ def designs(best: Best) -> pd.DataFrame:
             kind = f"{role}, {shown.label}" if role and shown.label != "in" else role or f"front, {shown.label}"
         else:
             kind = role or ("front of the search" if trial.number in (*best.front, *best.undecided) else "other" if trial.feasible else "over a limit")
-        values = {n: shown.against.results[1].estimate(n).value if shown is not None else trial.values[n] for n in names}
+        values = {n: shown.against.results[1].estimate(n).value if shown is not None else trial.values[n] + level[n] for n in names}
         rows.append(("; ".join(trial.words) or "today", kind, *(values[n] for n in names)))
     return pd.DataFrame(sorted(rows, key=lambda row: -KINDS.index(row[1])),  # what matters is drawn last, on top
                         columns=["design", "kind", *(known.about(n).heading for n in names)])  # fmt: skip

@@ -30,14 +30,14 @@ def _tried(best: Best) -> dict[str, Any] | None:
     known = best.final.catalogue
     table = figures.designs(best)
     flattery = "; ".join(f"{known.about(n).phrase} {v:+.3g} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
-    bias = f" What the search saw of the recommended design in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
+    bias = f" What the search saw of the change in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
     compared = f"; {len(best.selection.runs)} finalists compared on fresh runs" if best.selection is not None else ""
     limits = "; ".join(limit.words for limit in best.limits) or "none"
     text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
             f"{best.simulated} simulated{compared}. Limits: {limits}.{bias}")  # fmt: skip
     if len(table) < 2 or len(best.objectives) < 2:
         return {"title": "The designs that were tried", "text": text, "figures": []}
-    caption = ("Each small mark is a design, averaged over the few replications of the search: neighbours may trade places. Large marks are averages over fresh runs: filled, they are surely on the front of those shown (in); hollow, that is undecided; "
+    caption = ("Each small mark is a design, averaged over the few replications of the search and set to the level that fresh runs give today's process: neighbours may trade places. Large marks are averages over fresh runs: filled, they are surely on the front of those shown (in); hollow, that is undecided; "
                "pale, another is surely as good in everything and better in something, or a limit is broken (out). All of these labels are right together with 95 % confidence.")  # fmt: skip
     picture = charts.front(figures.front(best, table), *(known.about(n).heading for n in best.objectives[:2]))
     return {"title": "The designs that were tried", "text": text, "figures": [figure(picture, table, "Designs by their objectives; today, the recommended one and the front are marked with their labels", caption)]}
