@@ -44,8 +44,7 @@ def ours(problem: Problem, seed: int, settings: dict[str, Any]) -> Outcome:
     """The product as it is."""
     best = ss.optimise(problem.scenario(), objectives=[problem.objective], limits=[problem.limit], seed=seed, workers=1, **settings)
     assert problem.price(best.settings) <= problem.budget + 1e-9 or not best.changed, best.settings
-    selected = best.selection.replications if best.selection is not None else 0
-    return Outcome(problem.truth(best.settings) / problem.best - 1, best.searched + selected, 2 * len(best.final.base.numbers))
+    return Outcome(problem.truth(best.settings) / problem.best - 1, best.searched + best.choosing, 2 * len(best.final.base.numbers))
 
 
 def peer(problem: Problem, replications: int) -> Callable[[int], Outcome]:
@@ -143,7 +142,7 @@ def other_law(seeds: Sequence[int], law: str, cv: float) -> None:
         best = ss.optimise(problem.scenario(), objectives=[problem.objective], limits=[problem.limit], seed=seed, workers=1, **FEW)
         gap = (long(best.settings) - long(exact)) / long(exact).mean()
         behind.append(float(gap.mean()))
-        spent.append(best.searched + (best.selection.replications if best.selection is not None else 0))
+        spent.append(best.searched + best.choosing)
     print(f"{law}, cv {cv:g}: against the exponential optimum median {100 * np.median(behind):+.2f} %, worst {100 * max(behind):+.2f} %; replications mean {np.mean(spent):.0f}, 95 % {np.quantile(spent, 0.95):.0f}")
 
 

@@ -133,7 +133,9 @@ class Best:
     screening: Screening | None = None
     """What theory said before anything was simulated."""
     searched: int = 0
-    """Replications that the search took, before those of the selection."""
+    """Replications that the search took."""
+    choosing: int = 0
+    """Replications on fresh seeds that the selection took, and what changes hardly help, before the comparison with today."""
     proposed: bool = False
     """Whether the scenario declared no levers, so that they were proposed here."""
     idle: Mapping[str, int] = field(default_factory=dict)

@@ -50,12 +50,11 @@ def choose(
     space, today, fresh = evaluate.space, evaluate.space.scenario, asked.fresh
     base_results = fresh.of(space.today, COMPARING, final)
     found = _recommend(asked)
-    # What comes later chooses nothing, it explains.
-    searched = evaluate.spent + fresh.spent(SPARING) + fresh.spent(SELECTING) - (found.selection.replications if found.selection is not None else 0)
+    searched, choosing = evaluate.spent, fresh.spent(SPARING) + fresh.spent(SELECTING)  # what comes later chooses nothing, it explains
     more = max(FIRST, final // 2)
     shown = _shown(asked, found.trial)
     common: dict[str, Any] = {"today": today, "objectives": objectives, "limits": bounds, "trials": tuple(done), **_front(asked, shown), "designs": space.possible,
-                              "rejected": found.rejected, "searched": searched, "shown": shown, "outlook": space.outlook}  # fmt: skip
+                              "rejected": found.rejected, "searched": searched, "choosing": choosing, "shown": shown, "outlook": space.outlook}  # fmt: skip
     if found.trial is None:
         mine = kept.checks(bounds, fresh.runs(space.today, COMPARING), final, _ERROR)
         none = kept.verdict(mine) != kept.KEPT
