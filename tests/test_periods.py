@@ -93,7 +93,7 @@ def test_a_rule_holds_with_terms_of_its_own_in_a_state() -> None:
 
 def test_points_are_the_law_itself() -> None:
     """Nothing lies between them: 0.1, 0.6 and 0.3 of the cases."""
-    law = of_points(np.array([1.0, 2.0, 30.0]) * DAY, np.array([0.1, 0.7, 1.0]), "data", 100)
+    law = of_points(np.array([1.0, 2.0, 30.0]) * DAY, np.array([0.1, 0.7, 1.0]), "data")
     assert isinstance(law, dict)
     assert list(law["points"].values()) == ["1 days", "1 days", "2 days", "2 days", "30 days", "30 days"]
     assert list(law["points"]) == ["0 %", "10 %", "10.01 %", "70 %", "70.01 %", "100 %"]

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from salessim.catalogue import catalogue
-from salessim.experiment import replicate
+from salessim.engines import Engine
+from salessim.executors import Here
+from salessim.experiment import Row, Simulating, replicate
 from salessim.library import template, templates
 from salessim.optimisation import optimise
 from salessim.optimisation.approximation import Approximation
 from salessim.optimisation.evaluation import BLOCK, FIRST, Evaluator
+from salessim.optimisation.fresh import ASKING, COMPARING, SELECTING, SPARING
 from salessim.optimisation.limits import parse_limits
 from salessim.optimisation.screen import Screen
 from salessim.optimisation.space import space_of
 from salessim.queueing import erlang_c, impatient, mean_wait
+from salessim.reporting import figures
 from salessim.scenario.model import Scenario
 from salessim.units import DAY, HOUR, MONTH
 from tests.test_oracles import exponential, hours, line
@@ -215,6 +220,33 @@ def test_the_screen_says_how_far_simulation_agreed() -> None:
     assert best.chosen is not None
     said = (best.chosen.values or {})["cycle_time"] - (best.trials[0].values or {})["cycle_time"]
     assert best.flattery["cycle_time"] == pytest.approx(said - best.final.difference("cycle_time").change.value)
+
+
+@dataclass
+class Noting:
+    """Runs replications in this thread, and notes their numbers."""
+
+    numbers: list[int] = field(default_factory=list)
+
+    def simulate(self, design: Scenario, seed: int, numbers: Sequence[int], engine: Engine) -> Iterator[Row]:
+        self.numbers += numbers
+        return Simulating(Here()).simulate(design, seed, numbers, engine)
+
+
+def test_replications_are_counted_and_the_picture_stands_at_the_level_of_fresh_runs() -> None:
+    noting = Noting()
+    best = optimise(two_stations(), objectives=["cycle_time", "cost"], trials=14, replications=3, final=8, seed=2, workers=noting)
+    assert best.choosing == sum(n >= SELECTING and (n < ASKING or n >= SPARING) for n in noting.numbers) > 0
+    searched = sum(n < COMPARING for n in noting.numbers)
+    assert 0 < best.searched <= searched  # what only explains takes some of these seeds, too
+    # Fresh runs of today less the search's: so much the points of designs that did not run again are moved.
+    table, level = figures.designs(best), best.final.base.estimate("cycle_time").value - (best.trials[0].values or {})["cycle_time"]
+    again = [s.settings for s in best.shown]
+    alone = [t for t in best.distinct if t.values is not None and t.settings not in again]
+    assert alone
+    for trial in alone:
+        row = table[table["design"] == ("; ".join(trial.words) or "today")]
+        assert row["Cycle time to win, mean (days)"].tolist() == pytest.approx([(trial.values or {})["cycle_time"] + level])
 
 
 def test_today_is_what_designs_are_compared_with_also_where_theory_thinks_it_cannot_keep_up() -> None:

@@ -155,18 +155,12 @@ def with_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] 
     return {"law": "quantiles", "points": {f"{100 * p:g} %": in_words(x) for p, x in zip(sorted(points), rising.tolist(), strict=True)}, "source": note}
 
 
-def of_points(time: Any, share: Any, note: str, count: int) -> dict[str, Any] | str:
-    """A quantile law in which the times themselves are the points, as in whole days.
-
-    Args:
-        time: where the share rises, seconds.
-        share: reached at each time, ending at 1.
-        note: for the provenance.
-        count: cases that the curve rests on.
+def of_points(time: Any, share: Any, note: str) -> dict[str, Any] | str:
+    """A quantile law in which the times themselves are the points, as in whole days; see `with_points`.
 
     Example:
         >>> import numpy as np
-        >>> of_points(np.array([0.0, 86400.0]), np.array([0.25, 1.0]), "data", 10)["points"]
+        >>> of_points(np.array([0.0, 86400.0]), np.array([0.25, 1.0]), "data")["points"]
         {'0 %': '0 min', '25 %': '0 min', '25.01 %': '1 days', '100 %': '1 days'}
     """
     time, share = np.maximum(np.asarray(time, float), 0.0), np.asarray(share, float)

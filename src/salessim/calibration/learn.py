@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -468,14 +469,14 @@ class Learner:
         target = goal.get("to") or goal.get("lost") or "done"
         wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
         step: dict[str, Any]
-        told = laws.with_points if move.runs.rest is None else laws.of_points
+        told = partial(laws.with_points, count=move.count) if move.runs.rest is None else laws.of_points
         match move.runs.on:
             case "age":
                 note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": told(move.time, move.moved, note, move.count), "counts_from": "arrival"}
+                step = {"customer": told(move.time, move.moved, note), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored", move.count)}
+                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
             case "working":
                 step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self._clock_name(state, move.goal)}
         if move.hours is not None:

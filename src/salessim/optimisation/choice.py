@@ -203,21 +203,21 @@ def _selected(asked: _Asked, finalists: list[Trial]) -> Selection:
 
     The error is split evenly between the times it may be asked (Bonferroni), so that the promise is about the finalists as they are at last.
     """
-    fresh, key, pruned_ones = asked.fresh, asked.evaluate.space.key, set[tuple[Any, ...]]()
-    while True:
+    fresh, key, as_they_are = asked.fresh, asked.evaluate.space.key, set[tuple[Any, ...]]()
+    for again in range(PRUNED, -1, -1):
         found = select(
             lambda i, r: asked.scores(finalists[i], r), len(finalists), asked.indifference, confidence=1 - (1 - CONFIDENCE) / (1 + PRUNED), first=FIRST, most=max(asked.final, FIRST), step=STEP,
             ahead=lambda some, r: fresh.ahead([finalists[i].settings for i in some], SELECTING, r.stop),
         )  # fmt: skip
         winner = finalists[found.winner]
-        if not winner.words or key(winner.settings) in pruned_ones or len(pruned_ones) >= 2 * PRUNED:
-            return replace(found, confidence=CONFIDENCE)
+        if not again or not winner.words or key(winner.settings) in as_they_are:
+            break
         without = _pruned(asked, winner)
-        pruned_ones |= {key(winner.settings), key(without.settings)}
         if without is winner or not asked.may_win(without):
-            return replace(found, confidence=CONFIDENCE)
-        # It may be among them already.
-        finalists[:] = {key(t.settings): t for t in (without if t is winner else t for t in finalists)}.values()
+            break
+        as_they_are.add(key(without.settings))
+        finalists[:] = {key(t.settings): t for t in (without if t is winner else t for t in finalists)}.values()  # it may be among them already
+    return replace(found, confidence=CONFIDENCE)
 
 
 def _pruned(asked: _Asked, trial: Trial) -> Trial:

@@ -144,13 +144,16 @@ class Evaluator:
             self._judge(key, racing[key], block)
         return [self._told(number, settings, lost) for number, settings in asked]
 
-    def why_not(self, settings: Settings) -> str | None:
-        """Why a design need not be simulated: levers exclude each other, a team cannot keep up, or the plan itself breaks a limit; None if it may be."""
+    def cannot_run(self, settings: Settings) -> str | None:
+        """Why a design cannot be run: levers exclude each other, or a team cannot keep up; None if it can."""
         try:
-            design = self.space.design(settings)
+            return refused(self.space.design(settings), self.relief)
         except InputError as wrong:
-            return f"{wrong.problem}"
-        return refused(design, self.relief) or broken_by_plan(self.bounds, design, self.space.outlook)
+            return wrong.problem
+
+    def why_not(self, settings: Settings) -> str | None:
+        """Why a design need not be simulated: it cannot be run, or the plan itself breaks a limit; None if it may be."""
+        return self.cannot_run(settings) or broken_by_plan(self.bounds, self.space.design(settings), self.space.outlook)
 
     def _told(self, number: int, settings: Settings, lost: Mapping[Key, Lost]) -> Trial | Lost:
         key = self.space.key(settings)

@@ -9,11 +9,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue
-from salessim.errors import InputError
 from salessim.optimisation.fresh import ASKING, Fresh
 from salessim.optimisation.limits import broken_by_plan
 from salessim.optimisation.said import said, size
-from salessim.optimisation.space import refused
 from salessim.results import Comparison
 from salessim.scenario.levers import apart
 from salessim.statistics import Estimate, contrast
@@ -136,7 +134,7 @@ def left_alone(evaluate: Evaluator, fresh: Fresh, settings: Settings, objectives
     space = evaluate.space
     stepped = {n: s for n in space.options if settings[n] == space.today[n] and (s := _stepped(space, settings, n)) != settings}
     words = {n: "; ".join(apart(space.scenario, s, settings)) for n, s in stepped.items()}
-    why = {n: reason for n, s in stepped.items() if (reason := _cannot(evaluate, s)) is not None}
+    why = {n: reason for n, s in stepped.items() if (reason := evaluate.cannot_run(s)) is not None}
     fresh.ahead([settings, *(s for n, s in stepped.items() if n not in why)], ASKING, LEFT_RUNS)
     base = fresh.of(settings, ASKING, LEFT_RUNS)
     found = []
@@ -157,14 +155,6 @@ def _stepped(space: Space, settings: Settings, name: str) -> Settings:
     at = options.index(settings[name])
     needed = {n: space.options[n][-1] for n in space.scenario.levers[name].needs if n in space.options and settings[n] == space.today[n]}
     return space.repaired(settings | needed | {name: options[at + 1] if at + 1 < len(options) else options[at - 1]})
-
-
-def _cannot(evaluate: Evaluator, settings: Settings) -> str | None:
-    """Why a design cannot be run."""
-    try:
-        return refused(evaluate.space.design(settings), evaluate.relief)
-    except InputError as wrong:
-        return wrong.problem
 
 
 def _taken(recommended: Trial, without: Trial) -> str:
