@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from salessim import engines
 from salessim.engines import Engine
 from salessim.engines.outcome import STILL_OPEN, VISIT_COLUMNS, replication, work_of
 from salessim.measures import View
+from salessim.memo import Content, content
 from salessim.network import build
 from salessim.records import NEVER
 from salessim.scenario.calendars import midnight
@@ -52,7 +54,7 @@ def curve(scenario: Scenario, seed: int, number: int, *, engine: Engine = "compi
     scenario = drawn(scenario, seed, number)
     network, raw = engines.bare(network or build(scenario), seed, number, engine, True)
     view = View(replication(network, raw, number, False))
-    at = np.minimum(np.arange(days_of(scenario.clock) + 1, dtype=np.int64) * DAY, scenario.clock.horizon)
+    at = _days(scenario.clock)
     won = view.won_at != NEVER
     money = _by(at, view.won_at[won], view.cases.value[won])
     money -= _own_cost(network, raw, at) + _pay(network, raw, at) + _channels(scenario, network, view, at)
@@ -97,9 +99,20 @@ def _channels(scenario: Scenario, network: Network, view: View, at: Any) -> Any:
     total = _by(at, view.cases.born[mine], cost[view.cases.channel[mine]])
     for channel in scenario.channels.values():
         if channel.arrivals is not None:
-            spent = [outlay(channel.arrivals, scenario.clock.model_copy(update={"warm_up": int(a), "horizon": int(b)})) for a, b in itertools.pairwise(at)]
-            total += np.concatenate([[0.0], np.cumsum(spent)])
+            total += _spent(content(channel.arrivals), content(scenario.clock))
     return total
+
+
+@lru_cache(maxsize=64)
+def _spent(arrivals: Content, clock: Content) -> Any:
+    """What is spent on a channel until each day, the same in every run unless it is uncertain."""
+    days = (clock.record.model_copy(update={"warm_up": int(a), "horizon": int(b)}) for a, b in itertools.pairwise(_days(clock.record)))
+    return np.concatenate([[0.0], np.cumsum([outlay(arrivals.record, day) for day in days])])
+
+
+def _days(clock: Clock) -> Any:
+    """The start of each day of a run, and its end."""
+    return np.minimum(np.arange(days_of(clock) + 1, dtype=np.int64) * DAY, clock.horizon)
 
 
 def _pay(network: Network, raw: Any, at: Any) -> Any:

@@ -23,8 +23,9 @@ Task = Callable[[Any, int, int, Any], Any]
 """Called with (source, seed, number, engine); at the top of a module, so that other processes find it."""
 AHEAD = 4
 """Tasks for each worker that are handed out before their turn, and no more: a million replications are not a million futures."""
-PARCELS, MOST_IN_PARCEL = 4, 16
-"""Parcels for each worker that numbers are put into where handing out is costly, so that no worker waits long for the last; and the most numbers in one."""
+PARCELS, MOST_IN_PARCEL = 2, 16
+"""Where handing out is costly: a parcel is at most this part of what each worker has left, so that the last are small and no worker waits
+long for another (guided self-scheduling, Polychronopoulos and Kuck 1987; halved, since designs take different times); and the most numbers in one."""
 ATTEMPTS = 3
 """Workers that may die over one replication before it is taken to be the cause."""
 
@@ -141,10 +142,20 @@ class Futures(Executor):
         """The source in the form in which it is handed out."""
         return source
 
+    def _parcels(self, wanted: Iterable[tuple[Any, Sequence[int]]], left: int) -> Iterator[_Parcel]:
+        """The numbers of several sources as they are handed out; `left` is how many there are in all."""
+        for source, numbers in wanted:
+            at = 0
+            while at < len(numbers):
+                size = max(1, min(MOST_IN_PARCEL, left // (PARCELS * self.workers))) if self.parcelled else 1
+                parcel = _Parcel(source, tuple(numbers[at : at + size]))
+                at += len(parcel.numbers)
+                left -= len(parcel.numbers)
+                yield parcel
+
     def several(self, task: Task, wanted: Iterable[tuple[Any, Sequence[int]]], planned: int, seed: int, engine: str) -> Iterator[Any]:
         """See `Executor.several`."""
-        size = max(1, min(MOST_IN_PARCEL, planned // (PARCELS * self.workers))) if self.parcelled else 1
-        todo = (_Parcel(source, tuple(numbers[at : at + size])) for source, numbers in wanted for at in range(0, len(numbers), size))
+        todo = self._parcels(wanted, planned)
         ahead = deque[tuple[_Parcel, Any]]()
         deaths, turn, begun = 0, None, 0.0
 

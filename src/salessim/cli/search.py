@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from salessim.optimisation.selection import Selection
     from salessim.optimisation.sensitivity import Effect, Interaction
     from salessim.results import Comparison
+    from salessim.scenario.model import Scenario
 
 
 @click.command()
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--lever", "levers", multiple=True, help="Only these levers.")
 @click.option("--resume", is_flag=True, help="Go on with the study in --out; there must be one. The answer is that of a run without interruption.")
 @click.option("--force", is_flag=True, help="Begin anew; a study in --out is put aside.")
-@click.option("--executor", type=click.Choice(["threads", "processes"]), help="Kind of workers on this machine [threads]; a process can be ended when a run takes too long.")
+@click.option("--executor", type=click.Choice(["threads", "processes"]), help="Kind of workers on this machine [processes if the search is long, threads if it is short]; a process can be ended when a run takes too long.")
 @click.option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the replications, such as tcp://10.0.0.1:8786.")
 @click.option("--storage", metavar="ADDRESS", help="PostgreSQL database in which several searches share their trials, such as postgresql://planner@host/studies.")
 @click.option("--study", "study_name", help="Name of the study in --storage [the scenario's name].")
@@ -72,7 +73,7 @@ def optimise(
         raise click.UsageError("--resume goes on with a study and --force begins anew: give one of them.")
     spend = parse_budget(budget) if budget is not None else None
     try:
-        with _executor(workers, executor, cluster, trial_limit) as runs, Progress("designs", quiet) as progress:
+        with _executor(loaded, trials * replications + CHOICE * final, workers, executor, cluster, trial_limit) as runs, Progress("designs", quiet) as progress:
             best = search(
                 loaded, levers=list(levers) or None, objectives=objectives or None, limits=limits, futures=futures, robust=robust, trials=trials, replications=replications, final=final, method=method, seed=seed,
                 workers=Simulating(runs), progress=progress, standing_told=progress.say, budget=spend,
@@ -105,10 +106,17 @@ def optimise(
     return EXIT_FINE if best.settled else EXIT_INCONCLUSIVE
 
 
-def _executor(workers: int | None, kind: str | None, cluster: str | None, trial_limit: str | None) -> Executor:
-    """Who runs the replications."""
+CHOICE = 10
+"""The choice takes so many times the runs of a comparison with today, or more."""
+LONG = 2e7
+"""Visits from which on a search is long: half a minute of one processor, beside which the seconds count little that processes take to begin."""
+
+
+def _executor(scenario: Scenario, runs: int, workers: int | None, kind: str | None, cluster: str | None, trial_limit: str | None) -> Executor:
+    """Who runs the replications, about so many: in a long search processes, which do not wait for each other's Python as threads do."""
     from salessim.errors import InputError
     from salessim.executors import local, workers_of
+    from salessim.experiment import expected_visits
     from salessim.units import SECOND, duration
 
     try:
@@ -119,7 +127,10 @@ def _executor(workers: int | None, kind: str | None, cluster: str | None, trial_
     if patience is not None and patience <= 0:
         raise InputError("--trial-limit", f"{trial_limit!r} is no time", "write for example '5 min'")
     if cluster is None:
-        return local(workers_of(workers), "compiled", kind, patience)
+        many = workers_of(workers)
+        if kind is None and many > 1 and runs * expected_visits(scenario) >= LONG:
+            kind = "processes"
+        return local(many, "compiled", kind, patience)
     if workers is not None or kind is not None:
         raise click.UsageError("--cluster has workers of its own: leave out --workers and --executor.")
     from salessim.cluster import Cluster

@@ -23,6 +23,8 @@ MOST_LABELLED = 24
 """Designs of the front that are labelled: so many, spread over it, dominate all but about a hundredth of what a whole front does."""
 RUNS = 18
 """Runs of the labels at most, in those of a comparison with today: three for a full front's first look, the rest for what it leaves open and more runs may answer."""
+EACH = 7
+"""First looks that the labels may take for each design: a short front is not worth the runs of a full one."""
 SHARE, FEWEST = 8, 4
 """The first look takes this part of the runs of a comparison with today, but so many at least: with fewer, Student's quantiles are too far out."""
 
@@ -88,7 +90,7 @@ def show(
     able: Mapping[str, bool | None] = {kept.KEPT: True, kept.BROKEN: False, kept.UNDECIDED: None}
     found = labels.label(
         lambda n, asked: _changes(fresh, everyone, asked, objectives, known, n), len(designs), len(objectives), first,
-        confidence if not bounds else 1 - error, [able[kept.verdict(c)] for c in checked], RUNS * final,
+        confidence if not bounds else 1 - error, [able[kept.verdict(c)] for c in checked], min(RUNS * final, EACH * first * len(designs)),
     )  # fmt: skip
     fresh.ahead([fresh.space.today, *everyone[:told]], COMPARING, final)
     shown = []

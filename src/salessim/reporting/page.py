@@ -13,7 +13,6 @@ from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.measures import OF_FIRST, OF_REPEAT
 from salessim.reporting import charts, figures, search
 from salessim.reporting.fill import figure, fill, number, signed
-from salessim.reporting.validation import figures_table, verdict_sentences
 from salessim.results import cautions
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
@@ -201,6 +200,8 @@ def _sections(comparison: Comparison, names: list[str], details: list[figures.De
 def _validation(calibration: Calibration | None) -> dict[str, Any] | None:
     if calibration is None or calibration.validation is None:
         return None
+    from salessim.reporting.validation import figures_table, verdict_sentences  # brings calibration along, which a page without it need not load
+
     found = calibration.validation
     return {
         "text": f"Learnt from the log before {found.main.since:%Y-%m-%d}, simulated {found.replications} times until {found.main.until:%Y-%m-%d}. {' '.join(verdict_sentences(found))}",
