@@ -174,10 +174,10 @@ def _recommend(asked: _Asked) -> _Found:
     """The best finalist that is shown to keep its limits and to be better than today."""
     done, final, indifference, fresh = asked.done, asked.final, asked.indifference, asked.fresh
     key = asked.evaluate.space.key
-    # What was given up in the search was surely worse than one that is among these.
+    # What was given up in the search was surely worse than one that is among these; so may today's process be, which whoever wins is compared with again.
     ranked = sorted((t for t in asked.able if t.words and not t.given_up), key=asked.gain)
     ranked = list({key(t.settings): t for t in (*ranked[:FINALISTS], *_cheapest(ranked))}.values())
-    entered = [*([done[0]] if done[0].feasible else []), *ranked]
+    entered = [*([done[0]] if done[0].feasible and not (ranked and asked.evaluate.beaten(done[0].settings)) else []), *ranked]
     fresh.ahead([t.settings for t in entered], SELECTING, FIRST)
     finalists = [t for t in entered if asked.may_win(t)]
     base, rejected, selection = fresh.judged(asked.evaluate.space.today, COMPARING, final, asked.objectives), "", None
@@ -231,7 +231,8 @@ def _pruned(asked: _Asked, trial: Trial) -> Trial:
     room = min(asked.indifference / 2, abs(asked.gain(trial)[0]) / 4)
 
     def scores(designs: Sequence[Settings], runs: int) -> list[Any]:
-        able = [s == trial.settings or (evaluate.worth_a_run(s, trial, room) and evaluate.why_not(s) is None) for s in designs]
+        able = [s != trial.settings and evaluate.worth_a_run(s, trial, room) and evaluate.why_not(s) is None for s in designs]
+        able = [may or (any(able) and s == trial.settings) for s, may in zip(designs, able, strict=True)]
         fresh.ahead([s for s, may in zip(designs, able, strict=True) if may], SPARING, runs)
         return [fit(fresh.of(s, SPARING, runs)) if may else None for s, may in zip(designs, able, strict=True)]
 

@@ -238,6 +238,13 @@ class Evaluator:
                 return False
         return True
 
+    def beaten(self, settings: Settings) -> bool:
+        """Whether a design is surely worse than a leader in the runs of the search that both have; wrong with probability `GIVEN_UP` at most."""
+        key = self.space.key(settings)
+        blocks = self.done.get(key, {})
+        against = [(results, self.done[rival][block]) for block, results in blocks.items() for rival in self._rivals(block) if rival != key]
+        return self.space.outlook.tail is None and any(self._worse(mine, theirs, GIVEN_UP / len(against)) for mine, theirs in against if len(mine.numbers) >= FIRST)
+
     @cached_property
     def signs(self) -> list[float]:
         """1 for each objective of which less is better, -1 for the others."""

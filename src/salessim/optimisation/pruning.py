@@ -20,7 +20,8 @@ LOOKS = (3, 9)
 SURELY = 0.95
 
 Scores = Callable[[Sequence["Settings"], int], list[Any]]
-"""(designs, runs) -> for each design its score in each of so many runs, less being better, the same runs for all; None for one that may not be."""
+"""(designs, runs) -> for each design its score in each of so many runs, less being better, the same runs for all; None for one that may not be,
+and for the first, the design itself, where no other may be."""
 
 
 def pruned(space: Space, settings: Settings, scores: Scores, room: float) -> Settings:
@@ -53,6 +54,8 @@ def pruned(space: Space, settings: Settings, scores: Scores, room: float) -> Set
             losses = {n: score - full for n, score in zip(tried, found, strict=True) if score is not None}
             left = [(float(loss.mean()), n, tried[n]) for n, loss in losses.items() if not _surely_above(loss, room)]
             tried = {n: tried[n] for _, n, _ in left}
+            if not tried:
+                break
         return sorted((row for row in left if row[0] <= room), key=lambda row: row[:2])
 
     # Each alone; then one after the other, what mattered least first, since of two that do the same one must stay.
