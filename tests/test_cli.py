@@ -285,6 +285,17 @@ def test_interrupting_leaves_soon_and_keeps_finished_trials(sent: int, tmp_path:
     assert not (out / "best.yaml").exists()
 
 
+def test_a_long_search_runs_in_processes_and_a_short_one_in_threads(b2b: Path) -> None:
+    from salessim.cli.search import _executor
+    from salessim.executors import Here, Processes, Threads
+
+    scenario = Scenario.load(b2b)
+    assert type(_executor(scenario, 2_000, 2, None, None, None)) is Processes
+    assert type(_executor(scenario, 20, 2, None, None, None)) is Threads
+    assert type(_executor(scenario, 2_000, 2, "threads", None, None)) is Threads
+    assert type(_executor(scenario, 2_000, 1, None, None, None)) is Here
+
+
 def test_an_interruption_that_a_library_swallows_is_said_again() -> None:
     """pydantic turns an exception inside a serialiser into a warning; the process must leave all the same."""
     code = (

@@ -172,6 +172,22 @@ def test_what_is_surely_worse_is_given_up_after_few_runs_and_its_figure_is_recko
     assert bad.values["cycle_time"] == pytest.approx(other.estimate("cycle_time").value + difference)
 
 
+def test_todays_process_needs_no_selection_where_the_search_says_that_it_is_surely_worse() -> None:
+    evaluate = evaluator()
+    space = evaluate.space
+    evaluate(0, space.today)
+    assert not evaluate.beaten(space.today)  # nothing to be worse than
+    evaluate(1, crew(space, 6, 6))
+    assert evaluate.beaten(space.today)
+    assert not evaluate.beaten(crew(space, 6, 6))
+    assert not evaluate.beaten(crew(space, 5, 5))  # never run
+    # The recommended design is compared with today in runs of its own all the same.
+    best = optimise(two_stations(), objectives=["cycle_time"], trials=8, replications=4, final=8, workers=1)
+    assert best.selection is not None
+    assert best.changed
+    assert len(best.final.base.numbers) == 8
+
+
 def test_giving_up_is_wrong_as_seldom_as_promised() -> None:
     """Equal designs with independent noise, the hardest case without common numbers: at most 5 % are given up (2,000 races)."""
     evaluate = evaluator(6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -255,7 +256,19 @@ class Processes(_Pool):
 
     def started(self) -> ProcessPoolExecutor:
         """A new pool."""
-        return ProcessPoolExecutor(self.workers, mp_context=multiprocessing.get_context("spawn"))
+        return ProcessPoolExecutor(self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A worker whose coordinator was killed would wait for work for ever: it holds the other end of its own queue."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 KINDS: dict[str, type[Executor]] = {"threads": Threads, "processes": Processes}

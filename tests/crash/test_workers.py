@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from salessim.errors import RunLost
@@ -37,6 +41,24 @@ def test_several_designs_come_back_in_order_however_they_are_parcelled(workers: 
     for kind in (Here, Threads, Parcelled):
         with kind(workers) as executor:
             assert list(executor.several(lambda source, _, n, __: (source, n), iter(wanted), 45, 0, "compiled")) == expected
+
+
+def test_parcels_shrink_so_that_no_worker_waits_long_for_another() -> None:
+    class Parcelled(Threads):
+        parcelled = True
+
+        def submit(self, task: Any, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Any:
+            sizes.append(len(numbers))
+            return super().submit(task, source, seed, numbers, engine)
+
+    sizes = list[int]()
+    with Parcelled(2) as executor:
+        list(executor.several(lambda *_: None, [("a", range(50)), ("b", range(50))], 100, 0, "compiled"))
+    assert sum(sizes) == 100
+    assert sizes[0] == 16  # and 84 are left: at most half of what each of two has left to do
+    left = 100 - np.cumsum([0, *sizes])
+    assert all(size <= max(1, before // 4) for size, before in zip(sizes, left, strict=False))
+    assert sizes[-3:] == [1, 1, 1]
 
 
 def test_processes_stay_for_the_next_call_also_when_nobody_asks_whether_there_is_more() -> None:
@@ -91,3 +113,35 @@ def test_k2_workers_killed_at_any_moment(scenario: Scenario, straight: tuple[str
 
         for _ in range(points if points < 50 else 25):
             assert searched(scenario, None, workers=Shooting()) == straight[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_workers_end_with_a_coordinator_that_was_killed() -> None:
+    code = """
+import sys
+from salessim.executors import Processes
+from tests import tasks
+if __name__ == "__main__":
+    with Processes(2) as executor:
+        print(*{n for n in executor.results(tasks.who, None, 0, range(8), "compiled")}, flush=True)
+        sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert workers
+        assert all(_lives(pid) for pid in workers)
+        process.kill()
+        process.wait()
+        until = time.monotonic() + 20
+        while any(_lives(pid) for pid in workers) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not any(_lives(pid) for pid in workers)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there and not only not yet taken notice of by who adopted it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" if Path("/proc").exists() else os.kill(pid, 0) is None
+    except (FileNotFoundError, ProcessLookupError):
+        return False
