@@ -18,6 +18,7 @@ import pandas as pd
 from salessim.calibration import laws
 from salessim.calibration.history import gave_up, seconds
 from salessim.units import say_share
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.calibration.clocks import Clock
@@ -68,7 +69,7 @@ class Wait:
             low, high = (factor, high) if float(np.sum(weight * left(factor))) > target else (low, factor)
         times = left(high) if target > 0 else np.zeros(len(weight))
         order = np.argsort(times, kind="stable")
-        note = f"data: {self.move.count:,} waits, open ones censored, less {laws.in_words(before - target)} of working time that queues explain"
+        note = f"data: {counted(self.move.count, 'wait')}, open ones censored, less {laws.in_words(before - target)} of working time that queues explain"
         law = laws.from_curve(times[order], np.minimum(np.cumsum(weight[order]), 1.0), note)
         self.paragraph["customer"] = law
         since = before - self.move.wait  # of an age, what had passed before

@@ -16,6 +16,7 @@ from salessim.calibration.journey import GAVE_UP, STAYS
 from salessim.calibration.queues import Wait
 from salessim.importers.eventlog import clean, clean_about
 from salessim.units import NEVER, YEAR, say_share
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.calibration.activities import Activities
@@ -174,14 +175,14 @@ class Steps:
             goal = self._goal(move.goal)
             if not move.immediate:
                 goal = {"to": self._wait(stage, state, move, name, goal)}
-            of = f"{move.count:,} moves" if move.goal != STAYS else f"{move.count:,} cases that were open"
+            of = counted(move.count, "move" if move.goal != STAYS else "case that was open", "" if move.goal != STAYS else "cases that were open")
             if move is not rest:
                 # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
                 goal |= {"share": say_share(math.floor(1e5 * others * move.share) / 1e5), "source": f"data: {of}"}
             else:
                 goal |= {"source": f"data: {of} ({100 * others * move.share:.1f} %)"}
             if move.limit is not None:
-                goal |= {"limit": move.limit, "source": f"data: {move.count:,} moves, none to speak of after {move.limit} visits"}
+                goal |= {"limit": move.limit, "source": f"data: {counted(move.count, 'move')}, none to speak of after {move.limit} visits"}
             routes.append(goal)
         return routes
 
@@ -203,16 +204,16 @@ class Steps:
         told = partial(laws.with_points, count=move.count) if move.runs.rest is None else laws.of_points
         match move.runs.on:
             case "age":
-                note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
+                note = f"data: the age at {counted(move.count, 'move')}, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
                 step = {"customer": told(move.time, move.moved, note), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
+                step = {"customer": told(move.time, move.moved, f"data: {counted(move.count, 'wait')}, open ones censored")}
             case "working":
-                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self.calendar_of(state, move.goal)}
+                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {counted(move.count, 'wait')}, open ones censored"), "calendar": self.calendar_of(state, move.goal)}
         if move.hours is not None:
             hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
-            note = f"data: the hours of {move.count:,} moves, whose days are told by the step before"
+            note = f"data: the hours of {counted(move.count, 'move')}, whose days are told by the step before"
             if move.runs.rest is None:
                 own = {"customer": laws.from_curve(*move.hours, note), "calendar": self.calendar_of(state, move.goal)}
             else:

@@ -18,6 +18,7 @@ from salessim.optimisation.said import said, size
 from salessim.results import Comparison
 from salessim.scenario.levers import apply
 from salessim.statistics import Estimate, ratio_interval
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
@@ -37,7 +38,7 @@ def loosened(limit: Limit) -> Limit:
 
 
 def _so_much(amount: float, unit: str) -> str:
-    return "one person" if unit == PEOPLE and amount == 1 else f"{amount:,.6g} {unit}"
+    return "one person" if unit == PEOPLE and amount == 1 else f"{rounded(amount, 6, whole=True)} {unit}"
 
 
 @dataclass(frozen=True)

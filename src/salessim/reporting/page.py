@@ -17,6 +17,7 @@ from salessim.reporting.validation import figures_table, verdict_sentences
 from salessim.results import cautions
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.calibration import Calibration
@@ -44,7 +45,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
     return fill(
         "page.html.j2",
         title=title,
-        subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "
+        subtitle=f"{counted(len(base.numbers), 'replication')} each over {counted(round(base.scenario.clock.horizon / WEEK), 'week')}, of which the first "
         f"{base.scenario.clock.warm_up / WEEK:.0f} are not measured; seed {base.seed}; all intervals hold 95 %.",
         sentences=_sentences(comparison, names, best),
         cautions=list(dict.fromkeys(notes)),
@@ -154,7 +155,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
         tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
     values = {row["where"]: row for s in scenarios for row in in_words(s)}
     return {
-        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
+        "text": f"{counted(len(values), 'value is', 'values are')} not known exactly and {'is' if len(values) == 1 else 'are'} drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
                 "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
                 "last column names what to find out first, and how much of that variance it would take away; twice the data that a value comes from would take away half of it.",
         "tables": tables,

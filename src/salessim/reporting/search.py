@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from salessim.optimisation.best import LEFT
 from salessim.optimisation.kept import verdict
 from salessim.optimisation.prices import NOTCH
-from salessim.optimisation.said import NO_NOISE, plain, without_noise
+from salessim.optimisation.said import NO_NOISE, plain, size, without_noise
 from salessim.optimisation.sensitivity import LEFT_RUNS
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
+from salessim.wording import counted, rounded
 
 if TYPE_CHECKING:
     from salessim.optimisation import Best
@@ -29,11 +30,11 @@ def sections(best: Best) -> list[dict[str, Any]]:
 def _tried(best: Best) -> dict[str, Any] | None:
     known = best.final.catalogue
     table = figures.designs(best)
-    flattery = "; ".join(f"{known.about(n).phrase} {v:+.3g} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
+    flattery = "; ".join(f"{known.about(n).phrase} {size(v)} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
     bias = f" What the search saw of the change in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
-    compared = f"; {len(best.selection.runs)} finalists compared on fresh runs" if best.selection is not None else ""
+    compared = f"; {counted(len(best.selection.runs), 'finalist')} compared on fresh runs" if best.selection is not None else ""
     limits = "; ".join(limit.words for limit in best.limits) or "none"
-    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
+    text = (f"{counted(best.designs, 'design is', 'designs are')} possible; {counted(len(best.distinct), 'was', 'were')} looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
             f"{best.simulated} simulated{compared}. Limits: {limits}.{bias}")  # fmt: skip
     if len(table) < 2 or len(best.objectives) < 2:
         return {"title": "The designs that were tried", "text": text, "figures": []}
@@ -132,7 +133,7 @@ def _prices(best: Best) -> dict[str, Any] | None:
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
     rows = []
     for p in best.prices:
-        rows.append({"cells": [f"{p.looser.words} instead of {p.limit.bound:,.6g}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
+        rows.append({"cells": [f"{p.looser.words} instead of {rounded(p.limit.bound, 6, whole=True)}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
         if p.step:
             each = [((e := p.each(n)) and f"{signed(e.value)} ({signed(e.low)} to {signed(e.high)})") or "–" for n in names]
             rows.append({"cells": [f"… for {p.amount}", *each], "tone": ""})

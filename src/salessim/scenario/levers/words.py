@@ -10,6 +10,7 @@ from salessim.scenario.kinds import Base, SetField, Setting
 from salessim.scenario.kinds.automation import Automate
 from salessim.scenario.levers.settings import is_today, scale_of, today
 from salessim.scenario.parts import LONGEST_NAME
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -71,7 +72,7 @@ def _phrase(scenario: Scenario, lever: Base, setting: Setting) -> str:
         return lever.phrase(scenario, setting)
     now, keys = today(scenario, lever), lever.field.split(".")
     if len(keys) == 3 and keys[0] == "teams" and keys[2] == "size":
-        return f"{scenario.teams[keys[1]].title or keys[1]}: {now} → {setting} people"
+        return f"{scenario.teams[keys[1]].title or keys[1]}: {now} → {counted(setting, 'person', 'people')}"
     return f"{lever.field}: {_said(lever, now)} → {_said(lever, setting)}"
 
 
