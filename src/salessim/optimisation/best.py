@@ -25,7 +25,8 @@ from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
 from salessim.results import Comparison
-from salessim.scenario.levers import apart, assumed
+from salessim.scenario.kinds.base import listed
+from salessim.scenario.levers import apart, assumed, without_work
 from salessim.scenario.overrides import warnings as overridden
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ class Best:
         found += said_of_idle(self.idle)
         if self.proposed:
             found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
+            if idle := without_work(self.today):
+                found.append(f"The size of {listed(idle)} is not among them: all work there takes no time in the model, as where a log does not tell when work begins, so nobody waits for people.")
         if not any(team.cost for team in self.today.teams.values()):
             found.append("No team has a cost in this scenario: more staff is free here. Set 'cost' before deciding.")
         return found
