@@ -55,6 +55,9 @@ class Wait:
         weight = np.diff(np.concatenate([[0.0], self.move.moved]))
         middle = self.move.moved - weight / 2
         taken = np.quantile(queue, np.clip(middle, 0.0, 1.0))
+        if self.move.runs.on != "working":  # what many cases have to the minute, such as "15 days", stays one time, less what the queue takes of it on average
+            for a, b in laws.windows(self.move.time, weight, self.move.count):
+                taken[a:b] = np.average(taken[a:b], weights=weight[a:b])
         target = max(0.0, before - float(queue.mean()))
 
         def left(factor: float) -> Any:
@@ -70,8 +73,7 @@ class Wait:
         times = left(high) if target > 0 else np.zeros(len(weight))
         order = np.argsort(times, kind="stable")
         note = f"data: {counted(self.move.count, 'wait')}, open ones censored, less {laws.in_words(before - target)} of working time that queues explain"
-        law = laws.from_curve(times[order], np.minimum(np.cumsum(weight[order]), 1.0), note)
-        self.paragraph["customer"] = law
+        self.paragraph["customer"] = self.move.law(note, times[order], np.minimum(np.cumsum(weight[order]), 1.0))
         since = before - self.move.wait  # of an age, what had passed before
         return before - since, max(0.0, target - since)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -200,17 +199,17 @@ class Steps:
             return self._stay(stage, state, move, name, goal)
         target = goal.get("to") or goal.get("lost") or "done"
         wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
+        waits = f"data: {counted(move.count, 'wait')}, open ones censored"
         step: dict[str, Any]
-        told = partial(laws.with_points, count=move.count) if move.runs.rest is None else laws.of_points
         match move.runs.on:
             case "age":
                 note = f"data: the age at {counted(move.count, 'move')}, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": told(move.time, move.moved, note), "counts_from": "arrival"}
+                step = {"customer": move.law(note, move.time, move.moved), "counts_from": "arrival"}
                 step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
             case "elapsed":
-                step = {"customer": told(move.time, move.moved, f"data: {counted(move.count, 'wait')}, open ones censored")}
+                step = {"customer": move.law(waits, move.time, move.moved)}
             case "working":
-                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {counted(move.count, 'wait')}, open ones censored"), "calendar": self.calendar_of(state, move.goal)}
+                step = {"customer": move.law(waits, move.time, move.moved), "calendar": self.calendar_of(state, move.goal)}
         if move.hours is not None:
             hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
             note = f"data: the hours of {counted(move.count, 'move')}, whose days are told by the step before"
