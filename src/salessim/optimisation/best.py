@@ -152,6 +152,8 @@ class Best:
             found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
             if idle := without_work(self.today):
                 found.append(f"The size of {listed(idle)} is not among them: all work there takes no time in the model, as where a log does not tell when work begins, so nobody waits for people.")
+        if self.outlook.tail is not None and len(self.words) > 1:
+            found.append(f"Changes that hardly help are still among those recommended: designs are judged by the worst {100 * self.outlook.tail:.4g} % of runs, and few runs say too little of these to take a change back. 'What each change brings' says which of them show no clear effect.")
         if not any(team.cost for team in self.today.teams.values()):
             found.append("No team has a cost in this scenario: more staff is free here. Set 'cost' before deciding.")
         return found
