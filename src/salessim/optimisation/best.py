@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue, catalogue
+from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.optimisation import kept
 from salessim.optimisation.by_future import Futures
 from salessim.optimisation.front import Shown
@@ -28,6 +29,7 @@ from salessim.results import Comparison
 from salessim.scenario.kinds.base import listed
 from salessim.scenario.levers import apart, assumed, without_work
 from salessim.scenario.overrides import warnings as overridden
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -193,7 +195,7 @@ class Best:
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation, {self.simulated} simulated"
         if not self.changed:
             return [self._first(), f"{looked}.", self.rejected or f"Check the levers and their limits{'' if len(self.distinct) >= self.designs else ', or search longer,'} before drawing conclusions.", *self._labels()]
-        parts = [self._said(name) for name in self.objectives]
+        parts = [self._said(name) + self._from(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
         paid = self.payback
@@ -223,7 +225,16 @@ class Best:
     @property
     def beside(self) -> list[Shown]:
         """Designs of the front that may be taken instead of the recommended one."""
-        return [s for s in self.shown if s.told and s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
+        told: list[Shown] = []
+        for s in self.shown:
+            if s.told and s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN and not any(self._alike(s, other) for other in told):
+                told.append(s)
+        return told
+
+    def _alike(self, one: Shown, other: Shown) -> bool:
+        """Whether two designs that the search's few runs told apart are the same to a planner on fresh runs: no objective differs by what matters."""
+        means = ((abs(one.against.results[1].estimate(n).value - other.against.results[1].estimate(n).value), one.against.margin(n)) for n in self.objectives)
+        return all(gap <= matters for gap, matters in means)
 
     def named(self, shown: Shown) -> str:
         """A design that is shown, by what it does otherwise than the recommended one where that is shorter."""
@@ -280,6 +291,14 @@ class Best:
         """How much the search flattered the recommended design, in words."""
         known = self.final.catalogue
         return "; ".join(f"{known.about(n).phrase} {size(v)} {known.about(n).unit}".rstrip() for n, v in self.flattery.items())
+
+    def _from(self, name: str) -> str:
+        """Between which figures an objective changes, without which no change means anything to a planner, and whether it matters."""
+        word = self.final.word(name)
+        if word in (SAME, UNCLEAR):
+            return ""
+        before, after = (rounded(r.estimate(name).value) for r in self.final.results)
+        return f", from {before} to {after}" + (", too little to matter" if word == NEGLIGIBLE else "")
 
     def _said(self, name: str) -> str:
         """What becomes of a measure."""

@@ -139,7 +139,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
     for i in range(1 if len(names) > 1 else 0, len(names)):
         which = (i,) if len(names) > 1 else ()
         found: Any = comparison if len(names) > 1 else comparison.base
-        rows = []
+        rows, most = [], 0.0
         for n in comparison.catalogue.names:
             spread, about = found.spread(n, *which), comparison.catalogue.about(n)
             if spread is None or not math.isfinite(spread.low):
@@ -147,16 +147,16 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
             share = spread.ignorance
             moving = "; ".join(f"{d.value}: {say_share_of(d)}" for d in found.drivers(n, *which)[:3])
             show = signed if which else number
-            told = share.low > 0  # else it cannot be told from chance
-            rows.append(
-                [about.title, f"{show(spread.low)} to {show(spread.high)}" if told else "–", about.unit,
-                 f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})" if told else f"below {100 * share.high:.0f} %", moving or "–"]
-            )  # fmt: skip
-        tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
+            if share.low <= 0:  # it cannot be told from chance
+                most = max(most, share.high)
+                continue
+            rows.append([about.title, f"{show(spread.low)} to {show(spread.high)}", about.unit, f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})", moving or "–"])
+        silent = f"{'Of all others' if rows else 'Of all figures'} ignorance is below {100 * most:.0f} % and cannot be told from chance." if most else ""
+        tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows, "silent": silent})
     values = {row["where"]: row for s in scenarios for row in in_words(s)}
     return {
         "text": f"{counted(len(values), 'value is', 'values are')} not known exactly and {'is' if len(values) == 1 else 'are'} drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
-                "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
+                "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval; the "
                 "last column names what to find out first, and how much of that variance it would take away; twice the data that a value comes from would take away half of it.",
         "tables": tables,
         "entries": [[row["where"], row["today"], row["law"], row["origin"]] for row in values.values()],

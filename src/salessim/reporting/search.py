@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from salessim.optimisation import Best
     from salessim.optimisation.sensitivity import Effect
     from salessim.results import Comparison
+    from salessim.statistics import Estimate
 
 _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, each by itself."
 
@@ -93,7 +94,12 @@ def _change(against: Comparison | None, name: str) -> str:
     if against is None:
         return "–"
     d = against.difference(name)
-    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({NO_NOISE if without_noise(d.change) else f'{signed(d.change.low)} to {signed(d.change.high)}'})"
+    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({NO_NOISE})" if without_noise(d.change) else _with_interval(d.change)
+
+
+def _with_interval(e: Estimate) -> str:
+    """A change with its interval, which stays on one line where the cell has to be broken."""
+    return f"{signed(e.value)} ({signed(e.low)}\u00a0to\u00a0{signed(e.high)})"
 
 
 def _matters(best: Best) -> dict[str, Any] | None:
@@ -103,7 +109,7 @@ def _matters(best: Best) -> dict[str, Any] | None:
     tables = [_of_effects(best, "change", "What each change brings in the recommended design: with it less without it.", best.matters.effects)]
     if best.matters.interactions:
         pairs = [
-            {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(f"{signed(i.beyond[n].value)} ({signed(i.beyond[n].low)} to {signed(i.beyond[n].high)})" if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
+            {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(_with_interval(i.beyond[n]) if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
             for i in best.matters.interactions
         ]
         tables.append({"caption": "What two changes bring together beyond the sum of both: an interval that holds zero tells of none.", "head": ["pair", *(known.about(n).heading for n in best.objectives)], "words": [], "rows": pairs})
@@ -114,7 +120,7 @@ def _matters(best: Best) -> dict[str, Any] | None:
 
 def _of_effects(best: Best, head: str, caption: str, which: Sequence[Effect]) -> dict[str, Any]:
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
-    rows = [{"cells": [plain(e.words), *([e.why] if e.against is None else [_change(e.against, names[0])]), *(_change(e.against, n) for n in names[1:])], "tone": ""} for e in which]
+    rows = [{"cells": [plain(e.words) + (f": {e.why}" if e.against is None else ""), *(_change(e.against, n) for n in names)], "tone": ""} for e in which]
     return {"caption": caption, "head": [head, *(known.about(n).heading for n in names)], "words": [], "rows": rows}
 
 
@@ -135,10 +141,10 @@ def _prices(best: Best) -> dict[str, Any] | None:
     for p in best.prices:
         rows.append({"cells": [f"{p.looser.words} instead of {rounded(p.limit.bound, 6, whole=True)}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
         if p.step:
-            each = [((e := p.each(n)) and f"{signed(e.value)} ({signed(e.low)} to {signed(e.high)})") or "–" for n in names]
+            each = [((e := p.each(n)) and _with_interval(e)) or "–" for n in names]
             rows.append({"cells": [f"… for {p.amount}", *each], "tone": ""})
     for c in best.core:
-        rows.append({"cells": [f"without core step “{c.title}”", *([c.why] if c.against is None else [_change(c.against, names[0])]), *(_change(c.against, n) for n in names[1:])], "tone": ""})
+        rows.append({"cells": [f"without core step “{c.title}”" + (f": has no price ({c.why})" if c.against is None else ""), *(_change(c.against, n) for n in names)], "tone": ""})
     if not rows:
         return None
     text = f"What would be if a limit were {100 * NOTCH:g} % (of people: one at least) looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried, of the neighbours of the recommended one and of what queueing theory takes for better then, so that its price is at least so much. "
