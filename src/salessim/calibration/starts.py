@@ -101,10 +101,11 @@ class Starts:
             result.append(
                 f"Starts are not logged at {', '.join(map(repr, self.literal))}: work is taken to begin as soon as the case is ready and the person has finished the last thing, so it holds pauses as well."
             )
-        for step, most in sorted(self.bounds.items()):
+        if self.bounds:
+            most = ", ".join(f"{step!r} {lasting(bound, longest='h')}" for step, bound in sorted(self.bounds.items()))
             result.append(
-                f"{step!r}: only ends are logged, and the gaps between what one person finishes do not tell how long work takes (people are seldom busy, gaps are not many, or work varies as waits do). "
-                f"It is at most {lasting(most, longest='h')} of working time on average; the model has it take no time, so more staff changes nothing there."
+                "Only ends are logged at some activities, and the gaps between what one person finishes do not tell how long work takes there (people are seldom busy, gaps are not many, or work varies as waits do). "
+                f"The model has it take no time, so more staff changes nothing there. It is at most, in working time on average: {most}."
             )
         return result
 

@@ -225,11 +225,20 @@ class Best:
     @property
     def beside(self) -> list[Shown]:
         """Designs of the front that may be taken instead of the recommended one."""
-        told: list[Shown] = []
+        return [s for s in self.listed if s.told and self._other(s) and kept.verdict(s.checks) != kept.BROKEN]
+
+    @property
+    def listed(self) -> list[Shown]:
+        """The designs that are shown, each of those once that fresh runs do not tell apart."""
+        found: list[Shown] = []
         for s in self.shown:
-            if s.told and s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN and not any(self._alike(s, other) for other in told):
-                told.append(s)
-        return told
+            if not (self._other(s) and any(self._other(known) and self._alike(s, known) for known in found)):
+                found.append(s)
+        return found
+
+    def _other(self, shown: Shown) -> bool:
+        """Whether a design is neither today's nor the recommended one."""
+        return bool(shown.words) and shown.settings != self.settings
 
     def _alike(self, one: Shown, other: Shown) -> bool:
         """Whether two designs that the search's few runs told apart are the same to a planner on fresh runs: no objective differs by what matters."""

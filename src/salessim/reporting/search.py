@@ -81,10 +81,10 @@ def _beside(best: Best) -> dict[str, Any] | None:
         return None
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
     rows = []
-    for s in best.shown:
+    for s in best.listed:
         who = "as it is" if not s.words else "recommended" if best.changed and s.settings == best.settings else best.named(s)
         rows.append({"cells": [who, s.label, verdict(s.checks) if best.limits else "–", *(_change(s.against, n) for n in names)], "tone": ""})
-    return {"title": "What could be done instead", "text": "The recommended design, the process as it is and some designs of the front, spread over it, each run for run against the process as it is. " + _PAIRED, "figures": [],
+    return {"title": "What could be done instead", "text": "The recommended design, the process as it is and some designs of the front, spread over it, each run for run against the process as it is; those that differ in no objective by what matters are listed once. " + _PAIRED, "figures": [],
             "tables": [{"caption": "Label: surely on the front of these (in), surely not (out), undecided. Changes against today with their intervals.",
                         "head": ["design", "label", "limits", *(known.about(n).heading for n in names)], "words": [1, 2], "rows": rows}]}  # fmt: skip
 
