@@ -18,6 +18,7 @@ from salessim.cli import main
 from salessim.optimisation import Best, optimise, prices
 from salessim.optimisation.best import Trial
 from salessim.optimisation.limits import parse_limits
+from salessim.optimisation.sensitivity import Effect, Sensitivity
 from salessim.scenario.loader import to_yaml
 from salessim.scenario.model import Scenario
 from tests.test_oracles import exponential, line
@@ -89,6 +90,13 @@ def test_designs_that_fresh_runs_do_not_tell_apart_are_told_once() -> None:
     twin = replace(others[-1], settings={"crew": 99}, told=True)
     assert replace(best, shown=(*best.shown, twin)).listed == best.listed
     assert twin not in replace(best, shown=(*best.shown, twin)).beside
+
+
+def test_steps_that_matter_too_little_stand_in_one_line() -> None:
+    """Ten thousandths of a day are told from none by paired runs, and from what a planner would change a process for as well."""
+    words = {"a": "negligible", "b": "the same", "c": "negligible"}
+    left = tuple(Effect(n, n.upper(), SimpleNamespace(word=lambda _, word=word: word)) for n, word in words.items())  # type: ignore[arg-type]
+    assert Sensitivity((), (), left).told_of_left(["cycle_time"]) == ["Too little to matter, each by itself: A; C.", "Exactly the same in every run: B."]
 
 
 def ample(core: bool = False, **more: Any) -> Scenario:
