@@ -82,7 +82,7 @@ def run(
     except experiment.Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # noticed; what follows takes no time worth interrupting
         results, code = stop.results, EXIT_INTERRUPTED
-        extra.append(f"Interrupted after {counted(len(results.numbers), 'replication')}: these are their figures.")
+        extra.append(f"Interrupted: these are the figures of {counted(len(results.numbers), 'replication that was finished', 'replications that were finished')}.")
     _print_results(results, everything, as_json, [*extra, *cautions(results)], words)
     if code == EXIT_INTERRUPTED:
         leave(code)
