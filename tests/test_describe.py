@@ -18,7 +18,7 @@ from salessim.cli import main
 from salessim.describing import describe, lines
 from salessim.describing.procedure import code, escape
 from salessim.describing.register import priors
-from salessim.describing.telling import Teller, figure
+from salessim.describing.telling import Teller
 from salessim.describing.terms import TERMS
 from salessim.describing.words import EN, WORDS, ZH
 from salessim.durations import LAWS
@@ -27,6 +27,7 @@ from salessim.library import templates
 from salessim.scenario import calendars, channels, model, own_measures, people
 from salessim.scenario.model import Scenario
 from salessim.units import DAY, HOUR, MINUTE
+from salessim.wording import rounded
 from tests.models import random_scenario
 
 CLOCK = {"start": "2026-01-05", "horizon": "52 weeks"}
@@ -273,7 +274,7 @@ def test_times_have_the_unit_a_reader_expects(b2b: Path, ticks: int, hours: bool
 
 
 def test_numbers_are_rounded_not_cut() -> None:
-    assert [figure(x, 2) for x in (0.999, 99.6, 1234.0, 0.00567, 0.0)] == ["1", "100", "1,200", "0.0057", "0"]
+    assert [rounded(x, 2) for x in (0.999, 99.6, 1234.0, 0.00567, 0.0)] == ["1", "100", "1,200", "0.0057", "0"]
 
 
 @pytest.mark.parametrize(("fade", "half"), [

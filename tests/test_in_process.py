@@ -214,7 +214,7 @@ def test_late_entry_gives_back_the_law() -> None:
     [
         ({"step": "nowhere"}, "there is no step 'nowhere'"), ({"channel": "x"}, "there is no channel 'x'"), ({"segment": "x"}, "there is no segment 'x'"),
         ({"arrived": ago(1)}, "'since' (2026-03-01 21:00 UTC) is before 'arrived'"), ({"since": "2026-03-05T00:00"}, "is after the start of the run"),
-        ({"step": "wait", "team": "t"}, "nobody works at 'wait'"), ({"team": ["t", "t"]}, "needs 1 people, but 2 teams are named"),
+        ({"step": "wait", "team": "t"}, "nobody works at 'wait'"), ({"team": ["t", "t"]}, "needs 1 person, but 2 teams are named"),
         ({"holds": {"desk": 1}}, "there is no limit 'desk'"), ({"step": "part"}, "lies inside a branch"), ({"step": "split"}, "splits cases into branches"),
         ({"step": None, "after": "talk"}, "'visited' does not count that visit"), ({"won": ago(9)}, "'won' is before 'arrived'"),
     ],

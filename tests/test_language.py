@@ -11,10 +11,11 @@ import pytest
 
 from salessim import engines
 from salessim.engines.reference import Reference
-from salessim.errors import LimitReached, ScenarioError
+from salessim.errors import InputError, LimitReached, ScenarioError
 from salessim.library import template
 from salessim.network import build
-from salessim.scenario.levers import apply, misfits, propose
+from salessim.optimisation import optimise
+from salessim.scenario.levers import apply, misfits, propose, without_work
 from salessim.scenario.model import Scenario
 from salessim.scenario.parts import LONGEST_NAME
 from salessim.scenario.paths import plain
@@ -229,6 +230,19 @@ def test_what_is_proposed_automates_activities_and_has_names_that_a_scenario_may
     assert [lever.automate for lever in proposed.values() if lever.KEY == "automate"] == [(long,), ("y", "y after a call")]
     as_written = {n: lever.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for n, lever in proposed.items()}
     assert base.change({"levers": as_written}).levers.keys() == proposed.keys()
+
+
+def test_people_are_not_offered_where_work_takes_no_time() -> None:
+    """As in what is learnt from ends only: nobody ever waits for a team whose work takes no time."""
+    steps = {"x": work({"to": "y"}, work="0 min"), "y": work({"done": True}, by="b")}
+    both = scenario(steps, teams={"a": {"size": 2}, "b": {"size": 3}})
+    assert without_work(both) == ("a",)
+    assert [getattr(lever, "field", "") or lever.automate for lever in propose(both).values()] == ["teams.b.size", ("y",)]
+    nothing = both.change({"steps.y.work": "0 min"})
+    assert without_work(nothing) == ("a", "b")
+    assert propose(nothing) == {}
+    with pytest.raises(InputError, match=r"declares no levers, and none can be proposed: no work takes time in it.*write levers under 'levers:'"):
+        optimise(nothing)
 
 
 def test_a_figure_by_its_path_is_what_a_file_would_have_there() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -144,6 +145,58 @@ def test_databases_that_cannot_be_used(scenario: Scenario, database: str) -> Non
         with pytest.raises(InputError, match=said) as refused:
             optimise(scenario, storage=address, **asked)
         assert "secret" not in str(refused.value)
+
+
+def test_an_address_where_nobody_answers_ends_in_one_line(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody listens and never says a word; and a machine that lets all packets fall, because its queue is full."""
+    monkeypatch.setitem(shared.SILENT, "connect_timeout", 2)  # the least that libpq takes
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as silent, socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(3)]
+        try:
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(full.getsockname())
+            for server in (silent, full):
+                began = time.monotonic()
+                with pytest.raises(InputError, match=r"planner:\*\*\*@127\.0\.0\.1:\d+/studies: the database cannot be used \(.*timeout.*\); check that it runs"):
+                    optimise(scenario, storage=f"postgresql://planner:secret@127.0.0.1:{server.getsockname()[1]}/studies", workers=1, **ASKED)
+                assert time.monotonic() - began < 30
+        finally:
+            for one in waiting:
+                one.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_server_that_hangs_under_way_is_not_waited_for(scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes stand still, while the system answers for them: no setting of the network finds that out."""
+    import psycopg
+
+    monkeypatch.setattr(shared, "ANSWERING", 3)
+    monkeypatch.setitem(shared.SILENT, "connect_timeout", 2)
+    stopped: list[int] = []
+    with postgres.cluster() as folder:
+        with psycopg.connect(host=str(folder), user="owner", dbname="postgres", autocommit=True) as connection:
+            connection.execute("create database studies")
+
+        def progress(done: int, planned: int) -> None:
+            if done == 3 and not stopped:
+                with psycopg.connect(host=str(folder), user="owner", dbname="postgres") as connection:
+                    stopped.append(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
+                    stopped.extend(pid for (pid,) in connection.execute("select pid from pg_stat_activity where datname = 'studies'"))
+                for pid in stopped:
+                    os.kill(pid, signal.SIGSTOP)
+
+        try:
+            began = time.monotonic()
+            with pytest.raises(InputError, match=r"the database cannot be used \(.*(no answer within 3 s|timeout).*what was finished is kept"):
+                optimise(scenario, storage=f"postgresql://owner@/studies?host={folder}", folder=tmp_path / "study", method="random", progress=progress, **{**ASKED, "workers": 1})
+            assert time.monotonic() - began < 60
+            assert stopped
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        best = optimise(scenario, storage=f"postgresql://owner@/studies?host={folder}", folder=tmp_path / "study", method="random", **{**ASKED, "workers": 1})
+        assert best.simulated >= 3
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from salessim.catalogue import Catalogue
 from salessim.cli import main
-from salessim.optimisation import Best, optimise
+from salessim.optimisation import Best, optimise, prices
+from salessim.optimisation.best import Trial
+from salessim.optimisation.limits import parse_limits
+from salessim.optimisation.sensitivity import Effect, Sensitivity
 from salessim.scenario.loader import to_yaml
 from salessim.scenario.model import Scenario
 from tests.test_oracles import exponential, line
@@ -48,6 +56,47 @@ def test_the_price_of_a_limit_is_what_erlang_a_says(crew: Best) -> None:
     assert service.against is None  # far from binding
     assert "does not bind" in service.sentence(crew.objectives)
     assert "What limits and core steps cost" in crew.further()
+
+
+def test_a_recommendation_says_from_which_figure_to_which(crew: Best) -> None:
+    """A change of 100 a week means nothing to a planner who does not know of how many."""
+    found = re.search(r"lost customers -[\d.]+ per week \(.*?\), from ([\d.]+) to ([\d.]+)", crew.sentences()[1])
+    assert found is not None
+    assert [float(x) for x in found.groups()] == pytest.approx([erlang_a(4), erlang_a(6)], rel=0.05)
+
+
+@pytest.mark.parametrize(("other", "binds"), [(0.9, True), (1.0, False), (1.1, False)])
+def test_what_fresh_runs_do_not_find_better_makes_no_limit_bind(other: float, binds: bool) -> None:
+    """In the search's few runs the dearer design had the better score; on fresh ones it may not."""
+    [limit] = parse_limits(["cost <= 100 EUR/month"], Catalogue({}, "EUR"))
+    cheap, dear = Trial(1, {"a": 0}, ("cheap",), {limit.key: 90.0}, None, True), Trial(2, {"a": 1}, ("dear",), {limit.key: 105.0}, None, False)
+    score = {0: np.full(8, 1.0), 1: np.full(8, other)}
+    fresh = SimpleNamespace(of=lambda settings, purpose, runs: settings["a"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prices, "Comparison", lambda both: both)
+        price = prices._price(fresh, cheap, [cheap, dear], limit, [], lambda t: (-float(t.number), 1), score.__getitem__, 8)  # type: ignore[arg-type]
+    assert (price.against is not None) == binds
+    assert binds or "does not bind" in price.sentence(["cost"])
+
+
+def test_designs_that_fresh_runs_do_not_tell_apart_are_told_once() -> None:
+    """Sizes of a team differ by far more than a hundredth in what they cost; a design that differs in nothing that is measured is the same to a planner."""
+    base = line([{"c": 4, "law": exponential(1), "patience": exponential(2)}], 4, 400, 40)
+    base = base.change({"teams.s0 team.cost": "10 EUR/hour", "levers": {"crew": {"field": "teams.s0 team.size", "integer": [3, 9]}}})
+    best = optimise(base, objectives=["lost_customers", "cost"], trials=7, replications=4, final=20, seed=2)
+    assert best.listed == list(best.shown)
+    others = [s for s in best.listed if s.words and s.settings != best.settings]
+    assert others
+    twin = replace(others[-1], settings={"crew": 99}, told=True)
+    assert replace(best, shown=(*best.shown, twin)).listed == best.listed
+    assert twin not in replace(best, shown=(*best.shown, twin)).beside
+
+
+def test_steps_that_matter_too_little_stand_in_one_line() -> None:
+    """Ten thousandths of a day are told from none by paired runs, and from what a planner would change a process for as well."""
+    words = {"a": "negligible", "b": "the same", "c": "negligible"}
+    left = tuple(Effect(n, n.upper(), SimpleNamespace(word=lambda _, word=word: word)) for n, word in words.items())  # type: ignore[arg-type]
+    assert Sensitivity((), (), left).told_of_left(["cycle_time"]) == ["Too little to matter, each by itself: A; C.", "Exactly the same in every run: B."]
 
 
 def ample(core: bool = False, **more: Any) -> Scenario:

@@ -165,7 +165,7 @@ def test_the_machine_code_cache_knows_every_source_that_is_baked_in() -> None:
     root = Path(salessim.__file__).parent
     files = [f for name in jit.SOURCES for f in (sorted((root / name).rglob("*.py")) or [root / name])]
     inside = {".".join(("salessim", *f.relative_to(root).with_suffix("").parts)).removesuffix(".__init__") for f in files}
-    plain = {"salessim.errors", "salessim.headcount", "salessim.memo", "salessim.scenario.response", "salessim.scenario.inflow", "salessim.scenario.channels", "salessim.units", "salessim.log", "salessim.scenario.calendars", "salessim.scenario.formulas", "salessim.scenario.intensity", "salessim.scenario.model", "salessim.scenario.checks", "salessim.staff", "salessim.resume", "salessim.standing"}
+    plain = {"salessim.errors", "salessim.headcount", "salessim.memo", "salessim.scenario.response", "salessim.scenario.inflow", "salessim.scenario.channels", "salessim.units", "salessim.log", "salessim.scenario.calendars", "salessim.scenario.formulas", "salessim.scenario.intensity", "salessim.scenario.model", "salessim.scenario.checks", "salessim.sources", "salessim.staff", "salessim.resume", "salessim.standing"}
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("salessim."):

@@ -17,18 +17,17 @@ import numpy as np
 
 from salessim.demand import Segments, Sources
 from salessim.durations import build_table
-from salessim.durations.specs import Gamma, Lognormal
 from salessim.errors import ScenarioError
 from salessim.headcount import head_count, staff_hours
 from salessim.hours import FOREVER, Hours, Intervals, build_hours, edges_of, intersection, without
 from salessim.memo import content
-from salessim.order import BY_FORMULA, DISCIPLINES, MOST_ARRIVALS
+from salessim.order import BY_FORMULA, DISCIPLINES
 from salessim.pace import Paces
 from salessim.rare import RareTables, forms, uses_more
 from salessim.records import Labels
 from salessim.scenario.calendars import midnight
-from salessim.scenario.intensity import mixes, replay_ticks, stretches
 from salessim.scenario.response import outlay
+from salessim.sources import sources_of
 from salessim.staff import (
     Life,
     Outage,
@@ -49,10 +48,9 @@ from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
 from salessim.stages.verbs import DONE, JOIN, lost
 from salessim.standing import Numbers, Standing, standing
 from salessim.streams import name_key
-from salessim.units import DAY, quantity
+from salessim.units import DAY
 
 if TYPE_CHECKING:
-    from salessim.scenario.channels import Arrivals
     from salessim.scenario.model import Fade, Route, Scenario, Spawn, Step
 
 RESPONSE, WON, DELIVERED = 1, 2, 3
@@ -412,7 +410,7 @@ def build(scenario: Scenario) -> Network:
     sizes = [n * k for n, k in zip(seats, at_once, strict=True)]
     first_person = [sum(sizes[:i]) for i in range(len(sizes))]
     needs = _needs(scenario, steps, segments, team_at, first_person, calendars, hours_of)
-    sources = _sources(scenario, channels, segments, at, book, copies)
+    sources = sources_of(scenario, channels, segments, at, copies, book.number)
     formulas, extras = rare.tables()
     hours = build_hours(calendars.lists)
     met = [calendars.number(p.calendar) for p in limits]
@@ -770,76 +768,3 @@ def _copy(scenario: Scenario, name: str) -> Spawn | None:
     if again is None or again.share == 0:
         return None
     return Spawn(kind="again", to=channel.enters, probability=again.share, after=again.after, segment=again.segment)
-
-
-def _sources(
-    scenario: Scenario, channels: list[str], segments: list[str], at: dict[str, int], book: _LawBook, copies: dict[str, int]
-) -> Sources:
-    column: dict[str, list[Any]] = {f: [] for f in Sources._fields}
-    slots = [(_ints([]), _floats([]), _ints([]))]
-    clock = scenario.clock
-    markets, attributes = sorted(scenario.markets), sorted(scenario.attributes)
-    column["market_size"] = [scenario.markets[m].size for m in markets]
-    column["market_returns"] = [book.number(r) if (r := scenario.markets[m].returns) is not None else -1 for m in markets]
-    for name in channels:
-        channel = scenario.channels[name]
-        column["key"].append(name_key(name))
-        column["goal"].append(at[channel.enters])
-        column["cost"].append(channel.cost.value if channel.cost else 0.0)
-        column["first_slot"].append(sum(len(begins) for begins, _, _ in slots))
-        if channel.arrivals is not None:
-            begins, rates, days = stretches(scenario, channel.arrivals)
-            _check_count(scenario, name, channel.arrivals, begins, rates)
-            slots.append((begins, rates, days))
-        column["last_slot"].append(sum(len(begins) for begins, _, _ in slots))
-        cv = channel.arrivals.daily_cv if channel.arrivals else 0.0
-        column["daily_law"].append(
-            book.number(Gamma(law="gamma", mean=quantity(1.0), cv=cv)) if cv > 0 else -1
-        )
-        column["drift_law"].append(book.number(_daily_step(channel.arrivals.weekly_volatility)) if channel.arrivals and channel.arrivals.weekly_volatility else -1)
-        column["first_batch"].append(len(column["batch_size"]))
-        batch = (channel.arrivals.batch if channel.arrivals else None) or {}
-        total = 0.0
-        for size in sorted(batch):
-            total += batch[size]
-            column["batch_mark"].append(total)
-            column["batch_size"].append(size)
-        column["last_batch"].append(len(column["batch_size"]))
-        column["first_replay"].append(len(column["replay_time"]))
-        column["replay_time"] += replay_ticks(scenario, channel.replay)
-        column["last_replay"].append(len(column["replay_time"]))
-        column["first_mix"].append(len(column["mix_since"]))
-        for since, mix in mixes(scenario, channel):
-            shares = np.array([mix.get(g, 0.0) for g in segments])
-            column["mix_since"].append(since)
-            column["mix"] += list(np.cumsum(shares) / shares.sum())
-        column["last_mix"].append(len(column["mix_since"]))
-        column["copy"].append(copies.get(name, -1))
-        mark = channel.duplicates.mark if channel.duplicates else None
-        column["copy_mark"].append(attributes.index(mark) if mark is not None else -1)
-        column["market"].append(markets.index(channel.market) if channel.market is not None else -1)
-    arrays = dict(zip(("slot_start", "slot_rate", "slot_day"), (np.concatenate(of) for of in zip(*slots, strict=True)), strict=True))
-    result = {f: _ints(column[f]) for f in Sources._fields if f not in ("key", "cost", "batch_mark", "mix", *arrays)}
-    assert clock.horizon < FOREVER
-    return Sources(
-        key=np.array(column["key"], np.uint64),
-        cost=_floats(column["cost"]),
-        batch_mark=_floats(column["batch_mark"]),
-        mix=_floats(column["mix"]),
-        **arrays,
-        **result,
-    )
-
-
-def _daily_step(weekly: float) -> Lognormal:
-    """The factor of mean 1 by which a level changes in a day, so that seven of them together have the standard deviation of a week."""
-    return Lognormal(law="lognormal", mean=quantity(1.0), cv=math.sqrt((1 + weekly**2) ** (1 / 7) - 1))
-
-
-def _check_count(scenario: Scenario, name: str, arrivals: Arrivals, begins: Any, rates: Any) -> None:
-    count = float(rates @ np.diff(begins, append=scenario.clock.horizon))
-    if count > MOST_ARRIVALS:
-        raise ScenarioError(
-            f"channels.{name}.arrivals.rate", f"{arrivals.rate} brings {count:.3g} arrivals before the horizon",
-            f"give a rate or a horizon for at most {MOST_ARRIVALS:,}",
-        )  # fmt: skip

@@ -19,6 +19,7 @@ from salessim.scenario.overrides import warnings as overridden
 from salessim.scenario.traffic import loads
 from salessim.statistics import Difference, Estimate, mean_interval, mser5, paired_difference, paired_ratio_difference, ratio_interval
 from salessim.units import DAY
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -218,7 +219,7 @@ def cautions(results: Results) -> list[str]:
         found.append("No steady state is found before half of the run (MSER-5): demand changes over time, or the run is short. Read the figures as averages over this period.")
     found += assumed_levers(scenario)
     if len(results.numbers) < 10:
-        found.append(f"Only {len(results.numbers)} replications: intervals are wide.")
+        found.append(f"Only {counted(len(results.numbers), 'replication')}: intervals are wide.")
     return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ import pytest
 
 from salessim.errors import InputError
 from salessim.scenario.model import Scenario
-from tests.crash.studies import POINTS, Ending, Ends, numbers, sample, searched
+from tests.crash.studies import ASKED, POINTS, Ending, Ends, numbers, sample, searched
 
 
 class Full:
@@ -75,6 +77,38 @@ def test_k6_a_path_that_is_no_folder(scenario: Scenario, tmp_path: Path) -> None
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(InputError, match=r"cannot be made.*give a folder that is writable"):
         searched(scenario, tmp_path / "file" / "study")
+
+
+def optimised(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command line on the small study, asked as `searched` asks."""
+    options = [f"--{name}={ASKED[name]}" for name in ("trials", "replications", "final", "seed")] + [f"--objective={name}" for name in ASKED["objectives"]]
+    command = [sys.executable, "-m", "salessim", "optimise", str(folder.parent / "two desks.yaml"), "--out", str(folder), "--workers", "1", "--quiet", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_the_answer_is_kept_when_there_is_no_room_for_its_page(scenario: Scenario, tmp_path: Path) -> None:
+    """The search is over, and the disk has room for the design but not for the page with its pictures."""
+    with disk(tmp_path / "small", "8m") as small:
+        scenario.save(small / "two desks.yaml")
+        whole = optimised(small / "study")
+        assert whole.returncode in (0, 3)
+        page = small / "study" / "report.html"
+        text = page.read_text("utf-8")
+        page.unlink()
+        room = shutil.disk_usage(small).free
+        (small / "others").write_bytes(b"x" * (room - 40_000 - room % 4096))
+        assert len(text) > 45_000
+        partly = optimised(small / "study")
+        assert partly.returncode == 3
+        [line] = [line for line in partly.stderr.splitlines() if line.startswith("salessim:")]
+        assert "report.html: it cannot be written (No space left on device)" in line
+        assert "kept: best.yaml, best.json, all runs of the study; missing: report.html" in line
+        assert partly.stdout == whole.stdout[: whole.stdout.index("Report:")]  # the words of the answer, without the page that is not there
+        assert not page.exists()
+        assert Scenario.load(small / "study" / "best.yaml").hash == json.loads((small / "study" / "best.json").read_text("utf-8"))["hash"]
+        (small / "others").unlink()
+        again = optimised(small / "study")
+        assert (again.returncode, again.stdout, page.read_text("utf-8")) == (whole.returncode, whole.stdout, text)
 
 
 class ReadOnly:

@@ -21,6 +21,7 @@ from scipy import special
 from salessim.calibration.daytimes import daytimes, words
 from salessim.calibration.drift import Drift, drift
 from salessim.scenario.calendars import DAYS, public_holidays
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +96,7 @@ class Inflow:
         now = self.levels[-1]
         base = self._base(past)
         weeks = (self.levels[-1].until - self.levels[0].since).days / 7
-        source = f"data: {self.count:,} arrivals in {weeks:.1f} weeks"
+        source = f"data: {counted(self.count, 'arrival')} in {weeks:.1f} weeks"
         if len(self.levels) > 1 and not past:
             source += f"; the level since {now.since}, when it changed from {self.levels[-2].per_week:.4g} a week"
         result = {"rate": f"{base:.6g} per week", **self.profile, "source": source} | ({"assumption": self.assumption} if self.assumption else {})

@@ -24,6 +24,7 @@ from salessim.calibration.truncation import keeps_whole
 from salessim.errors import LogError
 from salessim.forecasts import ARRIVED, LOST, OPEN, TITLES, WON, forecast
 from salessim.log import EventLog
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.forecasts import Forecast
@@ -72,14 +73,14 @@ class Backtest:
         """For people."""
         weeks = sum(len(cut.forecast.weeks) for cut in self.cuts)
         dates = ", ".join(str(cut.date) for cut in self.cuts)
-        result = [f"Back-tests: forecasts made at {dates}, {weeks} weeks in all; {self._few(weeks)} or more of {weeks} should lie in their {100 * self.level:g} % interval."]
+        result = [f"Back-tests: forecasts made at {dates}, {counted(weeks, 'week')} in all; {self._few(weeks)} or more of {weeks} should lie in their {100 * self.level:g} % interval."]
         if self.whole_cases_only:
             result.append(f"  {WHOLE}")
         for name in SERIES:
             told = np.concatenate([cut.inside(name) for cut in self.cuts])
             hits, n = int(told.sum()), len(told)
             real, expected = (float(np.mean(x)) for x in ([cut.real[name] for cut in self.cuts], [cut.forecast.band(name).middle for cut in self.cuts]))
-            result.append(f"  {TITLES[name]:36} {hits:3} of {n} weeks inside; on average {real:.1f} happened, {expected:.1f} were expected" + self._doubt(hits, n, weeks))
+            result.append(f"  {TITLES[name]:36} {hits:3} of {counted(n, 'week')} inside; on average {real:.1f} happened, {expected:.1f} were expected" + self._doubt(hits, n, weeks))
         return result
 
     def _few(self, weeks: int) -> int:
@@ -87,7 +88,7 @@ class Backtest:
         return int(stats.binom.ppf(0.025, weeks, self.level)) if weeks else 0
 
     def _doubt(self, hits: int, n: int, weeks: int) -> str:
-        return "  too few" if hits < self._few(n) else f"; {weeks - n} weeks tell nothing, they could not have been otherwise" if n < weeks else ""
+        return "  too few" if hits < self._few(n) else f"; {counted(weeks - n, 'week')} {'tells' if weeks - n == 1 else 'tell'} nothing, {'it' if weeks - n == 1 else 'they'} could not have been otherwise" if n < weeks else ""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""

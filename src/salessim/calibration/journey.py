@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from salessim.calibration import laws
 from salessim.calibration.estimates import error_of_share
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.memory import Memory, State, closed_after
@@ -94,6 +95,18 @@ class Move:
     def wait(self) -> float:
         """Mean seconds from leaving the state."""
         return self.mean if self.waited is None else self.waited
+
+    def law(self, note: str, time: Any, moved: Any) -> dict[str, Any] | str:
+        """A law of such times as these are, as a scenario writes it down: times that many cases have stay what they are, but on the clock of a team.
+
+        Args:
+            note: where it comes from.
+            time: seconds, rising: `time`, or what is left of it.
+            moved: share that has moved by each.
+        """
+        if self.runs.on == "working":
+            return laws.from_curve(time, moved, note)
+        return laws.with_points(time, moved, note, self.count) if self.runs.rest is None else laws.of_points(time, moved, note)
 
     @property
     def spread(self) -> float:

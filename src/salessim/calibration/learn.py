@@ -6,50 +6,40 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, today, truncation
+from salessim.calibration.activities import LEAST_GIVE_UPS, Activities
 from salessim.calibration.arrivals import Inflow, inflow
-from salessim.calibration.basis import Basis, Spent
+from salessim.calibration.basis import Basis
 from salessim.calibration.channels import conversions
 from salessim.calibration.clocks import Clock
-from salessim.calibration.covariates import Effects, effects
 from salessim.calibration.customers import customers_of
-from salessim.calibration.doors import Doors
-from salessim.calibration.estimates import Figure, error_of_mean
+from salessim.calibration.estimates import Figure
 from salessim.calibration.history import arrival_seen, born, ends, gave_up, seconds
-from salessim.calibration.journey import GAVE_UP, STAYS, Move, sequences
+from salessim.calibration.journey import Move, sequences
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.memory import State
 from salessim.calibration.names import Names
 from salessim.calibration.overlap import one_at_a_time
-from salessim.calibration.patience import Patience
-from salessim.calibration.queues import Impatient, Model, Wait, settle
+from salessim.calibration.queues import Impatient, Model, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.starts import starts
+from salessim.calibration.steps import STAGE_TITLES, Steps
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean, clean_about
 from salessim.log import EventLog
 from salessim.survival import kaplan_meier
-from salessim.units import NEVER, YEAR, say_share
+from salessim.units import say_share
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
-STAGE_TITLES = {
-    "lead": "Lead generation", "nurture": "Nurturing", "opportunity": "Opportunity management", "quote": "Presentation and quotation",
-    "contract": "Negotiation and contract", "order": "Order fulfilment", "service": "After-sales service",
-}  # fmt: skip
-LEAST_GIVE_UPS = 5
-"""Fewer cases that gave up teach no patience."""
 LEAST_LEAVERS = 0.002
 """Give-ups beyond those of simulated queues are left out below this share of visits."""
-PEOPLE_DIFFER = 0.1
-"""From here on it is told how much people differ."""
 MOST_SEGMENTS = 8
 """More are too few cases each."""
 LONGEST_WARM_UP = 52
@@ -99,30 +89,21 @@ class Learner:
         self.assumptions: list[str] = [self.days.assumption] if self.days.assumption else []
         if missing:
             self.assumptions.append(sentences.put_back(missing))
-        self.activity_of: dict[str, str] = {}
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
         self.names, self.channel_names, self.segment_names, self.calendar_names = Names(), Names(), Names(), Names()
-        self.waits: list[Wait] = []
-        self.stays: dict[str, float] = {}
         self.holidays = holidays
         self.inflows: dict[str, Inflow] = {}
-        self.spent: dict[tuple[str, str], Spent] = {}
-        self.quits: dict[str, Patience | None] = {}
-        self.move_of: dict[str, Move] = {}
         self.facts |= self.staff.facts | overlap.facts() | self.starts.facts(self.staff, self.real.loc[self.real["step"].isin(self.staff.staffed), "step"])
         self.assumptions += self.staff.assumptions + self.starts.assumptions()
         self.staffed = self.staff.staffed
-        self.later = self.real.index[self.real.duplicated("case")]
         quits = self.real.loc[gave_up(self.real), "step"].value_counts()
         self.patient = {str(s) for s in quits.index if s in self.staffed and quits[s] >= LEAST_GIVE_UPS}
-        self.impatient: dict[str, Impatient] = {}
-        self.effects: dict[str, Effects] = {}
         self.customers = customers_of(log, come_again=not from_today)
         self.data = self._build()
-        if self.stays:
-            self.assumptions.append(sentences.who_stays(self.stays))
+        if self.steps.stays:
+            self.assumptions.append(sentences.who_stays(self.steps.stays))
         self._answer_in_time(causal_share)
         self._settle()
         self.figures, self.rest = self._figures()
@@ -132,8 +113,6 @@ class Learner:
     def _build(self) -> dict[str, Any]:
         self._rhythms()
         self.moves = learn_moves(self.log, self._clock_after, self.patient, set(self.real["step"]) - set(self.staffed))
-        memory = self.moves.memory
-        self.doors = Doors(memory, self.names, self._name, self._segment, self._channel, self.log.about.currency)
         self.facts["Journeys"] = sentences.journeys(self.log, self.moves)
         if not arrival_seen(self.log):
             self.assumptions.append(sentences.FIRST_VISITS)
@@ -141,19 +120,30 @@ class Learner:
             "salessim": 1, "name": self.name, "currency": self.log.about.currency, "clock": self._planning_clock(),
             "calendars": self.staff.calendars, "teams": self.staff.teams, "segments": self._segments(), "channels": {}, "stages": {},
         }  # fmt: skip
-        self.stage = dict(zip(self.real["step"], self.real["stage"], strict=True))
-        self._steps(data)
+        self.activities, self.steps = self._written()
+        self.activity_of = self.steps.activity_of
+        data["stages"] = self.steps.stages
         used = {step.get("calendar") for stage in data["stages"].values() for step in stage["steps"].values()}
         for name in set(self.calendar_names.name_of.values()) - used:  # reached at once, or at a rare activity
             del self.staff.calendars[name]
         self._channels(data)
-        for door in {memory.door(state): None for state in self._reachable()}:
-            if step := self.doors.step(door, data["channels"]):
-                self._stage(data, door)["steps"][self.doors.name(door)] = step
+        self.steps.ask(data["channels"])
         order = [*STAGE_TITLES, *sorted(set(data["stages"]) - set(STAGE_TITLES))]
         data["stages"] = {s: data["stages"][s] for s in order if s in data["stages"]}
         self._customers(data)
         return data
+
+    def _written(self) -> tuple[Activities, Steps]:
+        """What is done, and where cases go on to."""
+        later = self.real.index[self.real.duplicated("case")]
+        activities = Activities(
+            self.log, self.attempts, self.gone, later, self.staff, self.starts, self.clocks.keys(), self.moves.struck,
+            self._segment_of, self._segment, self.facts, self.assumptions,
+        )  # fmt: skip
+        stage_of = dict(zip(self.real["step"], self.real["stage"], strict=True))
+        steps = Steps(activities, self.moves, self.patient, self.names, self._segment, self._channel, self._clock_name, stage_of)
+        steps.write(dict(tuple(self.real.groupby("step"))))
+        return activities, steps
 
     def _rhythms(self) -> None:
         """The clock on which each activity is waited for: at the pace of the week, where it has one, else in its team's hours.
@@ -196,7 +186,7 @@ class Learner:
         again = self.frame[self.frame["case"].isin(self.customers.brought)].drop_duplicates("case")["channel"]
         channel = str(again.mode().iloc[0]) if len(again) else next(iter(self.moves.entry))
         self.closing = self.names("what follows a sale", "after the sale")
-        to = data["channels"].get(self._channel(channel), {}).get("enters") or self._name(self.moves.entry[channel])
+        to = data["channels"].get(self._channel(channel), {}).get("enters") or self.steps.name(self.moves.entry[channel])
         self.customers.close(data, self.closing, to)
         self.facts |= self.customers.facts()
         self.assumptions += self.customers.assumptions()
@@ -233,10 +223,10 @@ class Learner:
 
     def _settle(self) -> None:
         """Let queues and learnt waits add up to the waits of the log."""
-        for impatient in self.impatient.values():
+        for impatient in self.activities.impatient.values():
             self._leave_before(impatient)
         if self.real["started"].isna().all():  # work takes no time in the model, so there are no queues
-            for impatient in self.impatient.values():
+            for impatient in self.activities.impatient.values():
                 self._keep_leavers(impatient, impatient.unexplained(0.0))
             return
         settled = settle(self._model())
@@ -253,7 +243,7 @@ class Learner:
         # The log's own period, empty at its start as the log is: a shorter one would see too little of late steps' queues.
         days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
         return Model(
-            lambda: self._in_the_past(self.start.date(), days), self.staff.teams, self.waits, list(self.impatient.values()),
+            lambda: self._in_the_past(self.start.date(), days), self.staff.teams, self.steps.waits, list(self.activities.impatient.values()),
             team_of, {name: self._clock_before(self.activity_of[name]) for name in team_of}, self._waits_seen(), set(self.activity_of), arrival_seen(self.log),
         )  # fmt: skip
 
@@ -333,247 +323,6 @@ class Learner:
     def _segment(self, segment: Any) -> str:
         return self.segment_names(str(segment), clean_about(str(segment)))
 
-    def _name(self, state: State) -> str:
-        if state[0] == "":
-            channel = next(c for c, s in self.moves.entry.items() if s == state)
-            return self.names(state, f"arrive ({clean_about(channel)[:60]})")
-        if state[1] == GAVE_UP:
-            return self.names(state, f"{clean(state[0])[:60]} (given up)")
-        past = self.moves.memory.words(state, laws.roughly)
-        name = self.names(state, clean(state[0])[:60] + (f" ({clean(past)[:60]})" if past else ""))
-        self.activity_of[name] = state[0]
-        return name
-
-    def _steps(self, data: dict[str, Any]) -> None:
-        work = dict(tuple(self.real.groupby("step")))
-        done = {step: self._done(step, rows) for step, rows in work.items()}
-        states = self._reachable()
-        self.never_left = self._never_left(states)
-        for state in states:  # names first, so that waits never take the name of an activity
-            self._name(state)
-            self.doors.name(self.moves.memory.door(state))
-        for state in states:
-            name, stage = self._name(state), self._stage(data, state)
-            step: dict[str, Any] = {"automatic": "0 min"} if state[0] == "" or state[1] == GAVE_UP else dict(done[state[0]])
-            if state[0] in self.patient and state[1] != GAVE_UP:
-                step |= self._patience(state[0], work[state[0]])
-                if not self.log.about.enabled_known:
-                    self._impatient(state[0], work[state[0]]).leave[name] = {}
-            if name != state[0] and name in self.activity_of:
-                step["activity"] = state[0]
-            milestone = self.log.about.milestones.get(state[0])
-            if milestone:
-                step["milestone"] = milestone
-            step["then"] = self._routes(data, stage, state, name)
-            stage["steps"][name] = step
-
-    def _stage(self, data: dict[str, Any], state: State) -> dict[str, Any]:
-        key = self.stage.get(state[0], "lead")
-        result: dict[str, Any] = data["stages"].setdefault(key, {"title": STAGE_TITLES.get(key, key), "steps": {}})
-        return result
-
-    def _done(self, step: str, rows: pd.DataFrame) -> dict[str, Any]:
-        """Who does an activity, and how long it takes."""
-        by_system = rows["team"] == "system"
-        if step in self.staff.machines:
-            return {"automatic": self._time_law(step, rows, "times of the system")}
-        if step not in self.staffed:
-            return {"customer": self._time_law(step, rows, "times")}
-        result: dict[str, Any] = {"work": self._time_law(step, rows[~by_system], "work times"), "by": self.staff.does[step], "patience": "none"}
-        if step in self.clocks and rows["started"].isna().all() and self.moves.struck(step):
-            result["by"] = self.staff.at_any_hour(step)
-        if step in self.effects:
-            result["factor"] = self.effects[step].formula(self._segment, self.log.about.currency)
-        if step in self.staff.together:
-            result["together_with"] = [self.staff.together[step]]
-        if by_system.mean() >= 0.01:
-            share = {"share": say_share(round(float(by_system.mean()), 4)), "source": f"data: {int(by_system.sum()):,} visits done by a system"}
-            result["automation"] = share | {"time": self._time_law(step, rows[by_system], "times of the system")}
-        return result
-
-    def _reachable(self) -> list[State]:
-        found: list[State] = []
-        todo = sorted(self.moves.entry.values())
-        while todo:
-            state = todo.pop(0)
-            if state in found:
-                continue
-            found.append(state)
-            todo += self._next(state)
-        return found
-
-    def _next(self, state: State) -> list[State]:
-        """The states that cases reach from one."""
-        found = [form for m in self.moves.onward.get(state, []) if isinstance(m.goal, tuple) for form, _ in self.moves.memory.behind(m.goal)]
-        if state[0] in self.patient and state[1] != GAVE_UP:
-            direct, ways = self._directly(state[0]), self.moves.onward.get((state[0], GAVE_UP), [])
-            goals = [m.goal for m in ways if isinstance(m.goal, tuple) and direct == self._goal(m.goal)]
-            found += [form for goal in goals for form, _ in self.moves.memory.behind(goal)] if direct else [(state[0], GAVE_UP)]
-        return found
-
-    def _never_left(self, states: list[State]) -> set[State]:
-        """Those from which no end was ever seen, on any way: a rare activity that its few cases repeat and are still at."""
-
-        def ends_here(state: State) -> bool:
-            moves = self.moves.onward.get(state, [])
-            gives_up = state[0] in self.patient and state[1] != GAVE_UP and "lost" in (self._directly(state[0]) or {})
-            return not moves or gives_up or any(not isinstance(m.goal, tuple) for m in moves)
-
-        rest, ends = set(states), {s for s in states if ends_here(s)}
-        after = {s: self._next(s) for s in states}
-        while ends:
-            rest -= ends
-            ends = {s for s in rest if not rest.issuperset(after[s])}
-        return rest
-
-    def _routes(self, data: dict[str, Any], stage: dict[str, Any], state: State, name: str) -> list[dict[str, Any]]:
-        moves = self.moves.onward.get(state)
-        if not moves:
-            self.assumptions.append(sentences.follows_unseen(name))
-            return [{"done": True, "assumption": "never seen what follows"}]
-        routes: list[dict[str, Any]] = []
-        others = 1.0
-        if state in self.never_left:  # of n moves none: the rule of succession (Laplace)
-            n = sum(m.count for m in moves)
-            others = 1 - 1 / (n + 2)
-            self.assumptions.append(sentences.never_left(name, n))
-            routes.append({"done": True, "share": say_share(round(1 - others, 5)), "assumption": "never seen to end"})
-        rest = max((m for m in moves if m.limit is None), key=lambda m: (m.takes_rest, m.share, str(m.goal)))
-        for move in moves:
-            goal = self._goal(move.goal)
-            if not move.immediate:
-                goal = {"to": self._wait(stage, state, move, name, goal)}
-            of = f"{move.count:,} moves" if move.goal != STAYS else f"{move.count:,} cases that were open"
-            if move is not rest:
-                # Rounded down, so that many shares never sum to more than the whole; the rest takes the difference.
-                goal |= {"share": say_share(math.floor(1e5 * others * move.share) / 1e5), "source": f"data: {of}"}
-            else:
-                goal |= {"source": f"data: {of} ({100 * others * move.share:.1f} %)"}
-            if move.limit is not None:
-                goal |= {"limit": move.limit, "source": f"data: {move.count:,} moves, none to speak of after {move.limit} visits"}
-            routes.append(goal)
-        return routes
-
-    def _goal(self, goal: State | str) -> dict[str, Any]:
-        if isinstance(goal, tuple):
-            return {"to": self.doors.name(goal)}
-        if goal == STAYS:
-            return {"lost": STAYS}
-        if goal.startswith("lost: "):
-            return {"lost": clean(goal[6:])}
-        return {"done": True}
-
-    def _wait(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
-        if move.goal == STAYS:
-            return self._stay(stage, state, move, name, goal)
-        target = goal.get("to") or goal.get("lost") or "done"
-        wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
-        step: dict[str, Any]
-        told = partial(laws.with_points, count=move.count) if move.runs.rest is None else laws.of_points
-        match move.runs.on:
-            case "age":
-                note = f"data: the age at {move.count:,} moves, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
-                step = {"customer": told(move.time, move.moved, note), "counts_from": "arrival"}
-                step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
-            case "elapsed":
-                step = {"customer": told(move.time, move.moved, f"data: {move.count:,} waits, open ones censored")}
-            case "working":
-                step = {"customer": laws.from_curve(move.time, move.moved, f"data: {move.count:,} waits, open ones censored"), "calendar": self._clock_name(state, move.goal)}
-        if move.hours is not None:
-            hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
-            note = f"data: the hours of {move.count:,} moves, whose days are told by the step before"
-            if move.runs.rest is None:
-                own = {"customer": laws.from_curve(*move.hours, note), "calendar": self._clock_name(state, move.goal)}
-            else:
-                own = {"customer": laws.with_points(*move.hours, f"{note}; the time of day is kept", move.count)}
-            stage["steps"][hours] = {**own, "then": [goal]}
-            goal = {"to": hours}
-        step["then"] = [goal]
-        stage["steps"][wait] = step
-        self.move_of[wait] = move
-        if not self.log.about.enabled_known and isinstance(move.goal, tuple) and move.goal[0] in self.staffed:
-            self.waits.append(Wait(step, tuple(self._name(form) for form, _ in self.moves.memory.behind(move.goal)), move))
-        return wait
-
-    def _stay(self, stage: dict[str, Any], state: State, move: Move, name: str, goal: dict[str, Any]) -> str:
-        """Where cases are that nobody touches any more: open, with the customer, until after every horizon."""
-        stay = self.names((state, move.goal), f"{name[:36].strip()} → {STAYS}")
-        stage["steps"][stay] = {"customer": {"law": "constant", "value": f"{NEVER // YEAR} years", "assumption": sentences.stay(name, move.share)}, "then": [goal]}
-        self.stays[name] = move.share
-        return stay
-
-    def _time_law(self, step: str, rows: pd.DataFrame, what: str) -> Any:
-        """The law of the time of an activity; that of people is working time on their team's calendar."""
-        rows = rows[rows["started"].notna()]
-        if rows.empty:
-            if step not in self.starts.bounds:
-                self.assumptions.append(sentences.only_ends(step))
-            return {"law": "constant", "value": "0 min", "assumption": "only ends are logged"}
-        begun, ended = seconds(rows["started"]), seconds(rows["ended"])
-        open_ = np.isnan(ended)
-        until = np.where(open_, self.end.timestamp(), ended)
-        times = until - begun
-        if step in self.staffed and what == "work times":
-            teams = self.staff.team_of(rows).to_numpy()
-            for team in sorted(set(teams)):
-                mine = teams == team
-                times[mine] = self.staff.clocks[team].spent(begun[mine], until[mine])
-            times = times / self._effects(step, rows, np.where(open_, 0.0, times))
-        law, doubt = laws.fitted(times, ~open_, what)
-        if step in self.starts.hours and what == "work times" and isinstance(law, dict):
-            law["assumption"] = "starts are not logged: estimated from when the case was there and the person free"
-        error = math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt, self.starts.error(step) if what == "work times" else 0.0)
-        self.spent[step, what] = Spent(error, len(times), float(times.sum()) / 3600)
-        return law
-
-    def _effects(self, step: str, rows: pd.DataFrame, times: Any) -> Any:
-        """What multiplies each of some times of work; those under way are 0."""
-        told = self._segment_of[rows["case"]].to_numpy()
-        found = effects(times, told, rows["value"].to_numpy(), rows["person"].to_numpy(), rows["case"].to_numpy())
-        if found is None:
-            return 1.0
-        if found.people >= PEOPLE_DIFFER:
-            self.facts[f"People at {step!r}"] = sentences.people_differ(found)
-        if not found.any:
-            return 1.0
-        self.effects[step] = found
-        self.facts[f"Work at {step!r}"] = sentences.work_depends(found, int((times > 0).sum()))
-        return found.of(told, rows["value"].to_numpy())
-
-    def _patience(self, activity: str, rows: pd.DataFrame) -> dict[str, Any]:
-        """How long customers wait for people, where they go if that is too long, and who leaves without a word."""
-        quits = gave_up(rows)
-        known = rows[quits | rows["started"].notna() | rows["ended"].isna()]  # else the start is not known, nor the wait
-        if not arrival_seen(self.log):
-            known = known[known.index.isin(self.later)]  # the wait before a first visit is not known
-        tried = self.gone[known.index]
-        until = known["started"].fillna(self.attempts["started"]).fillna(known["ended"]).fillna(self.end)
-        ended = np.select([tried, quits[known.index], known["started"].isna()], [patience.FOUND, patience.TOLD, patience.WAITS], patience.SERVED)
-        found = patience.fit(seconds(until) - seconds(known["enabled"]), ended, known["case"])
-        self.quits[activity] = found
-        result = {"patience": found.law if found and found.left >= LEAST_GIVE_UPS else "none", "gives_up": self._directly(activity) or {"to": self._name((activity, GAVE_UP))}}
-        if result["patience"] == "none" or found is None or not found.silent:
-            return result
-        attempts = self.attempts[self.attempts["step"] == activity]
-        if (said := sentences.gone(activity, found, len(attempts))) not in self.assumptions:
-            self.assumptions.append(said)
-        return result | {"silent": say_share(round(found.silent, 4)), "attempt": self._time_law(activity, attempts, "attempts")}
-
-    def _impatient(self, activity: str, rows: pd.DataFrame) -> Impatient:
-        if activity not in self.impatient:
-            quits, over = int(gave_up(rows).sum()), int(rows["ended"].notna().sum())
-            self.impatient[activity] = Impatient(quits / over, f"data: {quits:,} of {over:,} gave up")
-        return self.impatient[activity]
-
-    def _directly(self, step: str) -> dict[str, Any] | None:
-        """Where cases that gave up go, if nearly all go the same way at once; else they pass a step of their own."""
-        moves = self.moves.onward.get((step, GAVE_UP), [])
-        if not moves:
-            return {"lost": "gave up"}
-        main = max(moves, key=lambda m: (m.share, str(m.goal)))
-        goal = self._goal(main.goal)
-        return goal if main.share >= 0.95 and main.immediate and "done" not in goal else None
-
     def _channels(self, data: dict[str, Any]) -> None:
         arrived = born(self.log)
         came_again = arrived.index.isin(self.customers.brought)
@@ -583,7 +332,7 @@ class Learner:
             if mine.empty or state not in self.moves.onward:
                 continue
             shares = self._segment_of[mine.index].value_counts(normalize=True).sort_index()
-            enters = self._name(state)
+            enters = self.steps.name(state)
             name = self._channel(channel)
             closed = self._nobody_took_in(cases.index[cases == channel])
             self.inflows[name] = inflow(mine, self.start, self.end, self.holidays, closed, spread=self.days)
@@ -628,14 +377,14 @@ class Learner:
 
     def _figures(self) -> tuple[list[Figure], dict[str, float]]:
         """Every estimate, and what the way that takes the rest has at each share."""
-        basis = Basis(self.inflows, self.activity_of, self.spent, self.quits, self.move_of, self.moves.onward, self.names.name_of, self._goal_name)
+        basis = Basis(self.inflows, self.activity_of, self.activities.spent, self.activities.quits, self.steps.move_of, self.moves.onward, self.names.name_of, self._goal_name)
         written = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
         shares, rest = basis.shares(written)
         of_customers, more = self.customers.figures(self.closing)
         return [*basis.times(self.scenario().steps), *shares, *of_customers], rest | more
 
     def _goal_name(self, move: Move) -> str:
-        return self.doors.name(move.goal) if isinstance(move.goal, tuple) else move.goal
+        return self.steps.doors.name(move.goal) if isinstance(move.goal, tuple) else move.goal
 
     # --- the results ------------------------------------------------------------------------------------------
 

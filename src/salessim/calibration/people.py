@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import special
 
 from salessim.scenario.calendars import DAYS, spans, weekdays
+from salessim.wording import counted
 
 BUSY_ENOUGH = 0.15
 """An hour belongs to the working hours if it sees this share of the stamps of a busy hour (the 90th percentile)."""
@@ -89,7 +90,7 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
     closed = _closed(stamps, working)
     if closed:
         result["closed"] = closed
-    result["source"] = f"data: {len(stamps):,} {what}, {100 * grid[inside].sum() / grid.sum():.1f} % of them inside; {len(closed)} days without work"
+    result["source"] = f"data: {len(stamps):,} {what}, {100 * grid[inside].sum() / grid.sum():.1f} % of them inside; {counted(len(closed), 'day')} without work"
     if dates_only:
         result["assumption"] = "whole days, because the log has no time of day"
     return result

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import optimize, special
 
 from salessim.calibration.people import LEAST_DAYS
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.calibration.staff import Staff
@@ -134,7 +135,7 @@ def told(staff: Staff, seen: pd.DataFrame, roster: Mapping[str, str]) -> dict[st
         paragraph, gone = staff.teams[team], found.get(team)
         shows = int(paragraph["size"])
         paragraph["size"] = heads
-        paragraph["source"] = f"data: {heads} people on the staffing sheet; the log: {paragraph['source'].removeprefix('data: ')}"
+        paragraph["source"] = f"data: {counted(heads, 'person', 'people')} on the staffing sheet; the log: {paragraph['source'].removeprefix('data: ')}"
         text = f"{team}: {heads} on the staffing sheet, {shows} by the log"
         if gone is not None:
             spell = {"law": "exponential", "mean": f"{gone.spell:.3g} days"}

@@ -18,6 +18,7 @@ import pandas as pd
 from salessim.calibration import laws
 from salessim.calibration.history import gave_up, seconds
 from salessim.units import say_share
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.calibration.clocks import Clock
@@ -54,6 +55,9 @@ class Wait:
         weight = np.diff(np.concatenate([[0.0], self.move.moved]))
         middle = self.move.moved - weight / 2
         taken = np.quantile(queue, np.clip(middle, 0.0, 1.0))
+        if self.move.runs.on != "working":  # what many cases have to the minute, such as "15 days", stays one time, less what the queue takes of it on average
+            for a, b in laws.windows(self.move.time, weight, self.move.count):
+                taken[a:b] = np.average(taken[a:b], weights=weight[a:b])
         target = max(0.0, before - float(queue.mean()))
 
         def left(factor: float) -> Any:
@@ -68,9 +72,8 @@ class Wait:
             low, high = (factor, high) if float(np.sum(weight * left(factor))) > target else (low, factor)
         times = left(high) if target > 0 else np.zeros(len(weight))
         order = np.argsort(times, kind="stable")
-        note = f"data: {self.move.count:,} waits, open ones censored, less {laws.in_words(before - target)} of working time that queues explain"
-        law = laws.from_curve(times[order], np.minimum(np.cumsum(weight[order]), 1.0), note)
-        self.paragraph["customer"] = law
+        note = f"data: {counted(self.move.count, 'wait')}, open ones censored, less {laws.in_words(before - target)} of working time that queues explain"
+        self.paragraph["customer"] = self.move.law(note, times[order], np.minimum(np.cumsum(weight[order]), 1.0))
         since = before - self.move.wait  # of an age, what had passed before
         return before - since, max(0.0, target - since)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from salessim.calibration import laws
 from salessim.calibration.history import ends
 from salessim.importers.eventlog import clean_about
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,14 +47,14 @@ def journeys(log: EventLog, moves: Moves) -> str:
     asked = [about for about in ("channel", "segment", "value", "age") if memory.asks(about)]
     known = f" and by {' and '.join(asked)}" if asked else ""
     return (
-        f"{log.frame['case'].nunique():,} cases, {open_:,} of them still open and taken as censored; "
-        f"visits told apart by their past{known} at {len(memory.trees)} activities ({sum(map(memory.count, memory.trees))} states); {moves.dropped} rare moves left out"
+        f"{counted(log.frame['case'].nunique(), 'case')}, {open_:,} of them still open and taken as censored; "
+        f"visits told apart by their past{known} at {counted(len(memory.trees), 'activity', 'activities')} ({counted(sum(map(memory.count, memory.trees)), 'state')}); {counted(moves.dropped, 'rare move')} left out"
     )
 
 
 def rhythm(own: int, activities: int, after: int) -> str:
     """Activities with hours of their own, of which so many times others after one activity than after another."""
-    apart = f", {after} times others after another activity" if after else ""
+    apart = f", {counted(after, 'time')} others after another activity" if after else ""
     return f"{own} of {activities} activities are reached at hours of their own{apart}, rare hours included; waits before them run on a clock of that pace"
 
 
@@ -64,7 +65,7 @@ def follows_unseen(name: str) -> str:
 
 def never_left(name: str, moves: int) -> str:
     """Of a step from which no end was ever seen, in so many moves."""
-    return f"Of {moves:,} moves from {name!r} none led to an end, now or later: one in {moves + 2:,} is taken to be one, as if one more had been seen either way."
+    return f"Of {counted(moves, 'move')} from {name!r} none led to an end, now or later: one in {moves + 2:,} is taken to be one, as if one more had been seen either way."
 
 
 def stay(name: str, share: float) -> str:
@@ -175,7 +176,7 @@ def gone(activity: str, found: Patience, tried: int) -> str:
 
 def grown(team: str, few: int, many: int) -> str:
     """Of a team that has to be larger than it looked."""
-    return f"{team}: {many} instead of {few} people; with fewer, cases would wait longer in the model than they did in the log."
+    return f"{team}: {many} instead of {counted(few, 'person', 'people')}; with fewer, cases would wait longer in the model than they did in the log."
 
 
 def queues(settled: Settled) -> str:
@@ -183,7 +184,7 @@ def queues(settled: Settled) -> str:
     return (
         "When a case became ready for work is not logged: the time between visits holds the customer's own time and waiting for people together. "
         f"Of {laws.in_words(settled.before)} of working time, {laws.in_words(max(0.0, settled.before - settled.after))} are queues of the model and were taken out of the customer's time "
-        f"({settled.rounds} simulations); more staff shortens these queues only."
+        f"({counted(settled.rounds, 'simulation')}); more staff shortens these queues only."
     )
 
 

@@ -16,6 +16,7 @@ from salessim.calibration.names import Names
 from salessim.calibration.people import LEAST_STARTS, at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
 from salessim.scenario.parts import ALWAYS
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -130,14 +131,14 @@ def _named_teams(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
         staff.together[str(step)] = rows["person"].map(staff.of_person).mode().iloc[0]
     staff.does = {str(step): crews_of(rows["person"], staff.of_person) for step, rows in named.groupby("step")}
     for crew in found:
-        said = f"{crew.roster} people seen, {crew.busy_day} on a busy day, {crew.regulars} on most days of the last weeks; the larger of the two"
+        said = f"{counted(crew.roster, 'person', 'people')} seen, {crew.busy_day} on a busy day, {crew.regulars} on most days of the last weeks; the larger of the two"
         staff.teams[name_of[crew.name]] = {"size": crew.size, "source": f"data: {said}"}
     largest = name_of[max(found, key=lambda c: (c.roster, c.name)).name]
     for step in sorted(staff.staffed - set(staff.does)):
         staff.does[step] = [largest]
         staff.assumptions.append(f"Nobody is named at {step!r}: done by the largest team.")
     staff.facts["People"] = (
-        f"{len(staff.of_person)} people in {len(staff.teams)} teams, by what they mostly do; "
+        f"{counted(len(staff.of_person), 'person', 'people')} in {counted(len(staff.teams), 'team')}, by what they mostly do; "
         "size is the 90th percentile of days, or those there on most days of the last weeks if they are more"
     )
     return pd.concat([named, others]).assign(crew=lambda rows: rows["person"].map(staff.of_person))
@@ -179,7 +180,7 @@ def _costs(staff: Staff, log: EventLog) -> None:
         known = [hourly[who] for who, of in sorted(staff.of_person.items()) if of == team and who in hourly]
         if known:
             paragraph["cost"] = f"{sum(known) / len(known):.6g} {log.about.currency}/hour"
-            told.append(f"{team} {paragraph['cost']} (of {len(known)} people, from {min(known):g} to {max(known):g})")
+            told.append(f"{team} {paragraph['cost']} (of {counted(len(known), 'person', 'people')}, from {min(known):g} to {max(known):g})")
     if told:
         staff.facts["Costs"] = "; ".join(told)
 

@@ -21,6 +21,7 @@ from salessim.calibration.gaps import LEAST, Gaps, Work, work
 from salessim.calibration.history import arrival_seen, gave_up, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.log import EventLog
+from salessim.wording import lasting
 
 if TYPE_CHECKING:
     from salessim.calibration.clocks import Clock
@@ -84,7 +85,7 @@ class Starts:
                 # Errors of activities do not depend on each other: their gaps are not the same.
                 error = sum((self.error(str(s)) * float(spent[(mine["step"] == s).to_numpy()].sum())) ** 2 for s in self.hours) ** 0.5
                 loads.append(f"{team} {100 * spent.sum() / there:.0f} % (± {196 * error / there:.0f}) busy instead of {100 * spent[~guessed].sum() / there:.0f} % without them")
-        means = [f"{step!r} {law.mean / 60:.3g} min ({law.interval[0] / 60:.3g} to {law.interval[1] / 60:.3g})" for step, law in sorted(self.found.items())]
+        means = [f"{step!r} {lasting(law.mean, longest='h')} ({lasting(law.interval[0], longest='h')} to {lasting(law.interval[1], longest='h')})" for step, law in sorted(self.found.items())]
         told = f"mean work of {', '.join(means)}; " if means else ""
         return {"Estimated starts": f"{100 * estimated / max(total, 1e-9):.0f} % of all hours of work rest on starts that are not logged but estimated: {told}{'; '.join(loads)}"}
 
@@ -100,10 +101,11 @@ class Starts:
             result.append(
                 f"Starts are not logged at {', '.join(map(repr, self.literal))}: work is taken to begin as soon as the case is ready and the person has finished the last thing, so it holds pauses as well."
             )
-        for step, most in sorted(self.bounds.items()):
+        if self.bounds:
+            most = ", ".join(f"{step!r} {lasting(bound, longest='h')}" for step, bound in sorted(self.bounds.items()))
             result.append(
-                f"{step!r}: only ends are logged, and the gaps between what one person finishes do not tell how long work takes (people are seldom busy, gaps are not many, or work varies as waits do). "
-                f"It is at most {most / 60:.3g} min on average; the model has it take no time, so more staff changes nothing there."
+                "Only ends are logged at some activities, and the gaps between what one person finishes do not tell how long work takes there (people are seldom busy, gaps are not many, or work varies as waits do). "
+                f"The model has it take no time, so more staff changes nothing there. It is at most, in working time on average: {most}."
             )
         return result
 

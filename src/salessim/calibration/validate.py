@@ -22,6 +22,7 @@ from salessim.calibration.sample import Sample, View, activities_of, see
 from salessim.calibration.verdicts import Verdict, judge
 from salessim.calibration.yardsticks import Distances, Table, Window
 from salessim.errors import InputError, LogError
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
@@ -171,7 +172,7 @@ class Validation:
     def lines(self) -> list[str]:
         """For people."""
         result = [f"Simulated {self.replications} times; the same logs are compared with both periods." if self.held_out else f"Simulated {self.replications} times."]
-        drawn = f"{self.uncertain} uncertain {'value' if self.uncertain == 1 else 'values'} drawn anew each time"
+        drawn = f"{counted(self.uncertain, 'uncertain value')} drawn anew each time"
         result.append(f"Intervals hold chance and {drawn}." if self.uncertain else "Intervals hold chance alone; what the estimates of the model may be off by comes on top (calibrate --uncertain draws it).")
         if self.not_in_the_model:
             result.append(f"  Not in the model: {', '.join(self.not_in_the_model)}.")

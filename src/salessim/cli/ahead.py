@@ -9,6 +9,7 @@ import click
 from salessim.cli.group import EXIT_FINE, say
 from salessim.cli.options import engine_option, json_option, load, not_over, quiet_option, seed_option, workers_option
 from salessim.cli.show import Progress, number, print_json, table
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.forecasts import Forecast
@@ -58,8 +59,8 @@ def _print(found: Forecast) -> None:
     from salessim.forecasts import LOAD, OPEN, titles
 
     scenario = found.scenario
-    click.echo(f"{scenario.name}: {len(found.weeks)} weeks from {found.weeks[0]}, {found.replications} replications, seed {found.seed}, hash {scenario.hash[:12]}")
-    click.echo(f"{sum(found.at_start.values()):.0f} cases are open at the start; median and {100 * found.level:g} % prediction interval of each week")
+    click.echo(f"{scenario.name}: {counted(len(found.weeks), 'week')} from {found.weeks[0]}, {counted(found.replications, 'replication')}, seed {found.seed}, hash {scenario.hash[:12]}")
+    click.echo(f"{counted(round(sum(found.at_start.values())), 'case is', 'cases are')} open at the start; median and {100 * found.level:g} % prediction interval of each week")
     heads = titles(found.scenario.currency)
     table(["week from", *heads.values()], [[str(week), *(_cell(found, name, w) for name in heads)] for w, week in enumerate(found.weeks)])
     click.echo("")

@@ -10,6 +10,7 @@ from salessim.cli.group import EXIT_FINE, say
 from salessim.cli.logs import inspect, run
 from salessim.cli.options import json_option, not_over
 from salessim.cli.show import print_json
+from salessim.wording import counted
 
 
 @click.group("import")
@@ -60,7 +61,7 @@ def _imported(found: Any, out: str, as_json: bool) -> int:
     if as_json:
         print_json({"scenario": out, "hash": found.scenario.hash, "steps": len(found.scenario.steps), "remarks": [r.to_json() for r in found.remarks]})
     else:
-        click.echo(f"Scenario: {out}: {len(found.scenario.steps)} steps, {len(found.scenario.teams)} teams; {len(found.remarks)} remarks")
+        click.echo(f"Scenario: {out}: {counted(len(found.scenario.steps), 'step')}, {counted(len(found.scenario.teams), 'team')}; {counted(len(found.remarks), 'remark')}")
     return EXIT_FINE
 
 

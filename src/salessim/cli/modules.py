@@ -9,6 +9,7 @@ import click
 from salessim.cli.group import EXIT_FINE, EXIT_REGRESSION
 from salessim.cli.options import force_option, free, json_option, seed_option
 from salessim.cli.show import print_json, table
+from salessim.wording import counted
 
 
 @click.group()
@@ -77,7 +78,7 @@ def module_check(use: str, seed: int, as_json: bool) -> int:
             for w in found.ways_out
         ])  # fmt: skip
         if found.open:
-            click.echo(f"{found.open} cases had not left after ten years")
+            click.echo(f"{counted(found.open, 'case')} had not left after ten years")
     return EXIT_FINE if found.sound else EXIT_REGRESSION
 
 

@@ -27,6 +27,7 @@ from salessim.cli.options import (
     workers_option,
 )
 from salessim.cli.show import Progress, number, print_json, signed, table
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -72,7 +73,7 @@ def run(
                 reached = results.estimate(name)
                 if reached.half_width > (width * abs(reached.value) if relative else width):
                     code = EXIT_INCONCLUSIVE
-                    extra.append(f"The wanted precision was not reached in {len(results.numbers)} replications: {results.catalogue.about(name).title} is known to ± {number(reached.half_width)} {results.catalogue.about(name).unit}".rstrip() + ".")
+                    extra.append(f"The wanted precision was not reached in {counted(len(results.numbers), 'replication')}: {results.catalogue.about(name).title} is known to ± {number(reached.half_width)} {results.catalogue.about(name).unit}".rstrip() + ".")
             else:
                 results = experiment.replicate(loaded, replications, seed=seed, engine=engine, workers=workers, progress=progress)
         results = ignorance.echo(results, engine=engine, workers=workers)
@@ -81,7 +82,7 @@ def run(
     except experiment.Interrupted as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # noticed; what follows takes no time worth interrupting
         results, code = stop.results, EXIT_INTERRUPTED
-        extra.append(f"Interrupted: these are the {len(results.numbers)} replications that were finished.")
+        extra.append(f"Interrupted: these are the figures of {counted(len(results.numbers), 'replication that was finished', 'replications that were finished')}.")
     _print_results(results, everything, as_json, [*extra, *cautions(results)], words)
     if code == EXIT_INTERRUPTED:
         leave(code)
@@ -100,13 +101,13 @@ def _print_results(results: Any, everything: bool, as_json: bool, cautions: list
              "measures": {n: {**measure_json(results, n), **spread_json(results, n)} for n in names}, "cautions": cautions}
         )  # fmt: skip
         return
-    click.echo(f"{loaded.name}: {len(results.numbers)} replications, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
+    click.echo(f"{loaded.name}: {counted(len(results.numbers), 'replication')}, seed {seed}, hash {loaded.hash[:12]}; mean and 95 % interval")
     for text in words:
         click.echo(f"Pulled: {text}.")
     rows = []
     for name in names:
         e, about = results.shown(name), known.about(name)
-        note = f"in {e.missing} replications there was none" if e.missing else ""
+        note = f"in {counted(e.missing, 'replication')} there was none" if e.missing else ""
         rows.append([about.title, number(e.value), f"{number(e.low)} to {number(e.high)}", *not_known(results.spread(name)), about.unit, note])
     head = ["could be*", "ignorance*"] if results.echoes is not None else []
     table(["", "mean", "interval", *head, "unit", ""], rows)

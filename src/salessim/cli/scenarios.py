@@ -12,6 +12,7 @@ from salessim.cli.figures import about_json
 from salessim.cli.group import EXIT_FINE, EXIT_INPUT, say
 from salessim.cli.options import force_option, free, json_option, load, not_over
 from salessim.cli.show import print_json, table
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.pilots import Pilot
@@ -112,8 +113,8 @@ def validate(scenario: str, run_it: bool, as_json: bool) -> int:
              "notes": [{"place": place, "problem": n.problem, "remedy": n.remedy} for place, n in zip(places, notes, strict=True)]}
         )  # fmt: skip
         return EXIT_FINE
-    counted = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(found.stages), "stage"), (len(found.steps), "step"), (len(found.teams), "team")))
-    click.echo(f"{scenario}: {found.name}: {counted}; hash {found.hash[:12]}")
+    parts = ", ".join((counted(len(found.stages), "stage"), counted(len(found.steps), "step"), counted(len(found.teams), "team")))
+    click.echo(f"{scenario}: {found.name}: {parts}; hash {found.hash[:12]}")
     _show_loads(rows, seen)
     if not run_it or seen is None:
         click.echo("No pilot was run" + (": it would be too long; 'salessim run' tells how busy everybody is." if run_it else "."))

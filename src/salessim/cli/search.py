@@ -13,6 +13,9 @@ from salessim.cli.options import json_option, load, quiet_option, seed_option, w
 from salessim.cli.show import Progress, json_text, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from salessim.executors import Executor
     from salessim.optimisation import Best
     from salessim.optimisation.best import Screening
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from salessim.optimisation.sensitivity import Effect, Interaction
     from salessim.results import Comparison
     from salessim.scenario.model import Scenario
+
+ANSWER = ("best.yaml", "best.json", "report.html")
+"""The files of an answer, in the order in which they are written."""
 
 
 @click.command()
@@ -65,7 +71,6 @@ def optimise(
     from salessim.experiment import Simulating
     from salessim.optimisation import optimise as search
     from salessim.optimisation.budget import parse_budget
-    from salessim.scenario.loader import write_whole
 
     loaded = load(scenario)
     folder = Path(out)
@@ -84,12 +89,8 @@ def optimise(
     except BaseException:  # an interruption, or what it left half-done
         say(f"salessim: the study is kept in {out}; the same command with --resume goes on with it")
         raise
-    best.scenario.save(folder / "best.yaml")
     answer = _best_json(best)
-    write_whole(folder / "best.json", json_text(answer) + "\n")
-    from salessim.reporting import report_best
-
-    report_best(best, folder / "report.html")
+    kept, why = _written(best, answer, folder)
     if as_json:
         print_json(answer)
     else:
@@ -97,13 +98,34 @@ def optimise(
             click.echo(sentence)
         for heading, lines in best.further().items():
             click.echo("\n".join([f"{heading}:", *(f"  {line}" for line in lines)]))
-        click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
+        if not why:
+            click.echo(f"Report: {folder / 'report.html'}; design: {folder / 'best.yaml'}")
         for text in best.cautions():
             say(f"note: {text}")
+    if why:
+        say(f"salessim: {why}; kept: {', '.join([*kept, 'all runs of the study'])}; missing: {', '.join(ANSWER[len(kept) :])}, which the same command writes when there is room, and runs nothing twice")
+        return EXIT_INCONCLUSIVE
     if best.stopped:
         say(f"note: {best.stopped} The same command with --resume and a larger budget goes on.")
         return EXIT_INCONCLUSIVE
     return EXIT_FINE if best.settled else EXIT_INCONCLUSIVE
+
+
+def _written(best: Best, answer: dict[str, Any], folder: Path) -> tuple[list[str], str]:
+    """Write the answer to the folder; the files that are there then, and why not the others."""
+    from salessim.errors import InputError
+    from salessim.reporting import report_best
+    from salessim.scenario.loader import write_whole
+
+    ways: tuple[Callable[[Path], Any], ...] = (best.scenario.save, lambda path: write_whole(path, json_text(answer) + "\n"), lambda path: report_best(best, path))
+    kept: list[str] = []
+    for name, write in zip(ANSWER, ways, strict=True):
+        try:
+            write(folder / name)
+        except (InputError, OSError) as wrong:
+            return kept, str(wrong)
+        kept.append(name)
+    return kept, ""
 
 
 CHOICE = 10

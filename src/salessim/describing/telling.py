@@ -19,6 +19,7 @@ from salessim.describing.words import WORDS, Language
 from salessim.scenario.calendars import DAYS, MONTHS, weekdays
 from salessim.scenario.model import ALWAYS, REST
 from salessim.units import DAY, HOUR, MINUTE, MONTH, SECOND, WEEK, YEAR, Amount, Frequency, Pay, cost_rate, duration, half_width, quantity, rate
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -38,21 +39,6 @@ def plain_text(text: str) -> str:
 def code_text(text: str) -> str:
     """A formula where nothing needs to be escaped."""
     return " ".join(text.split())
-
-
-def figure(value: float, digits: int = 3) -> str:
-    """A number rounded to so many digits, never as a power of ten, thousands apart.
-
-    Example:
-        >>> figure(2.4999), figure(0.0123), figure(33412), figure(14.0)
-        ('2.5', '0.0123', '33,400', '14')
-    """
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "∞"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, places)
-    text = f"{rounded:,.{max(places, 0)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def unit_for(ticks: float, hours: bool) -> tuple[str, int]:
@@ -245,30 +231,30 @@ class Teller:
     def quantity(self, ticks: float, unit: tuple[str, int], digits: int = 3) -> str:
         """A time in a given unit."""
         name, size = unit
-        number = figure(ticks / size, min(digits, int(self("year_digits"))) if name == "year" else digits)
+        number = rounded(ticks / size, min(digits, int(self("year_digits"))) if name == "year" else digits)
         return self("quantity", number=number, unit=self(f"unit_{name}{'s' if name in _MANY and number != '1' else ''}"))
 
     def money(self, value: float | Amount, digits: int = 3) -> str:
         """Money, in the scenario's currency unless it brings its own."""
         if isinstance(value, Amount):
-            return f"{figure(value.value, 12)} {value.currency}"
-        return f"{figure(value, digits)} {self.scenario.currency}"
+            return f"{rounded(value.value, 12)} {value.currency}"
+        return f"{rounded(value, digits)} {self.scenario.currency}"
 
     def pay(self, pay: Pay) -> str:
         """Money per time."""
-        return self("pay", amount=f"{figure(pay.amount, 12)} {pay.currency}", unit=self(f"per_{_per(pay.per)}"))
+        return self("pay", amount=f"{rounded(pay.amount, 12)} {pay.currency}", unit=self(f"per_{_per(pay.per)}"))
 
     def rate(self, rate: Frequency) -> str:
         """Cases per time."""
-        return self("rate", number=figure(rate.count, 12), unit=self(f"per_{_per(rate.per)}"))
+        return self("rate", number=rounded(rate.count, 12), unit=self(f"per_{_per(rate.per)}"))
 
     def percent(self, share: float) -> str:
         """A share as a percentage, to three digits."""
-        return self("percent", number=figure(100 * share))
+        return self("percent", number=rounded(100 * share))
 
     def percent_range(self, low: float, high: float) -> str:
         """The shares between two, or the one if they look the same."""
-        a, b = figure(100 * low), figure(100 * high)
+        a, b = rounded(100 * low), rounded(100 * high)
         return self("percent", number=a) if a == b else self("percent_range", low=a, high=b)
 
     def share(self, share: float | Mapping[str, float]) -> str:
@@ -287,27 +273,27 @@ class Teller:
         if not (math.isfinite(low) and math.isfinite(high)):
             return self("law_unbounded", mean=self.value(mean, law.dimension, hours))
         if law.dimension != "time":
-            return self("law", mean=self.value(mean, law.dimension, hours), low=figure(low, 2), high=self.value(high, law.dimension, hours, 2))
+            return self("law", mean=self.value(mean, law.dimension, hours), low=rounded(low, 2), high=self.value(high, law.dimension, hours, 2))
         unit = unit_for(mean, hours)
         return self("law", mean=self.quantity(mean, unit), low=self._near(low, unit, hours, high), high=self._near(high, unit, hours))
 
     def law_of_share(self, law: Any) -> str:
         """The law of a share: its mean and usual range as percentages."""
         mean, (low, high) = float(law.mean), (float(q) for q in law.quantile([LOW, HIGH]))
-        return self.percent(mean) if low == high == mean else self("law", mean=self.percent(mean), low=figure(100 * low, 2), high=self.percent(float(f"{high:.2g}")))
+        return self.percent(mean) if low == high == mean else self("law", mean=self.percent(mean), low=rounded(100 * low, 2), high=self.percent(float(f"{high:.2g}")))
 
     def _near(self, ticks: float, unit: tuple[str, int], hours: bool, beside: float = 0.0) -> str:
         """An end of a range in the unit of its mean where that reads well; the unit is said once if both ends have it."""
         fits = 0.5 <= ticks / unit[1] < 1000 or ticks == 0
         if fits and beside and beside / unit[1] < 1000:
-            return figure(ticks / unit[1], 2)
+            return rounded(ticks / unit[1], 2)
         return self.quantity(ticks, unit, 2) if fits else self.time(ticks, hours=hours, digits=2)
 
     def value(self, value: float, dimension: str, hours: bool = False, digits: int = 3) -> str:
         """A value of any dimension."""
         if dimension == "time":
             return self.time(value, hours=hours, digits=digits)
-        return self.money(value, digits) if dimension == "money" else figure(value, digits)
+        return self.money(value, digits) if dimension == "money" else rounded(value, digits)
 
     def after(self, law: Any) -> str:
         """When something comes over a case that waits: after some time, or, where it may be at any moment, how often."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from salessim.wording import counted
+
 DROPPED, REPAIRED, DOUBTFUL = "dropped", "repaired", "doubtful"
 KINDS = (DROPPED, REPAIRED, DOUBTFUL)
 MOST_EXAMPLES, MOST_LISTED = 3, 20
@@ -107,7 +109,7 @@ class Quality:
 
     def lines(self) -> list[str]:
         """For people."""
-        head = f"{self.source}: {self.rows:,} rows, {self.cases:,} cases ({self.open_cases:,} still open), {self.visits:,} visits"
+        head = f"{self.source}: {counted(self.rows, 'row')}, {counted(self.cases, 'case')} ({self.open_cases:,} still open), {counted(self.visits, 'visit')}"
         return [
             head,
             *(f"  {f.count:,} {f.what}" for f in self.findings),

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue, catalogue
+from salessim.margins import NEGLIGIBLE, SAME, UNCLEAR
 from salessim.optimisation import kept
 from salessim.optimisation.by_future import Futures
 from salessim.optimisation.front import Shown
@@ -25,8 +26,10 @@ from salessim.optimisation.sensitivity import Sensitivity
 from salessim.optimisation.space import Settings
 from salessim.payback import Payback, payback
 from salessim.results import Comparison
-from salessim.scenario.levers import apart, assumed
+from salessim.scenario.kinds.base import listed
+from salessim.scenario.levers import apart, assumed, without_work
 from salessim.scenario.overrides import warnings as overridden
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -149,6 +152,10 @@ class Best:
         found += said_of_idle(self.idle)
         if self.proposed:
             found.append("The scenario declares no levers: those tried here, their effects and their prices were made up by salessim. Put your own under 'levers:' before deciding.")
+            if idle := without_work(self.today):
+                found.append(f"The size of {listed(idle)} is not among them: all work there takes no time in the model, as where a log does not tell when work begins, so nobody waits for people.")
+        if self.outlook.tail is not None and len(self.words) > 1:
+            found.append(f"Changes that hardly help are still among those recommended: designs are judged by the worst {100 * self.outlook.tail:.4g} % of runs, and few runs say too little of these to take a change back. 'What each change brings' says which of them show no clear effect.")
         if not any(team.cost for team in self.today.teams.values()):
             found.append("No team has a cost in this scenario: more staff is free here. Set 'cost' before deciding.")
         return found
@@ -188,7 +195,7 @@ class Best:
         looked = f"{len(self.distinct)} of {self.designs:,} designs were looked at, {self.refused} of them refused before simulation, {self.simulated} simulated"
         if not self.changed:
             return [self._first(), f"{looked}.", self.rejected or f"Check the levers and their limits{'' if len(self.distinct) >= self.designs else ', or search longer,'} before drawing conclusions.", *self._labels()]
-        parts = [self._said(name) for name in self.objectives]
+        parts = [self._said(name) + self._from(name) for name in self.objectives]
         money = [self._said(name) for name in ("cost", "revenue") if self.final.difference(name).verdict != "the same"]
         said = "; ".join(money) or "cost and revenue stay as they are"
         paid = self.payback
@@ -218,7 +225,25 @@ class Best:
     @property
     def beside(self) -> list[Shown]:
         """Designs of the front that may be taken instead of the recommended one."""
-        return [s for s in self.shown if s.told and s.words and s.settings != self.settings and kept.verdict(s.checks) != kept.BROKEN]
+        return [s for s in self.listed if s.told and self._other(s) and kept.verdict(s.checks) != kept.BROKEN]
+
+    @property
+    def listed(self) -> list[Shown]:
+        """The designs that are shown, each of those once that fresh runs do not tell apart."""
+        found: list[Shown] = []
+        for s in self.shown:
+            if not (self._other(s) and any(self._other(known) and self._alike(s, known) for known in found)):
+                found.append(s)
+        return found
+
+    def _other(self, shown: Shown) -> bool:
+        """Whether a design is neither today's nor the recommended one."""
+        return bool(shown.words) and shown.settings != self.settings
+
+    def _alike(self, one: Shown, other: Shown) -> bool:
+        """Whether two designs that the search's few runs told apart are the same to a planner on fresh runs: no objective differs by what matters."""
+        means = ((abs(one.against.results[1].estimate(n).value - other.against.results[1].estimate(n).value), one.against.margin(n)) for n in self.objectives)
+        return all(gap <= matters for gap, matters in means)
 
     def named(self, shown: Shown) -> str:
         """A design that is shown, by what it does otherwise than the recommended one where that is shorter."""
@@ -275,6 +300,14 @@ class Best:
         """How much the search flattered the recommended design, in words."""
         known = self.final.catalogue
         return "; ".join(f"{known.about(n).phrase} {size(v)} {known.about(n).unit}".rstrip() for n, v in self.flattery.items())
+
+    def _from(self, name: str) -> str:
+        """Between which figures an objective changes, without which no change means anything to a planner, and whether it matters."""
+        word = self.final.word(name)
+        if word in (SAME, UNCLEAR):
+            return ""
+        before, after = (rounded(r.estimate(name).value) for r in self.final.results)
+        return f", from {before} to {after}" + (", too little to matter" if word == NEGLIGIBLE else "")
 
     def _said(self, name: str) -> str:
         """What becomes of a measure."""

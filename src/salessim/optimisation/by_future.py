@@ -16,6 +16,7 @@ from salessim.ignorance import ECHOES
 from salessim.optimisation.said import only, said
 from salessim.payback import Payback, payback
 from salessim.results import Comparison, Results
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.association import Spread
@@ -41,7 +42,7 @@ class InFuture:
         """For people."""
         told = [*(said(self.against, n) for n in objectives), *([_ignorant(s, self.against, n)] if (n := objectives[0]) and (s := self.against.spread(n)) is not None else [])]
         paid = f" {self.payback.sentence()}" if self.payback is not None else ""
-        return f"In the future {self.future.name!r} ({self.runs} runs): {'; '.join(told)}.{paid}"
+        return f"In the future {self.future.name!r} ({counted(self.runs, 'run')}): {'; '.join(told)}.{paid}"
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def choose(
     judged = Comparison((fresh.judged(space.today, COMPARING, final, objectives), fresh.judged(trial.settings, COMPARING, final, objectives)))
     flattery = {n: asked.above_today(n, values[n]) - float(judged.results[1].estimate(n).value - np.nan_to_num(judged.results[0].estimate(n).value)) for n in objectives}
     return Best(scenario=results.scenario, settings=trial.settings, words=trial.words, final=comparison, flattery=flattery, changed=True,
-                chosen=trial, selection=found.selection, judged=judged, futures=futures, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, more),
+                chosen=trial, selection=found.selection, judged=judged, futures=futures, checks=found.checks, prices=prices_of_limits(evaluate, fresh, trial, done, bounds, asked.gain, asked.score, more),
                 core=prices_of_core(fresh, results.scenario, more), matters=sensitivity(evaluate, fresh, trial, objectives, asked.gain, more), **common)  # fmt: skip
 
 

@@ -17,9 +17,11 @@ from salessim.catalogue import catalogue
 from salessim.errors import InputError
 from salessim.experiment import check_seed, replicate
 from salessim.optimisation.fresh import COMPARING
+from salessim.optimisation.said import size
 from salessim.optimisation.space import Settings, Space, refused, relief_of, space_of
 from salessim.results import Comparison
 from salessim.scenario.levers import in_words
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.results import Results
@@ -74,10 +76,10 @@ class Gap:
         values = [self.final.results[i].estimate(self.objective) for i in range(3)]
         per, gap = catalogue(today).about(self.objective).unit, self.difference.change
         said.append(
-            f"{self._title(self.objective)[:1].upper()}{self._title(self.objective)[1:]}: today {values[2].value:,.4g}, all of that together {values[0].value:,.4g} ({values[0].low:,.4g} to {values[0].high:,.4g}), "
-            f"best for the whole {values[1].value:,.4g} ({values[1].low:,.4g} to {values[1].high:,.4g}) {per}, by: {'; '.join(in_words(today, self.overall, assumptions=True)) or 'leaving everything as it is'}."
+            f"{self._title(self.objective)[:1].upper()}{self._title(self.objective)[1:]}: today {rounded(values[2].value, 4, whole=True)}, all of that together {rounded(values[0].value, 4, whole=True)} ({rounded(values[0].low, 4, whole=True)} to {rounded(values[0].high, 4, whole=True)}), "
+            f"best for the whole {rounded(values[1].value, 4, whole=True)} ({rounded(values[1].low, 4, whole=True)} to {rounded(values[1].high, 4, whole=True)}) {per}, by: {'; '.join(in_words(today, self.overall, assumptions=True)) or 'leaving everything as it is'}."
         )
-        said.append(f"Gap between the two: {gap.value:+,.4g} {per} ({gap.low:+,.4g} to {gap.high:+,.4g}, 95 %, on {len(self.final.base.numbers)} fresh pairs of runs; {self.designs} designs were looked at).")
+        said.append(f"Gap between the two: {size(gap.value)} {per} ({size(gap.low)} to {size(gap.high)}, 95 %, on {len(self.final.base.numbers)} fresh pairs of runs; {self.designs} designs were looked at).")
         return said
 
     def _title(self, name: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salessim.wording import counted
+
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
     from salessim.optimisation.evaluation import Evaluator
@@ -58,7 +60,7 @@ def said_of_idle(idle: Mapping[str, int]) -> list[str]:
         ["Lever 'night_shift' changes nothing that is measured: in 2 pairs of designs that differ in it alone every figure of every run is the same. Check what it sets, or leave it out."]
     """
     return [
-        f"Lever {name!r} changes nothing that is measured: in {n} {'pair' if n == 1 else 'pairs'} of designs that differ in it alone every figure of every run is the same. Check what it sets, or leave it out."
+        f"Lever {name!r} changes nothing that is measured: in {counted(n, 'pair')} of designs that differ in it alone every figure of every run is the same. Check what it sets, or leave it out."
         for name, n in idle.items()
     ]
 

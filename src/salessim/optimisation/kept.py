@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from salessim.optimisation.limits import Limit
 from salessim.optimisation.said import NO_NOISE, without_noise
 from salessim.statistics import Estimate, exact_share_interval
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.results import Results
@@ -46,7 +47,7 @@ class Check:
         e = self.estimate
         if self.limit.chance is not None:
             return f"{self.limit.words}: it is in {100 * e.value:.3g} % of {e.n} ({100 * e.low:.3g} to {100 * e.high:.3g} %)"
-        return f"{self.limit.words}: it is {e.value:,.6g} ({NO_NOISE if without_noise(e) else f'{e.low:,.6g} to {e.high:,.6g}'})"
+        return f"{self.limit.words}: it is {rounded(e.value, 6, whole=True)} ({NO_NOISE if without_noise(e) else f'{rounded(e.low, 6, whole=True)} to {rounded(e.high, 6, whole=True)}'})"
 
 
 def check(limit: Limit, results: Results, error: float) -> Check:

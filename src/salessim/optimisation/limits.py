@@ -20,6 +20,7 @@ from salessim.errors import InputError
 from salessim.headcount import planned
 from salessim.measures import Measure
 from salessim.units import share
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.optimisation.robust import Outlook
@@ -85,7 +86,7 @@ class Limit:
     @property
     def words(self) -> str:
         """For people."""
-        said = f"{self.of.phrase} {'at most' if self.upper else 'at least'} {self.bound:,.6g} {self.of.unit}".rstrip()
+        said = f"{self.of.phrase} {'at most' if self.upper else 'at least'} {rounded(self.bound, 6, whole=True)} {self.of.unit}".rstrip()
         return said if self.chance is None else f"{said} in at least {100 * self.chance:.6g} % of runs"
 
 
@@ -110,7 +111,7 @@ def broken_by_plan(bounds: Iterable[Limit], design: Scenario, outlook: Outlook) 
     for limit in bounds:
         value = by_plan(limit, design, outlook)
         if value is not None and not limit.holds(value):
-            return f"{limit.of.phrase} is {value:,.6g} instead of {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit}"
+            return f"{limit.of.phrase} is {rounded(value, 6, whole=True)} instead of {'at most' if limit.upper else 'at least'} {rounded(limit.bound, 6, whole=True)} {limit.of.unit}"
     return None
 
 

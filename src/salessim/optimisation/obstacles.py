@@ -13,6 +13,7 @@ from salessim.optimisation.fresh import COMPARING, Fresh
 from salessim.optimisation.kept import Check
 from salessim.optimisation.limits import by_plan
 from salessim.statistics import Estimate
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
@@ -53,9 +54,9 @@ def _missed(found: Check) -> str:
         return f"does keep it, other than in the search's few runs ({found.words}): search again with more replications"
     told = "" if found.verdict == kept.BROKEN else ", which cannot yet be told from the limit"
     if limit.chance is not None:
-        return f"keeps {limit.of.phrase} {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit} in {100 * e.value:.3g} % of {e.n} ({100 * e.low:.3g} to {100 * e.high:.3g} %) instead of {100 * limit.chance:.6g} %{told}"
+        return f"keeps {limit.of.phrase} {'at most' if limit.upper else 'at least'} {rounded(limit.bound, 6, whole=True)} {limit.of.unit} in {100 * e.value:.3g} % of {e.n} ({100 * e.low:.3g} to {100 * e.high:.3g} %) instead of {100 * limit.chance:.6g} %{told}"
     by = f", {100 * limit.excess(e.value):.3g} % too {'much' if limit.upper else 'little'}" if math.isfinite(limit.excess(e.value)) and limit.excess(e.value) > 0 else ""
-    return f"has {limit.of.phrase} {e.value:,.6g} {'' if limit.of.planned else f'({e.low:,.6g} to {e.high:,.6g}) '}instead of {'at most' if limit.upper else 'at least'} {limit.bound:,.6g} {limit.of.unit}".rstrip() + by + told
+    return f"has {limit.of.phrase} {rounded(e.value, 6, whole=True)} {'' if limit.of.planned else f'({rounded(e.low, 6, whole=True)} to {rounded(e.high, 6, whole=True)}) '}instead of {'at most' if limit.upper else 'at least'} {rounded(limit.bound, 6, whole=True)} {limit.of.unit}".rstrip() + by + told
 
 
 def obstacle(done: Sequence[Trial], bounds: tuple[Limit, ...], fresh: Fresh, first: int, error: float) -> Obstacle | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from salessim.errors import InputError
 from salessim.measures import PEOPLE
@@ -18,12 +20,14 @@ from salessim.optimisation.said import said, size
 from salessim.results import Comparison
 from salessim.scenario.levers import apply
 from salessim.statistics import Estimate, ratio_interval
+from salessim.wording import rounded
 
 if TYPE_CHECKING:
     from salessim.optimisation.best import Trial
     from salessim.optimisation.evaluation import Evaluator
     from salessim.optimisation.limits import Limit
     from salessim.optimisation.space import Settings
+    from salessim.results import Results
     from salessim.scenario.model import Scenario
 
 NOTCH = 0.1
@@ -37,7 +41,7 @@ def loosened(limit: Limit) -> Limit:
 
 
 def _so_much(amount: float, unit: str) -> str:
-    return "one person" if unit == PEOPLE and amount == 1 else f"{amount:,.6g} {unit}"
+    return "one person" if unit == PEOPLE and amount == 1 else f"{rounded(amount, 6, whole=True)} {unit}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Price:
     words: tuple[str, ...]
     """What the best design under the looser limit changes, of those that were tried, the neighbours of the recommended one, and what theory takes for better."""
     against: Comparison | None
-    """The recommended design and that one; None if no design that breaks only this limit, and keeps the looser one, was better in the search."""
+    """The recommended design and that one; None if no design that breaks only this limit, and keeps the looser one, was better in the search, and still on fresh runs."""
 
     @property
     def step(self) -> float:
@@ -117,7 +121,7 @@ class CoreStep:
 
 
 def prices_of_limits(
-    evaluate: Evaluator, fresh: Fresh, recommended: Trial, done: Sequence[Trial], bounds: tuple[Limit, ...], gain: Callable[[Trial], tuple[float, int]], runs: int
+    evaluate: Evaluator, fresh: Fresh, recommended: Trial, done: Sequence[Trial], bounds: tuple[Limit, ...], gain: Callable[[Trial], tuple[float, int]], score: Callable[[Results], Any], runs: int
 ) -> tuple[Price, ...]:
     """The price of each limit, seen from the recommended design.
 
@@ -132,6 +136,7 @@ def prices_of_limits(
         done: the designs that were tried.
         bounds: the limits.
         gain: relative improvement over today in the search's runs, less being better.
+        score: the same in each of some runs.
         runs: fresh runs of each design.
     """
     if not bounds:
@@ -143,7 +148,7 @@ def prices_of_limits(
     granting = _granting(evaluate)
     tried = [*done, *granting.side_by_side([(recommended.number, s) for s in near])]
     evaluate.spent = granting.spent
-    return tuple(_price(fresh, recommended, tried, limit, [b for b in bounds if b is not limit], gain, runs) for limit in bounds)
+    return tuple(_price(fresh, recommended, tried, limit, [b for b in bounds if b is not limit], gain, score, runs) for limit in bounds)
 
 
 def _granting(evaluate: Evaluator) -> Evaluator:
@@ -152,7 +157,7 @@ def _granting(evaluate: Evaluator) -> Evaluator:
     return evaluate if granted == evaluate.bounds else replace(evaluate, bounds=granted, seen={key: t for key, t in evaluate.seen.items() if t.refused is None})
 
 
-def _price(fresh: Fresh, recommended: Trial, tried: Sequence[Trial], limit: Limit, others: Sequence[Limit], gain: Callable[[Trial], tuple[float, int]], runs: int) -> Price:
+def _price(fresh: Fresh, recommended: Trial, tried: Sequence[Trial], limit: Limit, others: Sequence[Limit], gain: Callable[[Trial], tuple[float, int]], score: Callable[[Results], Any], runs: int) -> Price:
     looser = loosened(limit)
 
     def granted(values: object) -> bool:
@@ -162,7 +167,10 @@ def _price(fresh: Fresh, recommended: Trial, tried: Sequence[Trial], limit: Limi
     best = min((t for t in tried if t.values is not None and granted(dict(t.values))), key=gain, default=None)
     if best is None or gain(best)[0] >= gain(recommended)[0]:
         return Price(limit, looser, (), None)
-    return Price(limit, looser, best.words, Comparison((fresh.of(recommended.settings, ASKING, runs), fresh.of(best.settings, ASKING, runs))))
+    base, other = (fresh.of(t.settings, ASKING, runs) for t in (recommended, best))
+    if not float(np.mean(score(other) - score(base))) < 0:  # what looked better in the search's few runs is not: the limit keeps nobody from anything
+        return Price(limit, looser, (), None)
+    return Price(limit, looser, best.words, Comparison((base, other)))
 
 
 def neighbours(evaluate: Evaluator, settings: Settings) -> list[Settings]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from salessim.wording import rounded
+
 if TYPE_CHECKING:
     from salessim.results import Comparison
     from salessim.statistics import Estimate
@@ -21,7 +23,7 @@ def without_noise(estimate: Estimate) -> bool:
 
 def size(value: float) -> str:
     """A change with its sign."""
-    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
+    return ("-" if value < 0 else "+") + rounded(abs(value), whole=True)
 
 
 def said(comparison: Comparison, name: str, other: int = 1) -> str:

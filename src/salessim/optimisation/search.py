@@ -100,6 +100,8 @@ def optimise(
     no_levers = not scenario.levers
     if no_levers:
         proposed = {k: v.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for k, v in propose(scenario).items()}
+        if not proposed:
+            raise InputError(scenario.name, "it declares no levers, and none can be proposed: no work takes time in it, so more people or a system would change nothing", "write levers under 'levers:', such as one that shortens a wait")
         scenario = scenario.change({"levers": proposed})
     space = space_of(scenario, levers, ahead)
     every = listed(space, method, trials)

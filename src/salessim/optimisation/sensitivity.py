@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from salessim.catalogue import Catalogue
+from salessim.margins import NEGLIGIBLE, SAME
 from salessim.optimisation.fresh import ASKING, Fresh
 from salessim.optimisation.limits import broken_by_plan
 from salessim.optimisation.said import said, size
@@ -72,13 +73,17 @@ class Sensitivity:
     """What one step of each lever that the design leaves alone would do in it, the strongest first; `against` is the design, and the design with the step."""
 
     def told_of_left(self, objectives: Sequence[str]) -> list[str]:
-        """For people: a line for each step that does something, and the others together."""
-        shown = [e for e in self.left if e.against is None or any(e.against.difference(n).verdict in ("higher", "lower") for n in objectives)]
-        same = [e for e in self.left if e.against is not None and all(e.against.difference(n).verdict == "the same" for n in objectives)]
-        unclear = [e for e in self.left if e not in shown and e not in same]
+        """For people: a line for each step that does something that matters, and the others together."""
+        words = {e.lever: {e.against.word(n) for n in objectives} for e in self.left if e.against is not None}
+        same = [e for e in self.left if words.get(e.lever) == {SAME}]
+        slight = [e for e in self.left if e not in same and e.lever in words and words[e.lever] <= {SAME, NEGLIGIBLE}]
+        shown = [e for e in self.left if e not in same and e not in slight and (e.against is None or any(e.against.difference(n).verdict in ("higher", "lower") for n in objectives))]
+        unclear = [e for e in self.left if e not in shown and e not in same and e not in slight]
         lines = [f"{e.words}: {'; '.join(said(e.against, n) for n in dict.fromkeys([*objectives, 'cost']))}." if e.against is not None else f"{e.words}: {e.why}." for e in shown]
         if unclear:
             lines.append(f"No effect that {LEFT_RUNS} runs can tell from none: {'; '.join(e.words for e in unclear)}.")
+        if slight:
+            lines.append(f"Too little to matter, each by itself: {'; '.join(e.words for e in slight)}.")
         return lines + ([f"Exactly the same in every run: {'; '.join(e.words for e in same)}."] if same else [])
 
 

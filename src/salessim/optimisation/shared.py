@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ CONNECTING = 10
 """Seconds within which the server must answer."""
 SILENT = {"connect_timeout": CONNECTING, "tcp_user_timeout": 1000 * HEARTBEAT, "keepalives_idle": HEARTBEAT, "keepalives_interval": CONNECTING, "keepalives_count": 3}
 """What libpq is told: a machine that has gone is found out within a minute or two, not after hours."""
+ANSWERING = 2 * HEARTBEAT
+"""Seconds after which a statement that has no answer ends the search: none of ours takes more than a moment, and the server may hang while its machine is there."""
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -61,7 +64,7 @@ def search_shared(search: Search, address: str, name: str, asked: Mapping[str, A
     with _plain_errors(address), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = optuna.storages.RDBStorage(
-            _url(address), engine_kwargs={"pool_pre_ping": True, "connect_args": SILENT}, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+            (url := _url(address)), engine_kwargs={"pool_pre_ping": True, "creator": _connecting(url)}, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
             heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
         )  # fmt: skip
         study = optuna.create_study(study_name=name, storage=storage, directions=list(search.directions.values()), load_if_exists=True)
@@ -137,6 +140,38 @@ def _url(address: str) -> str:
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise InputError("--storage", f"{url.get_backend_name()} is not for several writers", "use PostgreSQL, or leave out --storage: one coordinator may have many workers")
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername)).render_as_string(hide_password=False)
+
+
+def _connecting(url: str) -> Callable[[], Any]:
+    """Makes connections that give up on a server that does not answer, also where its machine still does."""
+    import psycopg
+    import sqlalchemy as sa
+
+    class Impatient(psycopg.Connection[Any]):
+        def wait(self, gen: Any, *args: Any, **more: Any) -> Any:
+            try:
+                return super().wait(_within(gen, ANSWERING), *args, **more)
+            except TimeoutError:
+                self.close()  # half a statement is under way: nothing else can be said on it
+                raise psycopg.OperationalError(f"no answer within {ANSWERING} s") from None
+
+    address = sa.make_url(url)
+    args, named = address.get_dialect()().create_connect_args(address)
+    return lambda: Impatient.connect(*args, **{**SILENT, **named})
+
+
+def _within(steps: Any, seconds: float) -> Any:
+    """The same generator, which its driver wakes several times a second while it waits, until the time is over."""
+    last = time.monotonic() + seconds
+    try:
+        wanted = next(steps)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() > last:
+                raise TimeoutError
+            wanted = steps.send(ready)
+    except StopIteration as end:
+        return end.value
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from salessim.catalogue import catalogue
 from salessim.optimisation.best import Trial
 from salessim.optimisation.evaluation import Evaluator, signed
 from salessim.optimisation.replications import Replications, design_key
+from salessim.optimisation.said import size
 from salessim.results import difference
 
 
@@ -36,7 +37,7 @@ def standing(evaluate: Evaluator, kept: Replications, done: list[Trial]) -> str 
     if len(both) < 2:
         return None
     found = difference(first, np.array([before[n] for n in both]), np.array([after[n] for n in both]))
-    return f"best so far: {first.phrase} {found.change.value:+.3g} {first.unit} ({found.change.low:+.3g} to {found.change.high:+.3g})"
+    return f"best so far: {first.phrase} {size(found.change.value)} {first.unit} ({size(found.change.low)} to {size(found.change.high)})"
 
 
 __all__ = ["standing"]

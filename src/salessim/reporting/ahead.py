@@ -13,6 +13,7 @@ from salessim.forecasts import ARRIVED, ASKED, LOAD, LOST, ON_SHIFT, OPEN, VALUE
 from salessim.reporting import _folder_exists, charts, figures
 from salessim.reporting.fill import fill
 from salessim.reporting.fill import number as three_digits
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.forecasts import Forecast
@@ -46,8 +47,8 @@ def render(found: Forecast) -> str:
     provenance = figures.provenance(scenario)
     return fill(
         "page.html.j2",
-        title=f"{scenario.name}: the next {weeks} weeks",
-        subtitle=f"{weeks} weeks from {found.weeks[0]}; {found.replications} possible futures, seed {found.seed}. Lines are medians, bands hold {percent} of what may come.",
+        title=f"{scenario.name}: the next {counted(weeks, 'week')}",
+        subtitle=f"{counted(weeks, 'week')} from {found.weeks[0]}; {counted(found.replications, 'possible future')}, seed {found.seed}. Lines are medians, bands hold {percent} of what may come.",
         sentences=_sentences(found),
         cautions=found.cautions(),
         comparisons=_tables(found, percent),
@@ -65,7 +66,7 @@ def render(found: Forecast) -> str:
 def _sentences(found: Forecast) -> list[str]:
     last, opened = len(found.weeks) - 1, sum(found.at_start.values())
     open_ = found.band(OPEN)
-    said = [f"{opened:.0f} cases are open at the start; after {len(found.weeks)} weeks {number(open_.middle[last])} ({number(open_.low[last])} to {number(open_.high[last])})."]
+    said = [f"{counted(round(opened), 'case is', 'cases are')} open at the start; after {counted(len(found.weeks), 'week')} {number(open_.middle[last])} ({number(open_.low[last])} to {number(open_.high[last])})."]
     heads = titles(found.scenario.currency)
     for name in (WON, LOST, VALUE):
         whole = found.total(name)

@@ -16,6 +16,7 @@ from salessim.reporting.fill import figure, fill, number, signed
 from salessim.results import cautions
 from salessim.scenario.uncertain import in_words
 from salessim.units import WEEK
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.calibration import Calibration
@@ -43,7 +44,7 @@ def render(comparison: Comparison, best: Best | None = None, calibration: Calibr
     return fill(
         "page.html.j2",
         title=title,
-        subtitle=f"{len(base.numbers)} replications each over {base.scenario.clock.horizon / WEEK:.0f} weeks, of which the first "
+        subtitle=f"{counted(len(base.numbers), 'replication')} each over {counted(round(base.scenario.clock.horizon / WEEK), 'week')}, of which the first "
         f"{base.scenario.clock.warm_up / WEEK:.0f} are not measured; seed {base.seed}; all intervals hold 95 %.",
         sentences=_sentences(comparison, names, best),
         cautions=list(dict.fromkeys(notes)),
@@ -137,7 +138,7 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
     for i in range(1 if len(names) > 1 else 0, len(names)):
         which = (i,) if len(names) > 1 else ()
         found: Any = comparison if len(names) > 1 else comparison.base
-        rows = []
+        rows, most = [], 0.0
         for n in comparison.catalogue.names:
             spread, about = found.spread(n, *which), comparison.catalogue.about(n)
             if spread is None or not math.isfinite(spread.low):
@@ -145,16 +146,16 @@ def _unknown(comparison: Comparison, names: list[str]) -> dict[str, Any] | None:
             share = spread.ignorance
             moving = "; ".join(f"{d.value}: {say_share_of(d)}" for d in found.drivers(n, *which)[:3])
             show = signed if which else number
-            told = share.low > 0  # else it cannot be told from chance
-            rows.append(
-                [about.title, f"{show(spread.low)} to {show(spread.high)}" if told else "–", about.unit,
-                 f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})" if told else f"below {100 * share.high:.0f} %", moving or "–"]
-            )  # fmt: skip
-        tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows})
+            if share.low <= 0:  # it cannot be told from chance
+                most = max(most, share.high)
+                continue
+            rows.append([about.title, f"{show(spread.low)} to {show(spread.high)}", about.unit, f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})", moving or "–"])
+        silent = f"{'Of all others' if rows else 'Of all figures'} ignorance is below {100 * most:.0f} % and cannot be told from chance." if most else ""
+        tables.append({"caption": f"The change by {names[i]}" if which else "The figures", "rows": rows, "silent": silent})
     values = {row["where"]: row for s in scenarios for row in in_words(s)}
     return {
-        "text": f"{len(values)} values are not known exactly and are drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
-                "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval (a dash where it cannot be told from chance); the "
+        "text": f"{counted(len(values), 'value is', 'values are')} not known exactly and {'is' if len(values) == 1 else 'are'} drawn anew in each replication. The range is about where the long-run figure lies in 9 of 10 of the worlds they allow (from the 5 % to the 95 % quantile): more "
+                "replications do not narrow it, better data do. “Ignorance” is the share of the variance between replications that knowing them would take away, with its 95 % interval; the "
                 "last column names what to find out first, and how much of that variance it would take away; twice the data that a value comes from would take away half of it.",
         "tables": tables,
         "entries": [[row["where"], row["today"], row["law"], row["origin"]] for row in values.values()],

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from salessim.optimisation.best import LEFT
 from salessim.optimisation.kept import verdict
 from salessim.optimisation.prices import NOTCH
-from salessim.optimisation.said import NO_NOISE, plain, without_noise
+from salessim.optimisation.said import NO_NOISE, plain, size, without_noise
 from salessim.optimisation.sensitivity import LEFT_RUNS
 from salessim.reporting import charts, figures
 from salessim.reporting.fill import figure, number, signed
+from salessim.wording import counted, rounded
 
 if TYPE_CHECKING:
     from salessim.optimisation import Best
     from salessim.optimisation.sensitivity import Effect
     from salessim.results import Comparison
+    from salessim.statistics import Estimate
 
 _PAIRED = "Both of each pair met the same customers; the intervals hold 95 %, each by itself."
 
@@ -29,11 +31,11 @@ def sections(best: Best) -> list[dict[str, Any]]:
 def _tried(best: Best) -> dict[str, Any] | None:
     known = best.final.catalogue
     table = figures.designs(best)
-    flattery = "; ".join(f"{known.about(n).phrase} {v:+.3g} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
+    flattery = "; ".join(f"{known.about(n).phrase} {size(v)} {known.about(n).unit}".rstrip() for n, v in best.flattery.items())
     bias = f" What the search saw of the change in its few runs less what the fresh runs say: {flattery}; the fresh runs count." if best.changed else ""
-    compared = f"; {len(best.selection.runs)} finalists compared on fresh runs" if best.selection is not None else ""
+    compared = f"; {counted(len(best.selection.runs), 'finalist')} compared on fresh runs" if best.selection is not None else ""
     limits = "; ".join(limit.words for limit in best.limits) or "none"
-    text = (f"{best.designs:,} designs are possible; {len(best.distinct)} were looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
+    text = (f"{counted(best.designs, 'design is', 'designs are')} possible; {counted(len(best.distinct), 'was', 'were')} looked at, {best.refused} of them refused before simulation because a team could not keep up, levers exclude each other or the plan itself breaks a limit; "
             f"{best.simulated} simulated{compared}. Limits: {limits}.{bias}")  # fmt: skip
     if len(table) < 2 or len(best.objectives) < 2:
         return {"title": "The designs that were tried", "text": text, "figures": []}
@@ -79,10 +81,10 @@ def _beside(best: Best) -> dict[str, Any] | None:
         return None
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
     rows = []
-    for s in best.shown:
+    for s in best.listed:
         who = "as it is" if not s.words else "recommended" if best.changed and s.settings == best.settings else best.named(s)
         rows.append({"cells": [who, s.label, verdict(s.checks) if best.limits else "–", *(_change(s.against, n) for n in names)], "tone": ""})
-    return {"title": "What could be done instead", "text": "The recommended design, the process as it is and some designs of the front, spread over it, each run for run against the process as it is. " + _PAIRED, "figures": [],
+    return {"title": "What could be done instead", "text": "The recommended design, the process as it is and some designs of the front, spread over it, each run for run against the process as it is; those that differ in no objective by what matters are listed once. " + _PAIRED, "figures": [],
             "tables": [{"caption": "Label: surely on the front of these (in), surely not (out), undecided. Changes against today with their intervals.",
                         "head": ["design", "label", "limits", *(known.about(n).heading for n in names)], "words": [1, 2], "rows": rows}]}  # fmt: skip
 
@@ -92,7 +94,12 @@ def _change(against: Comparison | None, name: str) -> str:
     if against is None:
         return "–"
     d = against.difference(name)
-    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({NO_NOISE if without_noise(d.change) else f'{signed(d.change.low)} to {signed(d.change.high)}'})"
+    return "as it is" if d.verdict == "the same" else f"{signed(d.change.value)} ({NO_NOISE})" if without_noise(d.change) else _with_interval(d.change)
+
+
+def _with_interval(e: Estimate) -> str:
+    """A change with its interval, which stays on one line where the cell has to be broken."""
+    return f"{signed(e.value)} ({signed(e.low)}\u00a0to\u00a0{signed(e.high)})"
 
 
 def _matters(best: Best) -> dict[str, Any] | None:
@@ -102,7 +109,7 @@ def _matters(best: Best) -> dict[str, Any] | None:
     tables = [_of_effects(best, "change", "What each change brings in the recommended design: with it less without it.", best.matters.effects)]
     if best.matters.interactions:
         pairs = [
-            {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(f"{signed(i.beyond[n].value)} ({signed(i.beyond[n].low)} to {signed(i.beyond[n].high)})" if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
+            {"cells": [plain(f"{i.words[0]} × {i.words[1]}"), *(_with_interval(i.beyond[n]) if n in i.beyond else "–" for n in best.objectives)], "tone": ""}
             for i in best.matters.interactions
         ]
         tables.append({"caption": "What two changes bring together beyond the sum of both: an interval that holds zero tells of none.", "head": ["pair", *(known.about(n).heading for n in best.objectives)], "words": [], "rows": pairs})
@@ -113,7 +120,7 @@ def _matters(best: Best) -> dict[str, Any] | None:
 
 def _of_effects(best: Best, head: str, caption: str, which: Sequence[Effect]) -> dict[str, Any]:
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
-    rows = [{"cells": [plain(e.words), *([e.why] if e.against is None else [_change(e.against, names[0])]), *(_change(e.against, n) for n in names[1:])], "tone": ""} for e in which]
+    rows = [{"cells": [plain(e.words) + (f": {e.why}" if e.against is None else ""), *(_change(e.against, n) for n in names)], "tone": ""} for e in which]
     return {"caption": caption, "head": [head, *(known.about(n).heading for n in names)], "words": [], "rows": rows}
 
 
@@ -132,12 +139,12 @@ def _prices(best: Best) -> dict[str, Any] | None:
     known, names = best.final.catalogue, list(dict.fromkeys([*best.objectives, "cost"]))
     rows = []
     for p in best.prices:
-        rows.append({"cells": [f"{p.looser.words} instead of {p.limit.bound:,.6g}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
+        rows.append({"cells": [f"{p.looser.words} instead of {rounded(p.limit.bound, 6, whole=True)}", *(["does not bind"] if p.against is None else [_change(p.against, names[0])]), *(_change(p.against, n) for n in names[1:])], "tone": ""})
         if p.step:
-            each = [((e := p.each(n)) and f"{signed(e.value)} ({signed(e.low)} to {signed(e.high)})") or "–" for n in names]
+            each = [((e := p.each(n)) and _with_interval(e)) or "–" for n in names]
             rows.append({"cells": [f"… for {p.amount}", *each], "tone": ""})
     for c in best.core:
-        rows.append({"cells": [f"without core step “{c.title}”", *([c.why] if c.against is None else [_change(c.against, names[0])]), *(_change(c.against, n) for n in names[1:])], "tone": ""})
+        rows.append({"cells": [f"without core step “{c.title}”" + (f": has no price ({c.why})" if c.against is None else ""), *(_change(c.against, n) for n in names)], "tone": ""})
     if not rows:
         return None
     text = f"What would be if a limit were {100 * NOTCH:g} % (of people: one at least) looser, or a core step could be removed, against {'the recommended design' if best.changed else 'the process as it is'}. None of this is offered: it says which rule is worth a question. For a limit it is the best of the designs that were tried, of the neighbours of the recommended one and of what queueing theory takes for better then, so that its price is at least so much. "

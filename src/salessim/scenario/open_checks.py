@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from salessim.scenario.calendars import midnight, zone
 from salessim.scenario.checks import Problem, forms, nearest, roles_of_step
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario, Step
@@ -103,7 +104,7 @@ def _crew(scenario: Scenario, case: OpenCase, step: Step, name: str) -> Iterator
         yield f"nobody works at {name!r}", "leave 'team' out"
         return
     if len(case.team) != len(roles):
-        yield f"{name!r} needs {len(roles)} people, but {len(case.team)} teams are named", "name one team for each, such as 'sales + presales'"
+        yield f"{name!r} needs {counted(len(roles), 'person', 'people')}, but {counted(len(case.team), 'team is', 'teams are')} named", "name one team for each, such as 'sales + presales'"
         return
     for role, team in zip(roles, case.team, strict=True):
         able = role.by or [t for t in sorted(scenario.teams) if role.skill in scenario.teams[t].skills]

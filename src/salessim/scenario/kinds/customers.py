@@ -13,6 +13,7 @@ from salessim.scenario.kinds.automation import Paths
 from salessim.scenario.kinds.base import Base, Change, Put, Setting, Times, line, number, said, time_paths
 from salessim.scenario.parts import REST, Name, Names
 from salessim.units import CostRate, Pay, Share
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -61,7 +62,7 @@ class Cadence(Base):
         """The gap and the number."""
         gap = self.effect("gap_factor")
         what = [f"gaps × {said(gap, percent=False)}"] if gap is not None else []
-        what += [f"{self.touches} touches"] if self.touches else []
+        what += [counted(self.touches, "touch", "touches")] if self.touches else []
         return f"cadence at {self.cadence!r}: {', '.join(what) or 'replies'}"
 
     def problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

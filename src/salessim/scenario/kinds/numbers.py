@@ -12,6 +12,7 @@ from salessim.durations import Law
 from salessim.scenario import ranges
 from salessim.scenario.kinds.base import GUESSED, Append, Base, Change, Plus, Put, Setting, Times, alike, certain, in_proportion, number
 from salessim.scenario.parts import Name, Part
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -97,7 +98,7 @@ class AddStaff(Base):
         """So many people instead of so many."""
         team = scenario.teams[self.add_staff]
         since = f" from {self.joins}" if self.joins else ""
-        return f"{team.title or self.add_staff}: {team.size} → {team.size + int(setting)} people{since}"
+        return f"{team.title or self.add_staff}: {team.size} → {counted(team.size + int(setting), 'person', 'people')}{since}"
 
 
 class Shifts(Base):

@@ -16,6 +16,7 @@ from salessim.scenario.kinds.automation import Paths
 from salessim.scenario.kinds.base import Append, Base, Change, Missing, Put, Rollout, Setting, Times, certain, line, listed, said, step_path, time_paths
 from salessim.scenario.parts import Name, Names
 from salessim.units import DAY, Duration
+from salessim.wording import counted
 
 if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
@@ -153,7 +154,7 @@ class Train(Base):
     def phrase(self, scenario: Scenario, setting: Setting) -> str:
         """The team and its days."""
         off = len({day for text in self.days for day in dates(text)})
-        days = f", {off} {'day' if off == 1 else 'days'} off the floor" if off else ""
+        days = f", {counted(off, 'day')} off the floor" if off else ""
         forgotten = f", half forgotten after {self.half_life / DAY:.0f} days" if self.half_life else ""
         return f"train {scenario.teams[self.train].title or self.train}{days}{forgotten}"
 

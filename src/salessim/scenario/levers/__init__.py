@@ -8,6 +8,6 @@ unit of its first bound, times in ticks).
 from salessim.scenario.kinds import Base, Setting
 from salessim.scenario.levers.pull import apply, misfits
 from salessim.scenario.levers.settings import domain, is_today, read_setting, repaired, scale_of, today, unmet
-from salessim.scenario.levers.words import apart, assumed, in_words, propose
+from salessim.scenario.levers.words import apart, assumed, in_words, propose, without_work
 
-__all__ = ["Base", "Setting", "apart", "apply", "assumed", "domain", "in_words", "is_today", "misfits", "propose", "read_setting", "repaired", "scale_of", "today", "unmet"]
+__all__ = ["Base", "Setting", "apart", "apply", "assumed", "domain", "in_words", "is_today", "misfits", "propose", "read_setting", "repaired", "scale_of", "today", "unmet", "without_work"]

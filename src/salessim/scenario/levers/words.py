@@ -10,9 +10,10 @@ from salessim.scenario.kinds import Base, SetField, Setting
 from salessim.scenario.kinds.automation import Automate
 from salessim.scenario.levers.settings import is_today, scale_of, today
 from salessim.scenario.parts import LONGEST_NAME
+from salessim.wording import counted
 
 if TYPE_CHECKING:
-    from salessim.scenario.model import Scenario
+    from salessim.scenario.model import Scenario, Step
 
 
 def in_words(scenario: Scenario, settings: Mapping[str, Setting], *, assumptions: bool = False) -> list[str]:
@@ -71,7 +72,7 @@ def _phrase(scenario: Scenario, lever: Base, setting: Setting) -> str:
         return lever.phrase(scenario, setting)
     now, keys = today(scenario, lever), lever.field.split(".")
     if len(keys) == 3 and keys[0] == "teams" and keys[2] == "size":
-        return f"{scenario.teams[keys[1]].title or keys[1]}: {now} → {setting} people"
+        return f"{scenario.teams[keys[1]].title or keys[1]}: {now} → {counted(setting, 'person', 'people')}"
     return f"{lever.field}: {_said(lever, now)} → {_said(lever, setting)}"
 
 
@@ -87,20 +88,34 @@ def _said(lever: Base, setting: Setting) -> str:
     return str(setting)
 
 
+def without_work(scenario: Scenario) -> tuple[str, ...]:
+    """Teams all of whose work takes no time, as where a log has ends only: nobody ever waits for them, so their size cannot matter."""
+    return tuple(sorted(_working(scenario) - _working(scenario, timed=True)))
+
+
+def _working(scenario: Scenario, *, timed: bool = False) -> set[str]:
+    """The teams that do steps, or those that take time."""
+    return {team for step in scenario.steps.values() if _takes_time(step) or not timed for role in roles_of_step(step) for team in role.by}
+
+
+def _takes_time(step: Step) -> bool:
+    return any(law is not None and law.mean > 0 for law in (step.work, step.attempt))
+
+
 def propose(scenario: Scenario) -> dict[str, Base]:
     """Levers for a scenario that declares none: a little more or less staff, and automation of flexible work.
 
     Steps that a log knows as one activity are automated together: they tell what came before, and no system does. What automation would achieve is not in any log: the effect is an assumption and says so.
+    Where work takes no time (see `without_work`) neither is offered.
     """
     result: dict[str, Base] = {}
-    used = {team for step in scenario.steps.values() for role in roles_of_step(step) for team in role.by}
-    for name in sorted(used):
+    for name in sorted(_working(scenario, timed=True)):
         size = scenario.teams[name].size
         spread = max(1, round(size * 0.2))
         result[_lever_name("staff", name, result)] = SetField(field=f"teams.{name}.size", integer=(max(1, size - spread), size + 2 * spread))
     activities: dict[str, list[str]] = {}
     for name, step in scenario.steps.items():
-        if step.kind == "work" and not step.core and not step.together_with:
+        if step.kind == "work" and _takes_time(step) and not step.core and not step.together_with:
             activities.setdefault(step.activity or name, []).append(name)
     for activity in sorted(activities):
         result[_lever_name("automate", activity, result)] = Automate.model_validate(
