@@ -69,6 +69,9 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
         mine = hours & (rate == level)
         if counts[mine].sum() < LEAST_SEEN:
             hours[mine] = False
+        # A weekday on which the team is not there otherwise has to show such hours itself: who works late on Saturdays need not come on Sundays.
+        free = closed.min(axis=1) == 1
+        hours[mine & (free & (np.where(mine, counts, 0.0).sum(axis=1) < LEAST_SEEN))[:, None]] = False
     if not hours.any():
         return None
     there = seen[hours[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
