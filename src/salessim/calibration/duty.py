@@ -23,6 +23,10 @@ FEW = 1 / 3
 """A weekday with fewer heads than this share of the usual ones is duty: a calendar for all would make three people of one."""
 
 
+LONGEST_SPELL = 24.0
+"""Hours: a day on duty, of which no end is seen. Whether somebody comes the next day is a new question."""
+
+
 @dataclass(frozen=True)
 class Duty:
     """People outside the usual hours."""
@@ -32,12 +36,18 @@ class Duty:
     shifts: list[dict[str, Any]]
     presence: float
     """Share of these hours in which anybody is: the Sunday on which work is done is one of many."""
+    spell: float
+    """Hours for which somebody stays, on average, at the ends that are seen within such hours."""
     share: float
     """Of all stamps."""
+    free_days: bool
+    """Whether these are days on which the team is not there otherwise, else the hours before and after its usual ones."""
 
 
-def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> Duty | None:
-    """Who was there outside the usual hours.
+def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> list[Duty]:
+    """Who was there outside the usual hours: on days that have some, and on days that have none.
+
+    Somebody stays late on many evenings, and a weekend is worked through once in a quarter; so how often anybody is there is told for either.
 
     Args:
         stamps: local times at which somebody was seen.
@@ -45,7 +55,7 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
         usual: shifts of the team, in the language of scenarios.
 
     Returns:
-        None if hardly anybody was.
+        None, one or both.
     """
     open_ = np.zeros((7, 1440), bool)
     for shift in usual:
@@ -57,26 +67,37 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
     outside = ~open_[day, 60 * hour + minute]
     seen = pd.DataFrame({"date": stamps.dt.date.to_numpy(), "day": day, "hour": hour, "person": people.to_numpy()})[outside]
     if len(seen) < LEAST_SEEN:
-        return None
+        return []
     dates = pd.date_range(stamps.min().date(), stamps.max().date()).day_of_week.value_counts().reindex(range(7), fill_value=0).to_numpy()
     counts = np.zeros((7, 24))
     np.add.at(counts, (seen["day"].to_numpy(), seen["hour"].to_numpy()), 1.0)
     closed = 1.0 - open_.reshape(7, 24, 60).mean(axis=2)
     rate = levels(counts, closed * dates[:, None], clustering(stamps[outside].to_numpy()))
     hours = (rate > 0) & (closed > 0)
+    free = ~open_.any(axis=1)
     # Blocks of hours that are alike stand and fall together.
     for level in np.unique(rate[hours]):
         mine = hours & (rate == level)
         if counts[mine].sum() < LEAST_SEEN:
             hours[mine] = False
         # A weekday on which the team is not there otherwise has to show such hours itself: who works late on Saturdays need not come on Sundays.
-        free = closed.min(axis=1) == 1
         hours[mine & (free & (np.where(mine, counts, 0.0).sum(axis=1) < LEAST_SEEN))[:, None]] = False
-    if not hours.any():
-        return None
-    there = seen[hours[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
-    presence = len(there) / float(np.sum(hours * closed * dates[:, None]))
-    return Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(hours, 60, axis=1) & ~open_), min(1.0, presence), float(outside.mean()))
+    found = []
+    for days in (False, True):
+        mine = hours & (free == days)[:, None]
+        there = seen[mine[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
+        if len(there):
+            presence = min(1.0, len(there) / float(np.sum(mine * closed * dates[:, None])))
+            shown = int(mine[seen["day"], seen["hour"]].sum()) / len(stamps)
+            found.append(Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(mine, 60, axis=1) & ~open_), presence, _spell(there.index, mine), shown, days))
+    return found
+
+
+def _spell(there: pd.MultiIndex, hours: Any) -> float:
+    """Hours for which somebody stays: those with anybody over the ends that are seen. Where such hours end, so does what can be seen (exponential, censored)."""
+    present = {(date, int(hour)) for date, hour in there}
+    ends = sum((date, hour + 1) not in present for date, hour in present if hour < 23 and hours[date.weekday(), hour + 1])
+    return min(LONGEST_SPELL, len(present) / max(0.5, ends))
 
 
 def usual_days(shifts: list[dict[str, Any]], stamps: pd.Series, people: pd.Series) -> list[dict[str, Any]]:

@@ -9,17 +9,12 @@ start are lost so much more often than those with one that chance explains hardl
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 from scipy import special
 
 from salessim.calibration.history import gave_up
 from salessim.calibration.people import SURE
 from salessim.importers.eventlog import SYSTEM, WAITING
-
-if TYPE_CHECKING:
-    from salessim.log import EventLog
+from salessim.log import EventLog
 
 LEAST = 5
 """Fewer such visits to an activity teach nothing of their own."""
@@ -41,8 +36,11 @@ def apart(log: EventLog) -> tuple[EventLog, dict[str, str]]:
     frame = log.frame
     if log.about.enabled_known:
         return log, {}
-    visits = ~frame["step"].isin([WAITING, SYSTEM]) & (frame["team"] != "system") & frame["ended"].notna() & ~gave_up(frame)
-    lost, begun = frame["outcome"].str.startswith("lost: "), frame["started"].notna()
+    real = ~frame["step"].isin([WAITING, SYSTEM])
+    visits = real & (frame["team"] != "system") & frame["ended"].notna() & ~gave_up(frame)
+    ending = frame["case"].map(frame.drop_duplicates("case", keep="last").set_index("case")["outcome"])
+    last = ~frame["case"].where(real).duplicated(keep="last")  # of its case, whatever is only recorded after it
+    lost, begun = ending.str.startswith("lost: ") & last & real, frame["started"].notna()
     names, taken = {}, set(frame["step"])
     for step, rows in frame[visits].groupby("step"):
         n, m = int(begun[rows.index].sum()), int((~begun[rows.index]).sum())
@@ -61,7 +59,7 @@ def apart(log: EventLog) -> tuple[EventLog, dict[str, str]]:
     frame.loc[mine, "started"] = frame.loc[mine, "ended"]
     frame.loc[mine, "step"] = frame.loc[mine, "step"].map(names)
     frame.loc[mine, ["team", "person"]] = ["system", ""]
-    return replace(log, frame=frame), {name: step for step, name in names.items()}
+    return EventLog(frame, log.about), {name: step for step, name in names.items()}
 
 
 __all__ = ["apart"]
