@@ -40,14 +40,14 @@ class Duty:
     """Hours for which somebody stays, on average, at the ends that are seen within such hours."""
     share: float
     """Of all stamps."""
-    free_days: bool
-    """Whether these are days on which the team is not there otherwise, else the hours before and after its usual ones."""
+    day: str | None
+    """The weekday, if it is one on which the team is not there otherwise; None for the hours before and after its usual ones."""
 
 
 def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> list[Duty]:
-    """Who was there outside the usual hours: on days that have some, and on days that have none.
+    """Who was there outside the usual hours: on days that have some, and on each day that has none.
 
-    Somebody stays late on many evenings, and a weekend is worked through once in a quarter; so how often anybody is there is told for either.
+    Somebody stays late on many evenings, and comes on a Sunday once in a quarter; so how often anybody is there is told for each.
 
     Args:
         stamps: local times at which somebody was seen.
@@ -55,7 +55,7 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> l
         usual: shifts of the team, in the language of scenarios.
 
     Returns:
-        None, one or both.
+        Nothing where hardly anybody was.
     """
     open_ = np.zeros((7, 1440), bool)
     for shift in usual:
@@ -63,9 +63,9 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> l
             for day in weekdays(shift["days"]):
                 open_[day, a : min(b, 1440)] = True
                 open_[(day + 1) % 7, : max(0, b - 1440)] = True
-    day, hour, minute = (getattr(stamps.dt, part).to_numpy() for part in ("day_of_week", "hour", "minute"))
-    outside = ~open_[day, 60 * hour + minute]
-    seen = pd.DataFrame({"date": stamps.dt.date.to_numpy(), "day": day, "hour": hour, "person": people.to_numpy()})[outside]
+    weekday, hour, minute = (getattr(stamps.dt, part).to_numpy() for part in ("day_of_week", "hour", "minute"))
+    outside = ~open_[weekday, 60 * hour + minute]
+    seen = pd.DataFrame({"date": stamps.dt.date.to_numpy(), "day": weekday, "hour": hour, "person": people.to_numpy()})[outside]
     if len(seen) < LEAST_SEEN:
         return []
     dates = pd.date_range(stamps.min().date(), stamps.max().date()).day_of_week.value_counts().reindex(range(7), fill_value=0).to_numpy()
@@ -83,13 +83,14 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> l
         # A weekday on which the team is not there otherwise has to show such hours itself: who works late on Saturdays need not come on Sundays.
         hours[mine & (free & (np.where(mine, counts, 0.0).sum(axis=1) < LEAST_SEEN))[:, None]] = False
     found = []
-    for days in (False, True):
-        mine = hours & (free == days)[:, None]
+    for day in (None, *(d for d in range(7) if free[d])):
+        mine = hours & (~free if day is None else np.arange(7) == day)[:, None]
         there = seen[mine[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
         if len(there):
             presence = min(1.0, len(there) / float(np.sum(mine * closed * dates[:, None])))
             shown = int(mine[seen["day"], seen["hour"]].sum()) / len(stamps)
-            found.append(Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(mine, 60, axis=1) & ~open_), presence, _spell(there.index, mine), shown, days))
+            shifts = _shifts(np.repeat(mine, 60, axis=1) & ~open_)
+            found.append(Duty(max(1, round(float(there.mean()))), shifts, presence, _spell(there.index, mine), shown, None if day is None else DAYS[day]))
     return found
 
 

@@ -214,15 +214,15 @@ def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
         at = rows["started"] if rows["started"].notna().mean() > 0.5 else rows["ended"]
         for found in duty(at.dropna(), rows["person"][at.notna()], calendar["shifts"]):
             _on_duty(staff, team, found, {k: v for k, v in calendar.items() if k == "holidays"})
-            said.append(f"{team} {100 * found.share:.2g} %{' on other days' if found.free_days else ''}")
+            said.append(f"{team} {100 * found.share:.2g} %{f' on {found.day}' if found.day else ''}")
     if said:
         staff.facts["Work at other hours"] = f"outside the usual hours of a team, by few of its people, who are a team of their own there: {'; '.join(said)}"
 
 
 def _on_duty(staff: Staff, team: str, found: Duty, dates: dict[str, Any]) -> None:
     """The few who are there when their team is not, as a team that is asked after it."""
-    name = f"{team} {'on other days' if found.free_days else 'at other hours'}"
-    source = f"data: {100 * found.share:.2g} % of the stamps of {team} lie {'on days on which it is not there otherwise' if found.free_days else 'outside its usual hours'}"
+    name = f"{team} {f'on {found.day}' if found.day else 'at other hours'}"
+    source = f"data: {100 * found.share:.2g} % of the stamps of {team} lie {f'on {found.day}, on which it is not there otherwise' if found.day else 'outside its usual hours'}"
     staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
     # They finish what they have begun: the next such hours may be days away.
     staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
@@ -236,8 +236,7 @@ def _on_duty(staff: Staff, team: str, found: Duty, dates: dict[str, Any]) -> Non
         staff.teams[name]["cost"] = staff.teams[team]["cost"]
     for teams in staff.does.values():
         if team in teams:
-            of_team = [name for name in teams if name == team or name.startswith(f"{team} at other hours")]
-            teams.insert(teams.index(of_team[-1]) + 1, name)
+            teams.insert(teams.index(team) + 1, name)
 
 
 def _shift_ends(staff: Staff, seen: pd.DataFrame) -> None:
