@@ -74,7 +74,7 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> l
     closed = 1.0 - open_.reshape(7, 24, 60).mean(axis=2)
     rate = levels(counts, closed * dates[:, None], clustering(stamps[outside].to_numpy()))
     hours = (rate > 0) & (closed > 0)
-    free = ~open_.any(axis=1)
+    free: Any = ~open_.any(axis=1)
     # Blocks of hours that are alike stand and fall together.
     for level in np.unique(rate[hours]):
         mine = hours & (rate == level)
@@ -83,14 +83,14 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> l
         # A weekday on which the team is not there otherwise has to show such hours itself: who works late on Saturdays need not come on Sundays.
         hours[mine & (free & (np.where(mine, counts, 0.0).sum(axis=1) < LEAST_SEEN))[:, None]] = False
     found = []
-    for day in (None, *(d for d in range(7) if free[d])):
-        mine = hours & (~free if day is None else np.arange(7) == day)[:, None]
+    for days in (~free, *(np.arange(7) == d for d in range(7) if free[d])):
+        mine = hours & days[:, None]
         there = seen[mine[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
         if len(there):
             presence = min(1.0, len(there) / float(np.sum(mine * closed * dates[:, None])))
             shown = int(mine[seen["day"], seen["hour"]].sum()) / len(stamps)
             shifts = _shifts(np.repeat(mine, 60, axis=1) & ~open_)
-            found.append(Duty(max(1, round(float(there.mean()))), shifts, presence, _spell(there.index, mine), shown, None if day is None else DAYS[day]))
+            found.append(Duty(max(1, round(float(there.mean()))), shifts, presence, _spell(there.index, mine), shown, DAYS[int(days.argmax())] if free[days].any() else None))
     return found
 
 
