@@ -371,6 +371,25 @@ def test_working_time_by_hand() -> None:
     assert spent("2026-01-10 10:00", "2026-01-10 16:00") == 360  # a Saturday
 
 
+def test_what_was_left_open_overnight_tells_nothing_of_the_time_of_work() -> None:
+    """Of jobs of twenty minutes on average, those begun in the last hour of some days are closed by a system at six the next morning."""
+    log = simulate(small({"call": step(work(20), {"done": True})}), seed=5)
+    frame, start = log.frame, log.frame["started"].dt.tz_convert(log.about.time_zone)
+    left = (start.dt.hour == 16) & (start.dt.day_of_week < 2)
+    closed = (start.dt.normalize() + pd.Timedelta(hours=30)).dt.tz_convert(log.about.time_zone)
+    odd = EventLog(frame.assign(ended=frame["ended"].mask(left, closed)), log.about)
+    assert 0.02 < left.mean() < 0.1
+    [true, told] = (calibrate(as_exported(x, enabled=False), holdout=0).scenario.steps["call"].work for x in (log, odd))
+    assert true is not None
+    assert told is not None
+    assert told.mean == pytest.approx(true.mean, rel=0.05)
+    assert told.quantile(0.999) < 1.3 * true.quantile(0.999)
+    clock = Clock({"shifts": [{"days": "Mon-Fri", "hours": "09:00-17:00"}]}, pd.Timestamp("2026-01-05", tz="UTC"), pd.Timestamp("2026-01-12", tz="UTC"), "UTC")
+    at = {text: pd.Timestamp(f"2026-01-{text}", tz="UTC").timestamp() for text in ("05 16:30", "05 18:00", "06 06:00", "06 09:30", "10 10:00", "10 16:00")}
+    pairs = [("05 16:30", "05 18:00"), ("05 16:30", "06 06:00"), ("05 16:30", "06 09:30"), ("10 10:00", "10 16:00")]  # late, left open, over night, a Saturday
+    assert clock.left_open(*(np.array([at[pair[i]] for pair in pairs]) for i in (0, 1))).tolist() == [False, True, False, False]
+
+
 def test_overtime_is_seen(b2b_learnt: Calibration) -> None:
     ends = {team: t.at_shift_end for team, t in b2b_learnt.scenario.teams.items()}
     assert ends.pop("solve team") == "overtime"

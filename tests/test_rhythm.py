@@ -122,14 +122,33 @@ def test_those_who_work_at_other_hours_are_counted_by_heads() -> None:
     # Every fourth Saturday two of the five are there from ten to two.
     rare = [(week + pd.Timedelta(days=5, hours=h, minutes=7 * p), f"person {p}") for week in weeks[::4] for h in range(10, 14) for p in range(2)]
     stamps, people = (pd.Series(x) for x in zip(*days, *rare, strict=True))
-    found = duty(stamps, people, usual)
-    assert found is not None
+    [found] = duty(stamps, people, usual)
     assert found.heads == 2
+    assert found.day == "Sat"
     assert found.shifts == [{"days": "Sat", "hours": "10:00-14:00"}]
     assert found.share == pytest.approx(80 / 8080)
     assert found.presence == pytest.approx(10 / 39)  # the fortieth Saturday is after the last stamp
-    assert duty(stamps[: len(days)], people[: len(days)], usual) is None
-    assert duty(stamps[: len(days) + 4], people[: len(days) + 4], usual) is None  # four stamps are no duty
+    assert found.spell == 24  # no end is seen but that of the hours
+    assert not duty(stamps[: len(days)], people[: len(days)], usual)
+    assert not duty(stamps[: len(days) + 4], people[: len(days) + 4], usual)  # four stamps are no duty
+
+
+def test_late_evenings_and_free_days_are_duties_of_their_own() -> None:
+    """Somebody stays until eight on every other day, for an hour or three; on two Sundays of forty somebody works from eleven to two, and on no Saturday."""
+    usual = [{"days": "Mon-Fri", "hours": "09:00-17:00"}]
+    weeks = pd.date_range("2026-01-05", periods=40, freq="7D", tz="Europe/Berlin")
+    days = [week + pd.Timedelta(days=d, hours=h, minutes=5 * p) for week in weeks for d in range(5) for h in range(9, 17) for p in range(5)]
+    late = [week + pd.Timedelta(days=d, hours=h) for i, week in enumerate(weeks) for d in range(5) if (5 * i + d) % 2 for h in range(17, 18 if (5 * i + d) % 4 == 1 else 20)]
+    sundays = [weeks[i] + pd.Timedelta(days=6, hours=h, minutes=m) for i in (9, 30) for h in range(11, 14) for m in (0, 20)]
+    stamps = pd.Series([*days, *late, *sundays])
+    evening, sunday = duty(stamps, pd.Series("person", index=stamps.index), usual)
+    assert (evening.day, sunday.day) == (None, "Sun")
+    assert evening.shifts == [{"days": "Mon, Tue, Wed, Thu, Fri", "hours": "17:00-20:00"}]
+    assert evening.presence == pytest.approx((50 * 1 + 50 * 3) / 600)
+    assert evening.spell == pytest.approx(200 / 50)  # fifty ends are seen at six, those at eight are the ends of the hours
+    assert sunday.shifts == [{"days": "Sun", "hours": "11:00-14:00"}]
+    assert sunday.presence == pytest.approx(6 / (3 * 39))  # the fortieth Sunday is after the last stamp
+    assert sunday.spell == 12  # half an end at most: none of six hours
 
 
 def test_days_on_which_nobody_could_come_in_do_not_lower_the_level() -> None:
@@ -174,7 +193,7 @@ def test_rare_weekend_duty_comes_back_and_is_simulated() -> None:
     log = EventLog(log.frame.assign(person=log.frame["person"].replace("duty-1", "sales-1")), replace(log.about, hourly={"sales-2": 40.0}))
     learner = learnt(log)
     teams = learner.staff.teams
-    [rare] = [name for name in teams if name.endswith("at other hours")]
+    [rare] = [name for name in teams if name.endswith("on Sat")]
     assert teams[rare]["size"] == 1
     assert {team["cost"] for team in teams.values()} == {f"40 {log.about.currency}/hour"}
     days = {DAYS[d] for s in learner.staff.calendars[teams[rare]["calendar"]]["shifts"] for d in weekdays(s["days"])}
@@ -201,7 +220,7 @@ def test_duty_on_one_saturday_in_five_is_not_there_on_all() -> None:
     week = (started - pd.Timestamp("2026-01-05", tz="Europe/Berlin")).dt.days // 7
     idle = frame["case"][(started.dt.day_of_week == 5) & (week % 5 != 0)]
     learner = learnt(EventLog(frame[~frame["case"].isin(idle)].reset_index(drop=True), log.about))
-    [rare] = [team for name, team in learner.staff.teams.items() if name.endswith("at other hours")]
+    [rare] = [team for name, team in learner.staff.teams.items() if name.endswith("on Sat")]
     absent = float(rare["absence"]["share"].split()[0]) / 100
     assert 0.7 < absent < 0.95
     frames = pd.concat([simulate(learner.over(dt.date(2026, 1, 5), pd.Timestamp(log.about.end)), seed=1, replication=r).frame for r in range(4)])

@@ -97,6 +97,8 @@ class Activities:
             if step not in self.starts.bounds:
                 self.assumptions.append(sentences.only_ends(step))
             return {"law": "constant", "value": "0 min", "assumption": "only ends are logged"}
+        if step in self.staff.staffed and what == "work times":
+            rows = self._worked_through(rows)
         begun, ended = seconds(rows["started"]), seconds(rows["ended"])
         open_ = np.isnan(ended)
         until = np.where(open_, self.end.timestamp(), ended)
@@ -113,6 +115,15 @@ class Activities:
         error = math.hypot(error_of_mean(times, ~open_, rows["case"].to_numpy()), doubt, self.starts.error(step) if what == "work times" else 0.0)
         self.spent[step, what] = Spent(error, len(times), float(times.sum()) / 3600)
         return law
+
+    def _worked_through(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Visits without those that were left open overnight, of which it is not known how long anybody worked, if others are left."""
+        team, begun, ended = self.staff.team_of(rows).to_numpy(), seconds(rows["started"]), seconds(rows["ended"])
+        known = np.ones(len(rows), bool)
+        for name in sorted(set(team)):
+            mine = team == name
+            known[mine] = ~self.staff.clocks[name].left_open(begun[mine], ended[mine])
+        return rows[known] if known.any() else rows
 
     def _effects(self, step: str, rows: pd.DataFrame, times: Any) -> Any:
         """What multiplies each of some times of work; those under way are 0."""

@@ -64,6 +64,14 @@ class Clock:
         working = working + np.where(after & ((late <= OVERTIME) | (late == until - begun)), late, 0.0) + np.where(early <= OVERTIME, early, 0.0)
         return np.where(working > 0, working, until - begun)
 
+    def left_open(self, begun: Any, until: Any) -> Any:
+        """Which visits were begun before closing and ended in closed hours, later than anybody was seen to go on: ended by a system, or when somebody thought of it."""
+        begun, until = np.asarray(begun, float), np.asarray(until, float)
+        if self.always:
+            return np.zeros(until.shape, bool)
+        closing = np.concatenate([[-np.inf], self.closes])[np.searchsorted(self.opens, until, side="right")]
+        return self._outside(until) & (begun < closing) & (until - closing > OVERTIME)
+
     def before_end(self, until: Any, worked: Any) -> Any:
         """When work began that ended at some times and took so many seconds by `spent`: the latest such time."""
         until, worked = np.asarray(until, float), np.asarray(worked, float)

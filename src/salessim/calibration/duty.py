@@ -23,6 +23,10 @@ FEW = 1 / 3
 """A weekday with fewer heads than this share of the usual ones is duty: a calendar for all would make three people of one."""
 
 
+LONGEST_SPELL = 24.0
+"""Hours: a day on duty, of which no end is seen. Whether somebody comes the next day is a new question."""
+
+
 @dataclass(frozen=True)
 class Duty:
     """People outside the usual hours."""
@@ -32,12 +36,18 @@ class Duty:
     shifts: list[dict[str, Any]]
     presence: float
     """Share of these hours in which anybody is: the Sunday on which work is done is one of many."""
+    spell: float
+    """Hours for which somebody stays, on average, at the ends that are seen within such hours."""
     share: float
     """Of all stamps."""
+    day: str | None
+    """The weekday, if it is one on which the team is not there otherwise; None for the hours before and after its usual ones."""
 
 
-def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> Duty | None:
-    """Who was there outside the usual hours.
+def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> list[Duty]:
+    """Who was there outside the usual hours: on days that have some, and on each day that has none.
+
+    Somebody stays late on many evenings, and comes on a Sunday once in a quarter; so how often anybody is there is told for each.
 
     Args:
         stamps: local times at which somebody was seen.
@@ -45,7 +55,7 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
         usual: shifts of the team, in the language of scenarios.
 
     Returns:
-        None if hardly anybody was.
+        Nothing where hardly anybody was.
     """
     open_ = np.zeros((7, 1440), bool)
     for shift in usual:
@@ -53,27 +63,42 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> D
             for day in weekdays(shift["days"]):
                 open_[day, a : min(b, 1440)] = True
                 open_[(day + 1) % 7, : max(0, b - 1440)] = True
-    day, hour, minute = (getattr(stamps.dt, part).to_numpy() for part in ("day_of_week", "hour", "minute"))
-    outside = ~open_[day, 60 * hour + minute]
-    seen = pd.DataFrame({"date": stamps.dt.date.to_numpy(), "day": day, "hour": hour, "person": people.to_numpy()})[outside]
+    weekday, hour, minute = (getattr(stamps.dt, part).to_numpy() for part in ("day_of_week", "hour", "minute"))
+    outside = ~open_[weekday, 60 * hour + minute]
+    seen = pd.DataFrame({"date": stamps.dt.date.to_numpy(), "day": weekday, "hour": hour, "person": people.to_numpy()})[outside]
     if len(seen) < LEAST_SEEN:
-        return None
+        return []
     dates = pd.date_range(stamps.min().date(), stamps.max().date()).day_of_week.value_counts().reindex(range(7), fill_value=0).to_numpy()
     counts = np.zeros((7, 24))
     np.add.at(counts, (seen["day"].to_numpy(), seen["hour"].to_numpy()), 1.0)
     closed = 1.0 - open_.reshape(7, 24, 60).mean(axis=2)
     rate = levels(counts, closed * dates[:, None], clustering(stamps[outside].to_numpy()))
     hours = (rate > 0) & (closed > 0)
+    free: Any = ~open_.any(axis=1)
     # Blocks of hours that are alike stand and fall together.
     for level in np.unique(rate[hours]):
         mine = hours & (rate == level)
         if counts[mine].sum() < LEAST_SEEN:
             hours[mine] = False
-    if not hours.any():
-        return None
-    there = seen[hours[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
-    presence = len(there) / float(np.sum(hours * closed * dates[:, None]))
-    return Duty(max(1, round(float(there.mean()))), _shifts(np.repeat(hours, 60, axis=1) & ~open_), min(1.0, presence), float(outside.mean()))
+        # A weekday on which the team is not there otherwise has to show such hours itself: who works late on Saturdays need not come on Sundays.
+        hours[mine & (free & (np.where(mine, counts, 0.0).sum(axis=1) < LEAST_SEEN))[:, None]] = False
+    found = []
+    for days in (~free, *(np.arange(7) == d for d in range(7) if free[d])):
+        mine = hours & days[:, None]
+        there = seen[mine[seen["day"], seen["hour"]]].drop_duplicates().groupby(["date", "hour"]).size()
+        if len(there):
+            presence = min(1.0, len(there) / float(np.sum(mine * closed * dates[:, None])))
+            shown = int(mine[seen["day"], seen["hour"]].sum()) / len(stamps)
+            shifts = _shifts(np.repeat(mine, 60, axis=1) & ~open_)
+            found.append(Duty(max(1, round(float(there.mean()))), shifts, presence, _spell(there.index, mine), shown, DAYS[int(days.argmax())] if free[days].any() else None))
+    return found
+
+
+def _spell(there: pd.MultiIndex, hours: Any) -> float:
+    """Hours for which somebody stays: those with anybody over the ends that are seen. Where such hours end, so does what can be seen (exponential, censored)."""
+    present = {(date, int(hour)) for date, hour in there}
+    ends = sum((date, hour + 1) not in present for date, hour in present if hour < 23 and hours[date.weekday(), hour + 1])
+    return min(LONGEST_SPELL, len(present) / max(0.5, ends))
 
 
 def usual_days(shifts: list[dict[str, Any]], stamps: pd.Series, people: pd.Series) -> list[dict[str, Any]]:

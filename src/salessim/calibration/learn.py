@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, today, truncation
+from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, today, truncation, untaken
 from salessim.calibration.activities import LEAST_GIVE_UPS, Activities
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis
@@ -73,6 +73,7 @@ class Learner:
     """Works a log up into the paragraphs of a scenario, one method each."""
 
     def __init__(self, log: EventLog, name: str, holidays: str | None, from_today: bool, causal_share: float, whole_until: pd.Timestamp | None) -> None:
+        log, self.untaken = untaken.apart(log)
         recorded = log
         log, missing = (log, 0) if whole_until is None else truncation.restored(log, whole_until)
         self.days = days.spread(log)
@@ -89,6 +90,8 @@ class Learner:
         self.assumptions: list[str] = [self.days.assumption] if self.days.assumption else []
         if missing:
             self.assumptions.append(sentences.put_back(missing))
+        if self.untaken:
+            self.assumptions.append(sentences.not_taken_up(log.frame["step"].isin(list(self.untaken)).sum(), list(self.untaken.values())))
         self.start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone)
         self.end = pd.Timestamp(log.about.end).tz_convert(log.about.time_zone)
         self.real = self.frame[~self.frame["step"].isin([WAITING, SYSTEM])]
@@ -121,7 +124,7 @@ class Learner:
             "calendars": self.staff.calendars, "teams": self.staff.teams, "segments": self._segments(), "channels": {}, "stages": {},
         }  # fmt: skip
         self.activities, self.steps = self._written()
-        self.activity_of = self.steps.activity_of
+        self.activity_of = {name: self.untaken.get(activity, activity) for name, activity in self.steps.activity_of.items()}
         data["stages"] = self.steps.stages
         used = {step.get("calendar") for stage in data["stages"].values() for step in stage["steps"].values()}
         for name in set(self.calendar_names.name_of.values()) - used:  # reached at once, or at a rare activity
@@ -141,7 +144,7 @@ class Learner:
             self._segment_of, self._segment, self.facts, self.assumptions,
         )  # fmt: skip
         stage_of = dict(zip(self.real["step"], self.real["stage"], strict=True))
-        steps = Steps(activities, self.moves, self.patient, self.names, self._segment, self._channel, self._clock_name, stage_of)
+        steps = Steps(activities, self.moves, self.patient, self.names, self._segment, self._channel, self._clock_name, stage_of, self.untaken)
         steps.write(dict(tuple(self.real.groupby("step"))))
         return activities, steps
 
@@ -239,7 +242,7 @@ class Learner:
             self.assumptions.append(sentences.queues(settled))
 
     def _model(self) -> Model:
-        team_of = {name: self.staff.does[step][0] for name, step in self.activity_of.items() if step in self.staffed}
+        team_of = {name: self.staff.does[step][0] for name, step in self.steps.activity_of.items() if step in self.staffed}
         # The log's own period, empty at its start as the log is: a shorter one would see too little of late steps' queues.
         days = min(LONGEST_RUN, max(1, math.ceil((self.end - self.start.normalize()).total_seconds() / 86_400)))
         return Model(
@@ -377,7 +380,7 @@ class Learner:
 
     def _figures(self) -> tuple[list[Figure], dict[str, float]]:
         """Every estimate, and what the way that takes the rest has at each share."""
-        basis = Basis(self.inflows, self.activity_of, self.activities.spent, self.activities.quits, self.steps.move_of, self.moves.onward, self.names.name_of, self._goal_name)
+        basis = Basis(self.inflows, self.steps.activity_of, self.activities.spent, self.activities.quits, self.steps.move_of, self.moves.onward, self.names.name_of, self._goal_name)
         written = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
         shares, rest = basis.shares(written)
         of_customers, more = self.customers.figures(self.closing)

@@ -41,6 +41,12 @@ def put_back(missing: int) -> str:
     return f"The log surely holds only cases that ended in its window, so long ones that came late are missing: {missing:,} of them were put back as open cases, by how many arrivals each duration stands for."
 
 
+def not_taken_up(count: int, activities: Sequence[str]) -> str:
+    """Of visits that ended with their case before anybody began them."""
+    more = f" and {len(activities) - MOST_NAMED:,} more" if len(activities) > MOST_NAMED else ""
+    return f"{count:,} visits to {', '.join(map(repr, activities[:MOST_NAMED]))}{more} have no start and end with a lost case, as hardly any others do: nobody took them up, so they take no time and nobody."
+
+
 def journeys(log: EventLog, moves: Moves) -> str:
     """How many cases there are, and what tells their visits apart."""
     memory, open_ = moves.memory, int((ends(log)["outcome"] == "open").sum())

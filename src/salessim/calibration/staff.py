@@ -10,7 +10,7 @@ import pandas as pd
 from salessim.calibration import presence
 from salessim.calibration.clocks import Clock
 from salessim.calibration.days import are_days, midnights
-from salessim.calibration.duty import duty, usual_days
+from salessim.calibration.duty import Duty, duty, usual_days
 from salessim.calibration.history import gave_up, seconds
 from salessim.calibration.names import Names
 from salessim.calibration.people import LEAST_STARTS, at_once, calendar, crews, crews_of, holds, works_late
@@ -197,9 +197,6 @@ PRESENT = 0.9
 """Duty that is there in so large a share of its hours is there."""
 LEAST_PRESENT = 0.1
 """The language takes no team that is away for longer."""
-SPELL_OF_DUTY = 3.0
-"""Hours for which somebody on duty stays, on average."""
-
 
 def _with_hours(stamps: pd.Series) -> pd.Series:
     """Stamps without those that are only days, where enough are left to show the hours."""
@@ -216,29 +213,31 @@ def _rare_duty(staff: Staff, seen: pd.DataFrame) -> None:
             continue
         # Ends show less than starts: they may be overtime.
         at = rows["started"] if rows["started"].notna().mean() > 0.5 else rows["ended"]
-        found = duty(at.dropna(), rows["person"][at.notna()], calendar["shifts"])
-        if found is None:
-            continue
-        name = f"{team} at other hours"
-        dates = {k: v for k, v in calendar.items() if k == "holidays"}
-        source = f"data: {100 * found.share:.2g} % of the stamps of {team} lie outside its usual hours"
-        staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
-        # They finish what they have begun: the next such hours may be days away.
-        staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
-        if found.presence < PRESENT:
-            presence = max(LEAST_PRESENT, found.presence)
-            staff.teams[name]["absence"] = {
-                "share": f"{100 * (1 - presence):.3g} %", "spell": {"law": "exponential", "mean": f"{SPELL_OF_DUTY * (1 - presence) / presence:.4g} h"},
-                "source": f"data: somebody is there in {100 * found.presence:.2g} % of these hours",
-            }  # fmt: skip
-        if "cost" in staff.teams[team]:  # they are the same people
-            staff.teams[name]["cost"] = staff.teams[team]["cost"]
-        for teams in staff.does.values():
-            if team in teams:
-                teams.insert(teams.index(team) + 1, name)
-        said.append(f"{team} {100 * found.share:.2g} %")
+        for found in duty(at.dropna(), rows["person"][at.notna()], calendar["shifts"]):
+            _on_duty(staff, team, found, {k: v for k, v in calendar.items() if k == "holidays"})
+            said.append(f"{team} {100 * found.share:.2g} %{f' on {found.day}' if found.day else ''}")
     if said:
         staff.facts["Work at other hours"] = f"outside the usual hours of a team, by few of its people, who are a team of their own there: {'; '.join(said)}"
+
+
+def _on_duty(staff: Staff, team: str, found: Duty, dates: dict[str, Any]) -> None:
+    """The few who are there when their team is not, as a team that is asked after it."""
+    name = f"{team} {f'on {found.day}' if found.day else 'at other hours'}"
+    source = f"data: {100 * found.share:.2g} % of the stamps of {team} lie {f'on {found.day}, on which it is not there otherwise' if found.day else 'outside its usual hours'}"
+    staff.calendars[f"hours of {name}"] = {"shifts": found.shifts, **dates, "source": source}
+    # They finish what they have begun: the next such hours may be days away.
+    staff.teams[name] = {"size": min(found.heads, staff.teams[team]["size"]), "calendar": f"hours of {name}", "at_shift_end": "overtime", "source": f"{source}; heads when anybody is there"}
+    if found.presence < PRESENT:
+        presence = max(LEAST_PRESENT, found.presence)
+        staff.teams[name]["absence"] = {
+            "share": f"{100 * (1 - presence):.3g} %", "spell": {"law": "exponential", "mean": f"{found.spell * (1 - presence) / presence:.4g} h"},
+            "source": f"data: somebody is there in {100 * found.presence:.2g} % of these hours, for {found.spell:.2g} h at a time",
+        }  # fmt: skip
+    if "cost" in staff.teams[team]:  # they are the same people
+        staff.teams[name]["cost"] = staff.teams[team]["cost"]
+    for teams in staff.does.values():
+        if team in teams:
+            teams.insert(teams.index(team) + 1, name)
 
 
 def _shift_ends(staff: Staff, seen: pd.DataFrame) -> None:

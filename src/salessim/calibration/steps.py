@@ -41,6 +41,7 @@ class Steps:
         segment, channel: kind of the log -> its name in the scenario.
         calendar_of: (state, goal) -> the calendar on whose clock that way on is waited for.
         stage_of: activity -> its stage.
+        stands_for: activity -> the one under which the log has it, where that is another.
     """
 
     activities: Activities
@@ -51,6 +52,7 @@ class Steps:
     channel: Callable[[str], str]
     calendar_of: Callable[[State, State | str], str]
     stage_of: Mapping[str, str]
+    stands_for: Mapping[str, str]
     stages: dict[str, Any] = field(default_factory=dict)
     """The paragraphs."""
     activity_of: dict[str, str] = field(default_factory=dict)
@@ -99,8 +101,8 @@ class Steps:
                 step |= self.activities.patience(state[0], work[state[0]], self._directly(state[0]) or {"to": self.name((state[0], GAVE_UP))})
                 if not self.enabled_known:
                     self.activities.left_before(state[0], work[state[0]]).leave[name] = {}
-            if name != state[0] and name in self.activity_of:
-                step["activity"] = state[0]
+            if name in self.activity_of and name != self.stands_for.get(state[0], state[0]):
+                step["activity"] = self.stands_for.get(state[0], state[0])
             milestone = self.milestones.get(state[0])
             if milestone:
                 step["milestone"] = milestone
