@@ -215,15 +215,8 @@ def on_duty(log: Sample, activity: int, times: Any) -> Any:
     Seen from each log by itself, so that the night and the holiday between start and end of work do not count as work.
     """
     view = log.view
-    mine = log.activity == activity
-    stamps = np.concatenate([log.begun[mine], log.done[mine]])
-    local = view.clock(stamps[~np.isnan(stamps)])
-    hours, weekdays = np.bincount((local % DAY // 3600).astype(int), minlength=24), np.bincount(((local // DAY).astype(int) + 3) % 7, minlength=7)
-    first, worked = log.days_worked
-    k = np.arange(24 * len(worked))
-    open_ = (hours[k % 24] >= 0.005 * len(local)) & (weekdays[(k // 24 + int(first) + 3) % 7] >= 0.01 * len(local)) & worked[k // 24]
-    passed = np.concatenate([[0.0], np.cumsum(open_)])
-    at = np.clip(view.clock(np.nan_to_num(times, nan=view.start)) / 3600 - 24 * first, 0, len(k) - 1e-6)
+    (open_, passed), (first, _) = log.duty(activity), log.days_worked
+    at = np.clip(view.clock(np.nan_to_num(times, nan=view.start)) / 3600 - 24 * first, 0, len(open_) - 1e-6)
     whole = at.astype(int)
     return np.where(np.isnan(times), np.nan, passed[whole] + (at - whole) * open_[whole])
 
