@@ -11,10 +11,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from salessim.calibration.distances import open_cases
-from salessim.calibration.sample import NOBODY
 from salessim.scenario.calendars import DAYS
 
 if TYPE_CHECKING:
@@ -232,13 +230,13 @@ def _work(book: Book, log: Sample, window: Window, common: list[int]) -> None:
             begun, done = log.begun[mine], log.done[mine]
             took = on_duty(log, i, done) - on_duty(log, i, begun) if view.staffed[i] else (done - begun) / 3600
             _times(book, "work", "work times", f"visits to {names[i]!r}", took[~np.isnan(took)])
-        named = mine & (log.person != NOBODY)
+        named = mine & (log.people[0] >= 0)
         if named.sum() >= LEAST and view.staffed[i]:
-            who, people = pd.factorize(log.person[named].astype(object))
-            share = np.bincount(who) / len(who)
-            doers[i] = dict(sorted(zip(map(str, people), share.tolist(), strict=True)))
-            weeks = np.unique(week[named], return_inverse=True)[1]
-            mean = len(np.unique(weeks * len(people) + who)) / (weeks.max() + 1)
+            who, people = log.people[0][named], log.people[1]
+            share = np.bincount(who, minlength=len(people)) / len(who)
+            doers[i] = {name: part for name, part in zip(people, share.tolist(), strict=True) if part}
+            weeks = (week[named] - week[named].min()).astype(int)
+            mean = np.count_nonzero(np.bincount(weeks * len(people) + who)) / np.count_nonzero(np.bincount(weeks))
             book.mean("work", "people", f"people who do {names[i]!r} in a week", mean, np.sqrt(mean), 0.05, "people")
     for a, b in combinations(sorted(doers), 2):
         shared = sum(min(p, doers[b].get(who, 0.0)) for who, p in doers[a].items())

@@ -17,13 +17,12 @@ import pandas as pd
 from salessim.calibration import distances
 from salessim.calibration.days import are_days
 from salessim.calibration.history import arrival_seen, born, ends, seconds
-from salessim.engines.outcome import Texts
+from salessim.engines.outcome import Texts, Visits
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean_about
 from salessim.records import NEVER
 
 if TYPE_CHECKING:
-    from salessim.engines import Visits
     from salessim.log import EventLog
     from salessim.network import Network
     from salessim.records import Cases
@@ -163,6 +162,14 @@ class Sample:
         times, case = np.concatenate([self.begun, self.done]), np.concatenate([self.case, self.case])
         known = ~np.isnan(times)
         return times[known], case[known]
+
+    @cached_property
+    def people(self) -> tuple[Any, list[str]]:
+        """Of each visit the place of its person in a list of names in order, -1 where nobody is named; and the list."""
+        codes, names = pd.factorize(self.person)
+        names = names.astype(str)
+        place = np.argsort(np.argsort(names)) - int((names == NOBODY).any())  # nobody comes before all others
+        return np.append(place, -1)[codes], sorted(set(names.tolist()) - {NOBODY})
 
     @cached_property
     def _parts(self) -> dict[tuple[float, float], Sample]:
