@@ -30,7 +30,7 @@ def branches(rows: int) -> EventLog:
     """A log of at least so many rows."""
     log = ss.simulate(ss.Scenario.load(TRUTH), seed=1)
     one, copies = log.frame, -(-rows // len(log.frame))
-    parts = [one.assign(case=one["case"].astype(str) + f"-{i}", person=one["person"].where(one["person"] == "", one["person"] + f" {i}")) for i in range(copies)]
+    parts = [one.assign(case=one["case"].astype(str) + f"-{i}", person=one["person"].str.replace(r"[^ +][^+]*[^ +]", rf"\g<0> {i}", regex=True)) for i in range(copies)]  # each of two people
     return EventLog(pd.concat(parts, ignore_index=True).iloc[:rows], log.about)
 
 

@@ -2,10 +2,14 @@
 
     python experiments/recover.py                # 30 scenarios, 5 logs each, cut four times: some 15 minutes
     python experiments/recover.py 6 1            # 6 scenarios, one log each
+    python experiments/recover.py coverage 1000  # intervals only, over so many logs
 
 For every part and share of open cases: the mean absolute error of the estimate and of the naive fit relative to the
 truth, their ratio, and how many 95 % intervals hold the truth. The naive fit is what a fit to finished instances gives:
 means of times that ended, shares of finished cases, the mean wait of those who gave up, finished cases per week.
+
+Coverage calibrates whole logs of all thirty scenarios in turn, then with the next share of open cases, then with other
+random numbers, and tells for each kind of parameter how many 95 % intervals hold the truth.
 
 The scenarios come from a seeded generator and differ in work laws, customer's times, loops, patience, competing losses,
 channels, calendars and load. The truth is what was written into them or, for stage times, a long simulation of them.
@@ -23,7 +27,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import calibrate
+from salessim.calibration import Calibration, calibrate
+from salessim.calibration.estimates import Figure
 from salessim.calibration.history import born, cut, ends, gave_up
 from salessim.experiment import simulate
 from salessim.log import EventLog
@@ -225,16 +230,21 @@ def rows_of(one: Known, stages: dict[str, float], number: int, share: float) -> 
     log = exported(simulate(ending(one.scenario) if share == 0 else one.scenario, seed=100 + one.number, replication=number), share)
     learnt = calibrate(log, holdout=0)
     simple = naive(log, one.patient)
-    for figure in learnt.figures:
-        # Arrivals that have ended are not those of the process.
-        if figure.what in one.truth and not (share == 0 and figure.what.startswith("arrivals")):
-            low, high = figure.interval()
-            truth = one.truth[figure.what]
-            yield Row(one.number, number, share, _part(figure.what), figure.what, truth, figure.value, simple.get(figure.what, float("nan")), low <= truth <= high, low, high)
+    for figure in _comparable(learnt, one, share):
+        low, high = figure.interval()
+        truth = one.truth[figure.what]
+        yield Row(one.number, number, share, _part(figure.what), figure.what, truth, figure.value, simple.get(figure.what, float("nan")), low <= truth <= high, low, high)
     if stages:
         again, done = in_the_long_run(_with_rates(learnt.scenario, one.scenario)), stage_times(log.frame)
         for stage, truth in stages.items():
             yield Row(one.number, number, share, "stage times", stage, truth, again.get(stage, float("nan")), done.get(stage, float("nan")), None)
+
+
+def _comparable(learnt: Calibration, one: Known, share: float) -> Iterator[Figure]:
+    """The figures whose truth is known: arrivals that have ended are not those of the process."""
+    for figure in learnt.figures:
+        if figure.what in one.truth and not (share == 0 and figure.what.startswith("arrivals")):
+            yield figure
 
 
 def _part(what: str) -> str:
@@ -273,8 +283,46 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(result, orient="index").rename_axis(["part", "open"])
 
 
+def coverage(logs: int, *, first: int = 0, told: bool = False) -> pd.DataFrame:
+    """All intervals of so many logs: scenarios in turn, then shares of open cases in turn, then other random numbers.
+
+    Rows are (scenario, log, open, part, what, low, high, truth, held); stage times, which have no interval, are left out.
+    """
+    found: list[Row] = []
+    begun = time.time()
+    for number in range(first, first + logs):
+        again, scenario = divmod(number, SCENARIOS)
+        found += rows_of(known(scenario), {}, 1000 + again, OPEN[again % len(OPEN)])
+        if told and (number + 1) % SCENARIOS == 0:
+            print(f"{number + 1 - first} logs: {time.time() - begun:.0f} s", file=sys.stderr, flush=True)
+    return pd.DataFrame(found)
+
+
+def covered(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """How many intervals hold the truth, with the half width of a 95 % interval of that share, and on which side the others miss it.
+
+    Figures of one log hang together, so the share is a ratio of sums over logs, and its error that of such a ratio (Cochran 1977, ch. 6).
+    """
+    result = {}
+    for name, mine in rows.groupby(by):
+        held = mine["held"].astype(float)
+        each = held.groupby([mine["scenario"], mine["log"]]).agg(["sum", "size"])
+        share = float(held.mean())
+        error = float(np.sqrt(((each["sum"] - share * each["size"]) ** 2).sum()) / each["size"].sum())
+        result[name] = {
+            "logs": len(each), "intervals": len(mine), "covered %": 100 * share, "+- %": 196 * error,
+            "truth below %": 100 * float((mine["truth"] < mine["low"]).mean()), "truth above %": 100 * float((mine["truth"] > mine["high"]).mean()),
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(result, orient="index").rename_axis(by)
+
+
 def main() -> None:
     """Print the table."""
+    if sys.argv[1:2] == ["coverage"]:
+        rows = coverage(int(sys.argv[2]), told=True)
+        for by in ("part", "open", "what"):
+            print(covered(rows, by).round(1).to_string(), end="\n\n")
+        return
     numbers = [int(x) for x in sys.argv[1:]]
     print(table(study(*numbers, told=True)).round(2).to_string())
 

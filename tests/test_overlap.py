@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from salessim.calibration.learn import learner_of
-from salessim.calibration.overlap import counted_twice, shared
+from salessim.calibration.overlap import counted_twice, shared, slope
 from salessim.experiment import simulate
 from salessim.log import EventLog
 from salessim.scenario.model import Scenario
@@ -111,3 +111,14 @@ def test_nobody_is_busy_for_more_than_all_hours() -> None:
     assert float((log.frame["ended"] - log.frame["started"]).dt.total_seconds().sum()) / 3600 > 2 * span
     after = learner_of(log).log.frame
     assert float((after["ended"] - after["started"]).dt.total_seconds().sum()) / 3600 <= span
+
+
+def test_visits_that_all_overlap_alike_do_not_tell_whether_they_hold_each_other_up() -> None:
+    """With two open at every visit there is no second point for a line; with nearly so, its standard error says that there is none."""
+    rng = np.random.default_rng(3)
+    times = rng.lognormal(8, 0.7, 400)
+    assert slope(times, times / 2) is None  # divided by 0 before
+    assert slope(times, times / rng.choice([2, 2.001], 400)) is None
+    many = rng.choice([1, 2], 400)  # standard error .7 / (.35 x 20) = .1
+    assert slope(times, times / many) == pytest.approx(0, abs=0.25)
+    assert slope(times * many, times) == pytest.approx(1, abs=0.25)

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from salessim import engines
 from salessim.calibration.figures import PARTS, Book, figures
 from salessim.calibration.plain import plain_model
-from salessim.calibration.sample import View, activities_of, see
+from salessim.calibration.sample import View, activities_of, see, see_run
 from salessim.calibration.validate import _simulated, validate_model
 from salessim.calibration.verdicts import deviations, judge
 from salessim.calibration.yardsticks import NAMES, WEEK, Table, Window, between, earlier, gathered, resampled, shifted
@@ -26,6 +27,7 @@ from salessim.log import EventLog
 from salessim.reporting import report_validation
 from salessim.scenario.loader import parse, to_data
 from salessim.scenario.model import Scenario
+from tests.models import random_network
 from tests.perturbations import CATALOGUE, NOT_TO_BE_SEEN, Perturbation, model
 from tests.test_learning import as_exported, small, step, work
 
@@ -49,6 +51,21 @@ def short() -> tuple[Scenario, EventLog]:
     """A model of twelve weeks and a log of it."""
     scenario = model().change({"clock.horizon": "12 weeks"})
     return scenario, simulate(scenario, seed=500, engine="compiled")
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_a_run_looks_like_its_log(number: int) -> None:
+    """Crews, successors, branches, skipped steps, cases in process: what is read from the run is what is read from its log."""
+    network = random_network(number)
+    log = engines.run_log(network, seed=number, engine="reference")
+    if not len(log):
+        pytest.skip("nobody came")
+    view = replace(View.of(log), whole=number % 3 == 0, ready=number % 2 == 0, starts=number % 5 != 0)
+    activity_of = {name: name for name in view.activities[:3]}
+    run = engines.run_visits(network, seed=number, engine="reference")
+    written, read = see(log.frame, view, activity_of), see_run(run, view, activity_of)
+    for field in ("case", "activity", "ready", "begun", "done", "person", "born", "over", "outcome", "channel", "segment"):
+        np.testing.assert_array_equal(getattr(read, field), getattr(written, field), field)
 
 
 def books_of(view: View, seed: int, times: int) -> list[Book]:

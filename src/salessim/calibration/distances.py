@@ -125,9 +125,8 @@ def circadian(a: Any, b: Any) -> float:
 def _by_weekday(stamps: Any) -> Any:
     """How many stamps there are in each hour of each weekday, shape [7, 24]."""
     stamps = np.asarray(stamps, float)
-    day, rest = np.divmod(stamps[~np.isnan(stamps)], 24 * HOUR)
-    hour = (day + 3) % 7 * 24 + np.floor(rest / HOUR)  # 1970 began on a Thursday
-    return np.bincount(hour.astype(np.int64), minlength=7 * 24).reshape(7, 24)
+    hour = np.floor(stamps[~np.isnan(stamps)] / HOUR).astype(np.int64) + 3 * 24  # 1970 began on a Thursday
+    return np.bincount(hour % (7 * 24), minlength=7 * 24).reshape(7, 24)
 
 
 def relative(a: Any, b: Any) -> float:

@@ -11,10 +11,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from salessim.calibration.distances import open_cases
-from salessim.calibration.sample import NOBODY
 from salessim.scenario.calendars import DAYS
 
 if TYPE_CHECKING:
@@ -215,15 +213,8 @@ def on_duty(log: Sample, activity: int, times: Any) -> Any:
     Seen from each log by itself, so that the night and the holiday between start and end of work do not count as work.
     """
     view = log.view
-    mine = log.activity == activity
-    stamps = np.concatenate([log.begun[mine], log.done[mine]])
-    local = view.clock(stamps[~np.isnan(stamps)])
-    hours, weekdays = np.bincount((local % DAY // 3600).astype(int), minlength=24), np.bincount(((local // DAY).astype(int) + 3) % 7, minlength=7)
-    first, worked = log.days_worked
-    k = np.arange(24 * len(worked))
-    open_ = (hours[k % 24] >= 0.005 * len(local)) & (weekdays[(k // 24 + int(first) + 3) % 7] >= 0.01 * len(local)) & worked[k // 24]
-    passed = np.concatenate([[0.0], np.cumsum(open_)])
-    at = np.clip(view.clock(np.nan_to_num(times, nan=view.start)) / 3600 - 24 * first, 0, len(k) - 1e-6)
+    (open_, passed), (first, _) = log.duty(activity), log.days_worked
+    at = np.clip(view.clock(np.nan_to_num(times, nan=view.start)) / 3600 - 24 * first, 0, len(open_) - 1e-6)
     whole = at.astype(int)
     return np.where(np.isnan(times), np.nan, passed[whole] + (at - whole) * open_[whole])
 
@@ -239,13 +230,13 @@ def _work(book: Book, log: Sample, window: Window, common: list[int]) -> None:
             begun, done = log.begun[mine], log.done[mine]
             took = on_duty(log, i, done) - on_duty(log, i, begun) if view.staffed[i] else (done - begun) / 3600
             _times(book, "work", "work times", f"visits to {names[i]!r}", took[~np.isnan(took)])
-        named = mine & (log.person != NOBODY)
+        named = mine & (log.people[0] >= 0)
         if named.sum() >= LEAST and view.staffed[i]:
-            who, people = pd.factorize(log.person[named].astype(object))
-            share = np.bincount(who) / len(who)
-            doers[i] = dict(sorted(zip(map(str, people), share.tolist(), strict=True)))
-            weeks = np.unique(week[named], return_inverse=True)[1]
-            mean = len(np.unique(weeks * len(people) + who)) / (weeks.max() + 1)
+            who, people = log.people[0][named], log.people[1]
+            share = np.bincount(who, minlength=len(people)) / len(who)
+            doers[i] = {name: part for name, part in zip(people, share.tolist(), strict=True) if part}
+            weeks = (week[named] - week[named].min()).astype(int)
+            mean = np.count_nonzero(np.bincount(weeks * len(people) + who)) / np.count_nonzero(np.bincount(weeks))
             book.mean("work", "people", f"people who do {names[i]!r} in a week", mean, np.sqrt(mean), 0.05, "people")
     for a, b in combinations(sorted(doers), 2):
         shared = sum(min(p, doers[b].get(who, 0.0)) for who, p in doers[a].items())

@@ -11,13 +11,14 @@ longer the more others are open, one for one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from salessim.calibration.history import seconds
+from salessim.calibration.history import first_person, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.log import EventLog
 
@@ -89,7 +90,8 @@ def slope(times: Any, own: Any) -> float | None:
         own: the person's share of them, from `shared`.
 
     Returns:
-        None where too few overlap to tell.
+        None where too few overlap to tell, or all alike: where as many are open at every visit nothing says what one more
+        would do. Two standard errors have to be less than what is half-way from one answer to the other.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -102,7 +104,12 @@ def slope(times: Any, own: Any) -> float | None:
     at_once = np.log(times[positive] / own[positive])
     if (at_once > np.log1p(TWICE)).sum() < LEAST:
         return None
-    return float(np.cov(np.log(times[positive]), at_once)[0, 1] / at_once.var(ddof=1))
+    (length, both), (_, spread) = np.cov(np.log(times[positive]), at_once).tolist()
+    if spread == 0:
+        return None
+    found = both / spread
+    error = math.sqrt(max(0.0, length - found * both) / (len(at_once) * spread))
+    return found if 2 * error < HALF_WAY else None
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def one_at_a_time(log: EventLog, staff: Staff) -> Overlap:
         staff: learnt from it; teams that have several things at once without minding get a `concurrency`.
     """
     frame = log.frame
-    first = frame["person"].str.split(" + ", regex=False).str[0]
+    first = first_person(frame)
     work = frame["step"].isin(sorted(staff.staffed)) & ~frame["step"].isin([WAITING, SYSTEM]) & (frame["team"] != "system") & (first != "")
     rows = np.flatnonzero((work & frame["started"].notna() & frame["ended"].notna()).to_numpy())
     part, people = frame.iloc[rows], first.iloc[rows].to_numpy(object)
@@ -155,7 +162,7 @@ def one_at_a_time(log: EventLog, staff: Staff) -> Overlap:
             told[team] = said + f"visits take as long however many are open (slope {longer:.2f} of 0 to 1), so a person is taken to have up to {several} at once"
             continue
         known = longer is not None and longer >= HALF_WAY
-        why = f"they are the longer the more are open (slope {longer:.2f} of 0 to 1)" if known else "too few overlap to tell whether they hold each other up"
+        why = f"they are the longer the more are open (slope {longer:.2f} of 0 to 1)" if known else "too few overlap, or all alike, to tell whether they hold each other up"
         told[team] = said + f"{why}, so a person's time is shared among them: {100 * (1 - twice):.0f} % of the hours logged are work, one thing at a time, and the rest is wait"
         change = own < times * (1 - 1e-9)
         moved[rows[mine[change]]] = np.maximum(begun[mine], clock.before_end(ended[mine], own))[change]

@@ -7,6 +7,7 @@ person's other days: numbers of events follow a negative binomial law, and what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -90,12 +91,17 @@ def away(stamps: pd.Series, people: pd.Series) -> Away | None:
 def _inflated(counts: Any) -> tuple[float, float, float]:
     """Share of days away, the log likelihood gained by it, and the chance that a day without anything is a quiet one."""
     value, often = np.unique(counts, return_counts=True)
-    fixed = special.gammaln(value + 1.0)
+    fixed, quiet_days = special.gammaln(value + 1.0), value[0] == 0
 
-    def behind(p: Any, inflated: bool) -> float:
-        level, size, gone = np.exp(np.clip(p[0], -8, 12)), np.exp(np.clip(p[1], -6, 8)), special.expit(np.clip(p[2], -30, 30)) if inflated else 0.0
-        at = special.gammaln(value + size) - special.gammaln(size) - fixed + size * np.log(size / (size + level)) + value * np.log(level / (size + level))
-        return -float(often @ np.where(value == 0, np.log(np.maximum(gone + (1 - gone) * np.exp(at), 1e-300)), np.log1p(-gone) + at))
+    def behind(p: Any, inflated: bool) -> float:  # hundreds of times for each person: plain numbers are plain numbers here
+        level, size = math.exp(min(max(p[0], -8.0), 12.0)), math.exp(min(max(p[1], -6.0), 8.0))
+        gone = 1 / (1 + math.exp(-min(max(p[2], -30.0), 30.0))) if inflated else 0.0
+        at = special.gammaln(value + size) - (math.lgamma(size) - size * math.log(size / (size + level))) - fixed + value * math.log(level / (size + level))
+        nothing = float(at[0])
+        at += math.log1p(-gone)
+        if quiet_days:
+            at[0] = math.log(max(gone + (1 - gone) * math.exp(nothing), 1e-300))
+        return -float(often @ at)
 
     options = {"maxfev": 250, "xatol": 1e-3, "fatol": 1e-3}
     there = counts[counts > 0]

@@ -6,7 +6,7 @@ cases that did not end in its window) is taken out of the simulated log as well,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,15 @@ import pandas as pd
 from salessim.calibration import distances
 from salessim.calibration.days import are_days
 from salessim.calibration.history import arrival_seen, born, ends, seconds
+from salessim.engines.outcome import Texts, Visits
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean_about
+from salessim.records import NEVER
 
 if TYPE_CHECKING:
     from salessim.log import EventLog
+    from salessim.network import Network
+    from salessim.records import Cases
     from salessim.scenario.model import Scenario
 
 NOBODY = ""
@@ -38,8 +42,8 @@ class LocalTime:
 
     def __call__(self, times: Any) -> Any:
         """Local seconds of times that are known."""
-        at = np.clip(((np.asarray(times, float) - self.first) // 3600).astype(int), 0, len(self.offset) - 1)
-        return times + self.offset[at]
+        at = ((np.asarray(times, float) - self.first) / 3600).astype(int)
+        return times + self.offset[np.clip(at, 0, len(self.offset) - 1, out=at)]
 
     def day(self, times: Any) -> Any:
         """The local midnight before some times, as seconds since 1970; NaN stays NaN."""
@@ -130,9 +134,11 @@ class Sample:
 
     def arrived(self, since: float, until: float) -> Sample:
         """The cases that came in during a window, as known at its end."""
-        known = self.cut(until)
-        chosen = known.born >= since
-        return known._take(chosen, chosen[known.case])
+        if (since, until) not in self._parts:
+            known = self.cut(until)
+            chosen = known.born >= since
+            self._parts[since, until] = known._take(chosen, chosen[known.case])
+        return self._parts[since, until]
 
     def ended(self) -> Sample:
         """The cases that are over."""
@@ -156,6 +162,39 @@ class Sample:
         times, case = np.concatenate([self.begun, self.done]), np.concatenate([self.case, self.case])
         known = ~np.isnan(times)
         return times[known], case[known]
+
+    @cached_property
+    def people(self) -> tuple[Any, list[str]]:
+        """Of each visit the place of its person in a list of names in order, -1 where nobody is named; and the list."""
+        codes, names = pd.factorize(self.person)
+        names = names.astype(str)
+        place = np.argsort(np.argsort(names)) - int((names == NOBODY).any())  # nobody comes before all others
+        return np.append(place, -1)[codes], sorted(set(names.tolist()) - {NOBODY})
+
+    @cached_property
+    def _parts(self) -> dict[tuple[float, float], Sample]:
+        """The cases of windows that were asked for: distances and figures look at the same."""
+        return {}
+
+    def duty(self, activity: int) -> tuple[Any, Any]:
+        """Of each hour from the first of `days_worked` on: whether an activity is being done in it, and how many such hours have passed before.
+
+        These are the hours of the day, weekdays and days on which the log shows this work being done.
+        """
+        if activity not in self._duties:
+            mine = self.activity == activity
+            stamps = np.concatenate([self.begun[mine], self.done[mine]])
+            local = self.view.clock(stamps[~np.isnan(stamps)])
+            hours, weekdays = np.bincount((local % 86_400 // 3600).astype(int), minlength=24), np.bincount(((local // 86_400).astype(int) + 3) % 7, minlength=7)
+            first, worked = self.days_worked
+            k = np.arange(24 * len(worked))
+            open_ = (hours[k % 24] >= 0.005 * len(local)) & (weekdays[(k // 24 + int(first) + 3) % 7] >= 0.01 * len(local)) & worked[k // 24]
+            self._duties[activity] = open_, np.concatenate([[0.0], np.cumsum(open_)])
+        return self._duties[activity]
+
+    @cached_property
+    def _duties(self) -> dict[int, tuple[Any, Any]]:
+        return {}
 
     @cached_property
     def days_worked(self) -> tuple[float, Any]:
@@ -190,21 +229,51 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
         view: of the real log.
         activity_of: step -> activity of the real log; other steps are waits within the case. None for the real log itself.
     """
-    frame = frame.sort_values("case", kind="stable")
-    codes, _ = pd.factorize(frame["case"])
+    case, _ = pd.factorize(frame["case"], sort=True)
+    order = np.argsort(case, kind="stable")
+    case = case[order]
+    columns = {name: Texts(codes[order], [str(text) for text in texts]) for name in ("step", "person", "outcome", "channel", "segment") for codes, texts in [pd.factorize(frame[name])]}
+    ready, begun, done = (seconds(frame[c])[order] for c in ("enabled", "started", "ended"))
+    return _seen(view, activity_of, case, ready, begun, done, **columns)
+
+
+def see_run(run: tuple[Network, Cases, Visits], view: View, activity_of: Mapping[str, str]) -> Sample:
+    """A run of the engines as the real log's export would show it: what `see` makes of its log, without the log being written.
+
+    Args:
+        run: from `engines.run_visits`.
+        view: of the real log.
+        activity_of: step -> activity of the real log; other steps are waits within the case.
+    """
+    network, cases, visits = run
+    order = np.argsort(visits.number, kind="stable")
+    number = visits.number[order]
+    case = np.cumsum(np.concatenate([[0], number[1:] != number[:-1]])) if len(number) else number
+    origin = np.datetime64(network.origin.replace(tzinfo=None), "us").astype(np.int64)
+    ready, begun, done = (np.where(t == NEVER, np.nan, (origin + t) / 1e6) for t in visits.time[order].T)
+    labels = network.labels
+    return _seen(
+        view, activity_of, case, ready, begun, done, Texts(visits.step[order], [*labels.steps]), visits.crew.at(order), visits.outcome.at(order),
+        Texts(cases.channel[number], [*labels.channels]), Texts(cases.segment[number], [*labels.segments]),
+    )  # fmt: skip
+
+
+def _seen(
+    view: View, activity_of: Mapping[str, str] | None, codes: Any, ready: Any, begun: Any, done: Any, step: Texts, person: Texts, outcome: Texts, channel: Texts, segment: Texts
+) -> Sample:
+    """Visits, those of a case together, as the real log's export would show them."""
     first = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
     last = np.append(first[1:], len(codes)) - 1
-    ready, begun, done = (seconds(frame[c]) for c in ("enabled", "started", "ended"))
     born = np.minimum.reduceat(np.where(np.isnan(ready), np.inf, ready), first)
-    outcome = frame["outcome"].to_numpy(object)[last]
-    over = np.where(outcome == "open", np.nan, done[last])
+    ending = np.array(outcome.texts, object)[outcome.codes[last]]
+    over = np.where(ending == "open", np.nan, done[last])
     place = {name: i for i, name in enumerate(view.activities)}
     if view.arrivals_in_days:
         born = view.clock.day(born)
     if view.ends_in_days:
         over = view.clock.day(over)
-    activity = _each(frame["step"], lambda step: place.get(step if activity_of is None else activity_of.get(step, ""), -1)).astype(int)
-    person = _each(frame["person"], lambda people: people.split(" + ", 1)[0])
+    activity = np.array([place.get(s if activity_of is None else activity_of.get(s, ""), -1) for s in step.texts], int)[step.codes]
+    people = np.array([name.split(" + ", 1)[0] for name in person.texts], object)
     visits = activity >= 0
     if any(view.days):
         in_days = visits & np.array(view.days)[activity]
@@ -218,19 +287,11 @@ def see(frame: pd.DataFrame, view: View, activity_of: Mapping[str, str] | None =
     by = np.where(np.isnan(begun), np.where(np.isnan(done), ready, done), begun)
     order = np.flatnonzero(visits)
     order = order[np.lexsort((np.where(np.isnan(done), np.inf, done)[order], by[order], codes[order]))]
-    sample = Sample(
-        view, codes[order], activity[order], ready[order], begun[order], done[order], person[order], born, over, outcome.astype(str),
-        _each(frame["channel"].iloc[first], clean_about), _each(frame["segment"].iloc[first], clean_about),
-    )  # fmt: skip
+    about = (np.array([clean_about(text) for text in x.texts], object)[x.codes[first]] for x in (channel, segment))
+    sample = Sample(view, codes[order], activity[order], ready[order], begun[order], done[order], people[person.codes[order]], born, over, ending.astype(str), *about)
     if not view.ready or not view.arrivals:
         sample = _worked_out(sample, by[order])
     return sample.ended() if view.whole else sample
-
-
-def _each(texts: pd.Series, of: Callable[[str], Any]) -> Any:
-    """A function of each text, worked out once for those that are alike."""
-    codes, unique = pd.factorize(texts)
-    return np.array([of(str(text)) for text in unique], object)[codes]
 
 
 def _worked_out(sample: Sample, by: Any) -> Sample:

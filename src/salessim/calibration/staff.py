@@ -11,7 +11,7 @@ from salessim.calibration import presence
 from salessim.calibration.clocks import Clock
 from salessim.calibration.days import are_days, midnights
 from salessim.calibration.duty import Duty, duty, usual_days
-from salessim.calibration.history import gave_up, seconds
+from salessim.calibration.history import first_person, gave_up, seconds
 from salessim.calibration.names import Names
 from salessim.calibration.people import LEAST_STARTS, at_once, calendar, crews, crews_of, holds, works_late
 from salessim.importers.eventlog import SYSTEM, WAITING, clean
@@ -67,8 +67,7 @@ class Staff:
 
     def team_of(self, rows: pd.DataFrame) -> pd.Series:
         """The team of each visit: that of the person named first, else the one that mostly does the step."""
-        first = rows["person"].str.split(" + ", regex=False).str[0]
-        return first.map(self.of_person).astype(object).fillna(rows["step"].map({step: teams[0] for step, teams in self.does.items()}))
+        return first_person(rows).map(self.of_person).astype(object).fillna(rows["step"].map({step: teams[0] for step, teams in self.does.items()}))
 
 
 def staff_of(log: EventLog, holidays: str | None) -> Staff:
@@ -117,10 +116,10 @@ def _one_team(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
 
 def _named_teams(staff: Staff, work: pd.DataFrame) -> pd.DataFrame:
     """Teams of people who mostly do the same; every visit once for each person whose presence it shows."""
-    people = work["person"].str.split(" + ", regex=False)
-    named = work[work["person"] != ""].assign(person=people.str[0])
+    named = work[work["person"] != ""].assign(person=first_person)
     # Where most visits have a second person, one of that person's team is needed at the same time.
-    others = work[people.str.len() > 1].assign(person=people.str[1])
+    others = work[work["person"].str.contains(" + ", regex=False)]
+    others = others.assign(person=others["person"].str.split(" + ", regex=False).str[1].astype("str"))
     alone = others["step"].value_counts() / work["step"].value_counts()
     others = others[others["step"].map(alone) > 0.5]
     found = crews(pd.concat([named, others.assign(step=others["step"] + " (second)")]))

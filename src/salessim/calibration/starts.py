@@ -18,7 +18,7 @@ import pandas as pd
 
 from salessim.calibration.days import are_days
 from salessim.calibration.gaps import LEAST, Gaps, Work, work
-from salessim.calibration.history import arrival_seen, gave_up, seconds
+from salessim.calibration.history import arrival_seen, first_person, gave_up, seconds
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.log import EventLog
 from salessim.wording import lasting
@@ -181,7 +181,7 @@ def starts(log: EventLog, staff: Staff) -> Starts:
 def _seen(log: EventLog, staff: Staff) -> _Seen | None:
     """What named people finished; None where no start is missing, or nobody is named."""
     frame = log.frame
-    people = frame["person"].str.split(" + ", regex=False).str[0]
+    people = first_person(frame)
     real = frame["step"].isin(sorted(staff.staffed)) & ~frame["step"].isin([WAITING, SYSTEM]) & (frame["team"] != "system") & (people != "") & frame["ended"].notna() & ~gave_up(frame)
     rows = np.flatnonzero(real.to_numpy())
     part = frame.iloc[rows]

@@ -18,7 +18,7 @@ from salessim.calibration import yardsticks
 from salessim.calibration.figures import Book, figures
 from salessim.calibration.pictures import Pictures, Sketch, pictures, sketch
 from salessim.calibration.plain import plain_model
-from salessim.calibration.sample import Sample, View, activities_of, see
+from salessim.calibration.sample import Sample, View, activities_of, see, see_run
 from salessim.calibration.verdicts import Verdict, judge
 from salessim.calibration.yardsticks import Distances, Table, Window
 from salessim.errors import InputError, LogError
@@ -314,8 +314,7 @@ def _simulated(
 
     def one(_: object, seed: int, number: int, engine: engines.Engine) -> _T:
         drawn = network_of(scenario, seed, number) if scenario.uncertain else network
-        log = engines.run_log(drawn, seed=check_seed(seed), number=number, engine=engine)
-        return use(see(log.frame, view, activity_of))
+        return use(see_run(engines.run_visits(drawn, seed=check_seed(seed), number=number, engine=engine), view, activity_of))
 
     found = []
     with local(workers_of(workers), "compiled") as executor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from salessim.engines.outcome import Raw, cases_of, event_log, replication
+from salessim.engines.outcome import Raw, Visits, cases_of, event_log, replication, visits_of
 from salessim.network import Network
-from salessim.records import Replication
+from salessim.records import Cases, Replication
 from salessim.staff import drawn
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ def run_log(network: Network, *, seed: int, number: int = 0, engine: Engine) -> 
     """The event log of one replication and nothing else: what only measures need, such as every hour on duty, is not worked out."""
     network, raw = bare(network, seed, number, engine, log=True)
     return event_log(network, raw, cases_of(raw))
+
+
+def run_visits(network: Network, *, seed: int, number: int = 0, engine: Engine) -> tuple[Network, Cases, Visits]:
+    """The network that was run, its cases and their visits as numbers: for those who look at many logs and write none."""
+    network, raw = bare(network, seed, number, engine, log=True)
+    cases = cases_of(raw)
+    return network, cases, visits_of(network, raw, cases)
 
 
 def bare(network: Network, seed: int, number: int, engine: Engine, log: bool) -> tuple[Network, Raw]:

@@ -125,6 +125,99 @@ def _channel_cost(network: Network, cases: Cases) -> Any:
     return count * sources.cost + network.outlay
 
 
+class Texts(NamedTuple):
+    """A column of texts of which there are few: `texts[codes]`, row by row."""
+
+    codes: Any
+    texts: list[str]
+
+    def at(self, rows: Any) -> Texts:
+        """Those of some rows."""
+        return Texts(self.codes[rows], self.texts)
+
+    def column(self) -> Any:
+        """The same for a frame; each text is made once."""
+        import pandas as pd
+
+        return pd.array(self.texts, dtype="str").take(self.codes)
+
+
+class Visits(NamedTuple):
+    """The visits of a run, row by row as they ended, without names and dates being made of all numbers."""
+
+    number: Any
+    """Of the case."""
+    step: Any
+    time: Any
+    """Enabled, started, ended: ticks."""
+    outcome: Texts
+    crew: Texts
+    team: Texts
+    pay: Any
+    """Of the crew, per working tick."""
+
+
+def visits_of(network: Network, raw: Raw, cases: Cases) -> Visits:
+    """The visits of a run with what became of them and who did them."""
+    labels = network.labels
+    time, what = raw.visit_time, raw.visit_what
+    number, step, goal = what[:, 0], what[:, 1], what[:, 3]
+    reasons = [str(reason) for reason in labels.reasons]
+    gave_up = (time[:, 1] == NEVER) & (goal != STILL_OPEN) & np.array(labels.queues)[step]
+    outcome = np.zeros(len(what), np.int64)
+    outcome[gave_up] = 1
+    outcome[goal == DONE] = 2
+    outcome[goal == JOIN] = 3
+    outcome[goal == STILL_OPEN] = 4
+    left = (goal < DONE) & (goal > JOIN)
+    branch = np.array([s in network.branch_steps for s in labels.steps], dtype=bool)[step]
+    outcome[left] = LOST_FROM - 2 - goal[left] + len(reasons) * branch[left]
+    _end_at_the_last_row(outcome, number, (goal == DONE) | (left & ~branch), cases)
+    texts = [*ENDS, *(f"lost: {reason}" for reason in reasons), *(f"branch lost: {reason}" for reason in reasons)]
+    return Visits(number, step, time, Texts(outcome, texts), *_crews(network, what[:, VISIT_COLUMNS:], time[:, 1]))
+
+
+ENDS = ("next", "gave up", "completed", "joined", "open")
+"""What became of a visit; the reasons of losses come after it."""
+LOST_FROM = len(ENDS)
+
+
+def _crews(network: Network, people: Any, started: Any) -> tuple[Texts, Texts, Any]:
+    """Of each visit the names of its people, their teams, and what they are paid together."""
+    labels, model = network.labels, network.model
+    names, nobody = _named_people(network), len(model.people.team_of)
+    teams, team_of = [*labels.teams, ""], np.append(model.people.team_of, len(labels.teams))
+    key, base = np.zeros(len(people), np.int64), np.int64(1)
+    turns = [_turn(network, people[:, r], started) for r in range(people.shape[1])]
+    for r, turn in enumerate(turns):
+        key += base * (np.where(people[:, r] >= 0, people[:, r], nobody) + (nobody + 1) * turn)
+        base *= (nobody + 1) * (int(turn.max(initial=0)) + 1)
+    _, first, codes = np.unique(key, return_index=True, return_inverse=True)
+    crews, crew_teams, pay = [], [], np.zeros(len(first))
+    for i, row in enumerate(first.tolist()):
+        crew = team = ""
+        for r, turn in enumerate(turns):
+            if (place := int(people[row, r])) >= 0:
+                joint = " + " if r else ""
+                crew += f"{joint}{names[place]}" + (f" ({turn[row] + 1})" if turn[row] else "")
+                team += f"{joint}{teams[team_of[place]]}"
+                pay[i] += model.people.pay[team_of[place]]
+        crews.append(crew)
+        crew_teams.append(team)
+    return Texts(codes, crews), Texts(codes, crew_teams), pay[codes]
+
+
+def _turn(network: Network, places: Any, started: Any) -> Any:
+    """How many had left some places by some times: "sales-3 (2)" is who came when sales-3 had left."""
+    people, result = network.model.people, np.zeros(len(places), np.int64)
+    for person, joined in (network.roster.newcomers if network.roster else {}).items():
+        team = people.team_of[person]
+        first, seats, size = people.first_person[team], people.seats[team], people.size[team]
+        rows = np.flatnonzero((places >= first) & (places < first + size) & ((places - person) % seats == 0))
+        result[rows] = np.searchsorted(joined, started[rows], side="right")
+    return result
+
+
 def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     """The log of a run in names, real dates and money."""
     import pandas as pd
@@ -132,56 +225,32 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     from salessim.log import EventLog, LogAbout
 
     labels, model = network.labels, network.model
-    time, what = raw.visit_time, raw.visit_what
-    number, step, goal = what[:, 0], what[:, 1], what[:, 3]
-    people = what[:, VISIT_COLUMNS:]
-    names = _named_people(network)
-    teams = np.array([*labels.teams, ""], dtype=object)
-    team_of = np.append(model.people.team_of, len(labels.teams))
-    crew = np.full(len(what), "", dtype=object)
-    team = np.full(len(what), "", dtype=object)
-    pay = np.zeros(len(what))
-    for r in range(people.shape[1]):
-        there = people[:, r] >= 0
-        joint = " + " if r else ""
-        crew[there] = crew[there] + (joint + _successors(network, names[people[there, r]], people[there, r], time[there, 1]))
-        team[there] = team[there] + (joint + teams[team_of[people[there, r]]])
-        pay[there] += model.people.pay[team_of[people[there, r]]]
-    steps, stages = np.array(labels.steps, dtype=object), np.array(labels.stages, dtype=object)
-    gave_up = (time[:, 1] == NEVER) & (goal != STILL_OPEN) & np.array(labels.queues)[step]
-    outcome = np.full(len(what), "next", dtype=object)
-    outcome[gave_up] = "gave up"
-    outcome[goal == DONE] = "completed"
-    outcome[goal == JOIN] = "joined"
-    outcome[goal == STILL_OPEN] = "open"
-    left = (goal < DONE) & (goal > JOIN)
-    branch = np.array([s in network.branch_steps for s in labels.steps], dtype=object)[step]
-    outcome[left] = np.where(branch[left], "branch lost: ", "lost: ") + np.array(labels.reasons, dtype=object)[-2 - goal[left]]
-    _end_at_the_last_row(outcome, number, (goal == DONE) | (left & ~branch.astype(bool)), cases, labels.reasons)
-    cost = np.where((time[:, 1] == NEVER) | (goal == STILL_OPEN), 0.0, model.flow.cost[step])
-    cost = cost + pay * work_of(network, time, what, people)
+    visits, what = visits_of(network, raw, cases), raw.visit_what
+    number, step, time = visits.number, visits.step, visits.time
+    cost = np.where((time[:, 1] == NEVER) | (what[:, 3] == STILL_OPEN), 0.0, model.flow.cost[step])
+    cost = cost + visits.pay * work_of(network, time, what, what[:, VISIT_COLUMNS:])
     zone = network.time_zone
 
     def dates(ticks: Any) -> Any:
-        stamps = pd.DatetimeIndex(np.datetime64(network.origin.replace(tzinfo=None), "us") + ticks.astype("timedelta64[us]"))
-        local = stamps.tz_localize("UTC").tz_convert(zone).as_unit("us").to_series(index=range(len(ticks)))
-        return local.where(pd.Series(ticks != NEVER))
+        stamps = np.datetime64(network.origin.replace(tzinfo=None), "us") + ticks.astype("timedelta64[us]")
+        stamps[ticks == NEVER] = np.datetime64("NaT")
+        return pd.DatetimeIndex(stamps).tz_localize("UTC").tz_convert(zone).as_unit("us")
 
     frame = pd.DataFrame(
         {
             "case": number.astype(np.int64),
             "customer": cases.customer[number],
-            "stage": stages[np.array(labels.stage_of)[step]],
-            "step": steps[step],
+            "stage": Texts(np.array(labels.stage_of, np.int64)[step], [*labels.stages]).column(),
+            "step": Texts(step, [*labels.steps]).column(),
             "visit": _numbered(number, step) if network.branch_steps or network.standing else what[:, 2].astype(np.int64),
-            "team": team,
-            "person": crew,
+            "team": visits.team.column(),
+            "person": visits.crew.column(),
             "enabled": dates(time[:, 0]),
             "started": dates(time[:, 1]),
             "ended": dates(time[:, 2]),
-            "outcome": outcome,
-            "channel": np.array(labels.channels, dtype=object)[cases.channel[number]],
-            "segment": np.array(labels.segments, dtype=object)[cases.segment[number]],
+            "outcome": visits.outcome.column(),
+            "channel": Texts(cases.channel[number], [*labels.channels]).column(),
+            "segment": Texts(cases.segment[number], [*labels.segments]).column(),
             "value": cases.value[number],
             "cost": cost,
             **{name: cases.marks[number, a] for a, name in enumerate(labels.attributes)},
@@ -200,14 +269,14 @@ def event_log(network: Network, raw: Raw, cases: Cases) -> EventLog:
     return EventLog(frame, about)
 
 
-def _end_at_the_last_row(outcome: Any, number: Any, final: Any, cases: Cases, reasons: Any) -> None:
+def _end_at_the_last_row(outcome: Any, number: Any, final: Any, cases: Cases) -> None:
     """A case whose last step was skipped ends with the last row it has, since the skipped step leaves none."""
     told = np.zeros(len(cases.born), bool)
     told[number[final]] = True
     last = np.full(len(cases.born), -1)
     last[number] = np.arange(len(number))
-    for case in np.flatnonzero((cases.outcome != OPEN) & ~told & (last >= 0)):
-        outcome[last[case]] = "completed" if cases.outcome[case] == COMPLETED else f"lost: {reasons[cases.reason[case]]}"
+    untold = np.flatnonzero((cases.outcome != OPEN) & ~told & (last >= 0))
+    outcome[last[untold]] = np.where(cases.outcome[untold] == COMPLETED, 2, LOST_FROM + cases.reason[untold])
 
 
 def _numbered(number: Any, step: Any) -> Any:
@@ -223,18 +292,6 @@ def _named_people(network: Network) -> Any:
         [f"{name}-{i % people.seats[t] + 1}" for t, name in enumerate(network.labels.teams) for i in range(people.size[t])] + [""],
         dtype=object,
     )  # the places of limits, which stand behind the people, are never asked for
-
-
-def _successors(network: Network, names: Any, places: Any, started: Any) -> Any:
-    """The names of who was in some places at some times: "sales-3 (2)" is who came when sales-3 had left."""
-    people = network.model.people
-    for person, joined in (network.roster.newcomers if network.roster else {}).items():
-        team = people.team_of[person]
-        first, seats, size = people.first_person[team], people.seats[team], people.size[team]
-        rows = np.flatnonzero((places >= first) & (places < first + size) & ((places - person) % seats == 0))
-        number = np.searchsorted(joined, started[rows], side="right")
-        names[rows] = [f"{name} ({k + 1})" if k else name for name, k in zip(names[rows], number, strict=True)]
-    return names
 
 
 def work_of(network: Network, time: Any, what: Any, people: Any) -> Any:
@@ -285,6 +342,7 @@ def _calendar_of(network: Network, step: Any, people: Any) -> Any:
             rows = there[step[there] == s]
             role = needs.first_role[s] + r
             teams = needs.team[needs.first_entry[role] : needs.last_entry[role]]
-            entry = {int(t): e for e, t in enumerate(teams)}
-            number[rows] += needs.stride[role] * np.array([entry[int(t)] for t in team_of[people[rows, r]]])
+            entry = np.zeros(len(network.labels.teams) + 1, np.int64)
+            entry[teams] = np.arange(len(teams))
+            number[rows] += needs.stride[role] * entry[team_of[people[rows, r]]]
     return needs.calendar[number]
