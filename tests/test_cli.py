@@ -288,6 +288,7 @@ def test_interrupting_leaves_soon_and_keeps_finished_trials(sent: int, tmp_path:
 def test_a_long_search_runs_in_processes_and_a_short_one_in_threads(b2b: Path) -> None:
     from salessim.cli.search import _executor
     from salessim.executors import Here, Processes, Threads
+    from salessim.scenario.model import Scenario
 
     scenario = Scenario.load(b2b)
     assert type(_executor(scenario, 2_000, 2, None, None, None)) is Processes
