@@ -17,14 +17,8 @@ from salessim.scenario.calendars import DAYS, spans, weekdays
 
 LEAST_SEEN = 5
 """Hours with fewer stamps are left out: with five, a period like this one would see none with a chance of less than 1 %."""
-
-
 FEW = 1 / 3
 """A weekday with fewer heads than this share of the usual ones is duty: a calendar for all would make three people of one."""
-
-
-LONGEST_SPELL = 24.0
-"""Hours: a day on duty, of which no end is seen. Whether somebody comes the next day is a new question."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +89,18 @@ def duty(stamps: pd.Series, people: pd.Series, usual: list[dict[str, Any]]) -> l
 
 
 def _spell(there: pd.MultiIndex, hours: Any) -> float:
-    """Hours for which somebody stays: those with anybody over the ends that are seen. Where such hours end, so does what can be seen (exponential, censored)."""
+    """Hours for which somebody stays: those with anybody over the ends that are seen. Where such hours end, so does what can be seen (exponential, censored).
+
+    Fewer ends leave every longer spell possible and none likely: it is then as long as anybody was seen in one go.
+    """
     present = {(date, int(hour)) for date, hour in there}
     ends = sum((date, hour + 1) not in present for date, hour in present if hour < 23 and hours[date.weekday(), hour + 1])
-    return min(LONGEST_SPELL, len(present) / max(0.5, ends))
+    if ends >= LEAST_SEEN:
+        return len(present) / ends
+    run: dict[tuple[Any, int], int] = {}
+    for date, hour in sorted(present):
+        run[date, hour] = run.get((date, hour - 1), 0) + 1
+    return float(max(run.values()))
 
 
 def usual_days(shifts: list[dict[str, Any]], stamps: pd.Series, people: pd.Series) -> list[dict[str, Any]]:

@@ -10,21 +10,22 @@ import numpy as np
 import pandas as pd
 
 from salessim.reporting import charts
+from salessim.wording import rounded
 
 
 def number(value: float) -> str:
     """A figure with three significant digits or whole thousands.
 
     Example:
-        >>> number(99.97), number(99.9), number(9.997), number(1234.5), number(0.0123)
-        ('100', '99.9', '10.0', '1,234', '0.012')
+        >>> number(99.97), number(99.9), number(9.997), number(1234.5), number(0.0123), number(-9.7e-5)
+        ('100', '99.9', '10.0', '1,234', '0.012', '-0.000097')
     """
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.0f}" if size >= 99.95 else f"{value:.1f}" if size >= 9.995 else f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
+    return f"{value:.0f}" if size >= 99.95 else f"{value:.1f}" if size >= 9.995 else f"{value:.2f}" if size >= 0.1 or size == 0 else rounded(value, 2)
 
 
 def signed(value: float) -> str:
