@@ -74,7 +74,7 @@ def test_what_fresh_runs_do_not_find_better_makes_no_limit_bind(other: float, bi
     fresh = SimpleNamespace(of=lambda settings, purpose, runs: settings["a"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prices, "Comparison", lambda both: both)
-        price = prices._price(fresh, cheap, [cheap, dear], limit, [], lambda t: (-float(t.number), 1), score.__getitem__, 8)  # type: ignore[arg-type]
+        price = prices._price(fresh, cheap, [cheap, dear], limit, [], lambda t: (-float(t.number), 1), score.__getitem__, 8)  # type: ignore[arg-type]  # trials, runs and limits stand in for the real ones: only what the price asks of them
     assert (price.against is not None) == binds
     assert binds or "does not bind" in price.sentence(["cost"])
 
@@ -95,7 +95,7 @@ def test_designs_that_fresh_runs_do_not_tell_apart_are_told_once() -> None:
 def test_steps_that_matter_too_little_stand_in_one_line() -> None:
     """Ten thousandths of a day are told from none by paired runs, and from what a planner would change a process for as well."""
     words = {"a": "negligible", "b": "the same", "c": "negligible"}
-    left = tuple(Effect(n, n.upper(), SimpleNamespace(word=lambda _, word=word: word)) for n, word in words.items())  # type: ignore[arg-type]
+    left = tuple(Effect(n, n.upper(), SimpleNamespace(word=lambda _, word=word: word)) for n, word in words.items())  # type: ignore[arg-type]  # a comparison of which only its word is asked for
     assert Sensitivity((), (), left).told_of_left(["cycle_time"]) == ["Too little to matter, each by itself: A; C.", "Exactly the same in every run: B."]
 
 

@@ -5,14 +5,15 @@ import pytest
 
 from salessim.calibration.journey import ELAPSED, WORKING, Move
 from salessim.calibration.queues import Wait
+from salessim.calibration.timing import Runs
 from salessim.durations.specs import Quantiles
 from salessim.units import DAY, HOUR
 
 COUNT = 2000
 
 
-def wait(time: np.ndarray, runs: object = ELAPSED) -> Wait:
-    return Wait({}, ("call",), Move("x", 1.0, COUNT, np.sort(time), np.arange(1, len(time) + 1) / len(time), runs))  # type: ignore[arg-type]
+def wait(time: np.ndarray, runs: Runs = ELAPSED) -> Wait:
+    return Wait({}, ("call",), Move("x", 1.0, COUNT, np.sort(time), np.arange(1, len(time) + 1) / len(time), runs))
 
 
 def reminders() -> np.ndarray:
