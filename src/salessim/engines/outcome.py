@@ -187,11 +187,12 @@ def _crews(network: Network, people: Any, started: Any) -> tuple[Texts, Texts, A
     labels, model = network.labels, network.model
     names, nobody = _named_people(network), len(model.people.team_of)
     teams, team_of = [*labels.teams, ""], np.append(model.people.team_of, len(labels.teams))
-    key, base = np.zeros(len(people), np.int64), np.int64(1)
+    key = np.zeros(len(people), np.int64)
     turns = [_turn(network, people[:, r], started) for r in range(people.shape[1])]
     for r, turn in enumerate(turns):
-        key += base * (np.where(people[:, r] >= 0, people[:, r], nobody) + (nobody + 1) * turn)
-        base *= (nobody + 1) * (int(turn.max(initial=0)) + 1)
+        who = np.where(people[:, r] >= 0, people[:, r], nobody) + (nobody + 1) * turn
+        # Numbered anew for each role: a product over many roles of large teams would not fit into a number.
+        key = np.unique(key * (int(who.max(initial=0)) + 1) + who, return_inverse=True)[1]
     _, first, codes = np.unique(key, return_index=True, return_inverse=True)
     crews, crew_teams, pay = [], [], np.zeros(len(first))
     for i, row in enumerate(first.tolist()):
