@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import multiprocessing
+import os
 import sys
 import time
 from dataclasses import replace
@@ -25,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 SCENARIO = ROOT / "scenarios" / "b2b.yaml"
 KINDS = ("threads", "processes", "dask")
+QUIET = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+"""What the guide sets for Dask's workers, too."""
 
 
 def firm(size: int) -> Any:
@@ -66,6 +69,7 @@ def on(kind: str, workers: int, trials: int, size: int) -> tuple[float, str]:
     if kind != "dask":
         with local(workers, "compiled", kind) as executor:
             return timed(executor, trials, size)
+    os.environ.update(QUIET)
     from distributed import LocalCluster
 
     from salessim.cluster import Cluster

@@ -6,11 +6,14 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from salessim.engines.outcome import _crews
 from salessim.experiment import simulate
 from salessim.log import EventLog
+from salessim.network import build
 from salessim.scenario.model import Scenario
 from tests.test_language import scenario, work
 
@@ -61,3 +64,14 @@ def test_csv_and_parquet_come_back_as_they_were(log: EventLog, tmp_path: Path) -
     pd.testing.assert_frame_equal(again.frame, log.frame, check_dtype=False)
     log.to_parquet(tmp_path / "log.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "log.parquet"), log.frame, check_dtype=False)
+
+
+def test_crews_keep_their_names_however_many_they_are_of() -> None:
+    """Fifteen people and nobody in seventeen roles: 16 ** 16 crews are more than a number of 64 bits tells apart."""
+    network = build(scenario({"x": work({"done": True}, by="a")}, teams={"a": {"size": 15}}))
+    people = np.zeros((3, 17), np.int64)
+    people[1, 16], people[2, 0] = 4, 4
+    crew, team, _ = _crews(network, people, np.zeros(3, np.int64))
+    names = [crew.texts[i] for i in crew.codes]
+    assert names == [" + ".join(["a-1"] * 17), " + ".join(["a-1"] * 16 + ["a-5"]), " + ".join(["a-5"] + ["a-1"] * 16)]
+    assert [team.texts[i] for i in team.codes] == [" + ".join(["a"] * 17)] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -72,9 +73,9 @@ def test_clusters_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="no scheduler answers"):
         Cluster("nonsense://x")
     with pytest.raises(InputError, match=r"a worker has salessim .* install the same on all machines"):
-        _there("salessim 0.0.1, Python 3.11", tasks.penniless, None, 0, (0,), "compiled")
+        _there("salessim 0.0.1, Python 3.11", tasks.penniless, pickle.dumps(None), 0, (0,), "compiled")
     with pytest.raises(RunLost, match="out of memory"):
-        _there(version(), tasks.penniless, None, 0, (0,), "compiled")
+        _there(version(), tasks.penniless, pickle.dumps(None), 0, (0,), "compiled")
 
 
 # Independent writers
@@ -212,14 +213,19 @@ def test_a_server_that_dies_under_way_ends_in_one_line_and_keeps_what_was_run(sc
                 optimise(scenario, storage=f"postgresql://{who}@/studies?host={socket}", **{**ASKED, "workers": 1})
             assert "wrong" not in str(refused.value)
         server = int((socket / "data" / "postmaster.pid").read_text().split()[0])
+        ran: list[int] = []
+
+        def kept() -> int:
+            return len(pq.read_table(tmp_path / "study" / "replications"))
 
         def progress(done: int, planned: int) -> None:
             if done == 3:
+                ran.append(kept())  # writers draw apart from each other, so two of the three may be the same design and cost nothing
                 os.kill(server, signal.SIGQUIT)
 
         with pytest.raises(InputError, match=r"the database cannot be used \(.*give the same command again: what was finished is kept"):
             optimise(scenario, storage=f"postgresql://owner@/studies?host={socket}", folder=tmp_path / "study", method="random", progress=progress, **{**ASKED, "workers": 1})
-    assert len(pq.read_table(tmp_path / "study" / "replications")) >= 3 * ASKED["replications"]
+    assert ASKED["replications"] <= ran[0] <= kept() and len(ran) == 1
 
 
 @pytest.mark.filterwarnings("ignore")
