@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -73,9 +72,9 @@ def test_clusters_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="no scheduler answers"):
         Cluster("nonsense://x")
     with pytest.raises(InputError, match=r"a worker has salessim .* install the same on all machines"):
-        _there("salessim 0.0.1, Python 3.11", tasks.penniless, pickle.dumps(None), 0, (0,), "compiled")
+        _there("salessim 0.0.1, Python 3.11", tasks.penniless, None, 0, (0,), "compiled")
     with pytest.raises(RunLost, match="out of memory"):
-        _there(version(), tasks.penniless, pickle.dumps(None), 0, (0,), "compiled")
+        _there(version(), tasks.penniless, None, 0, (0,), "compiled")
 
 
 # Independent writers
@@ -225,7 +224,7 @@ def test_a_server_that_dies_under_way_ends_in_one_line_and_keeps_what_was_run(sc
 
         with pytest.raises(InputError, match=r"the database cannot be used \(.*give the same command again: what was finished is kept"):
             optimise(scenario, storage=f"postgresql://owner@/studies?host={socket}", folder=tmp_path / "study", method="random", progress=progress, **{**ASKED, "workers": 1})
-    assert ASKED["replications"] <= ran[0] <= kept() and len(ran) == 1
+    assert ASKED["replications"] <= ran[0] <= kept()
 
 
 @pytest.mark.filterwarnings("ignore")

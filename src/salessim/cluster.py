@@ -1,21 +1,18 @@
 """Replications on a Dask cluster: workers on this or other machines, reached by the address of their scheduler.
 
-The study stays here; workers hold nothing that cannot be sent again and may come and go: one that dies takes nothing with
-it but the replications that it was running, and these are run again.
+The study stays here; workers hold nothing and may come and go: one that dies takes nothing with it but the replications
+that it was running, and these are run again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import pickle
 import platform
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 from salessim.errors import InputError, RunLost
@@ -25,9 +22,6 @@ CONNECTING = 10
 """Seconds within which a scheduler must answer."""
 WAITING = 60
 """Seconds to wait for a first worker: machines of a cluster start one after the other."""
-
-MOST_KEPT = 32
-"""Designs that are kept packed here and unpacked by each worker: about so many are compared side by side, a few runs at a time."""
 LOOKING = 5
 """Seconds between two looks whether there are workers."""
 REMEDY = "start it again, and go on with --resume: what was finished is kept"
@@ -49,14 +43,12 @@ class Cluster(Futures):
     def __init__(self, address: str, patience: float | None = None) -> None:
         try:
             from distributed import Client
-            from distributed.client import FutureCancelledError
             from distributed.scheduler import KilledWorker
         except ImportError:
             raise InputError("--cluster", "a cluster needs Dask", "install it with: pip install 'salessim[dask]'") from None
         self.address = address
-        self._packed: OrderedDict[int, tuple[Any, bytes]] = OrderedDict()
         self._under_way = weakref.WeakSet[Future[Any]]()
-        self.lost = (KilledWorker, FutureCancelledError)
+        self.lost = (KilledWorker, CancelledError)
         try:
             self._client: Any = Client(address, timeout=CONNECTING, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as wrong:
@@ -68,19 +60,11 @@ class Cluster(Futures):
             raise InputError(f"--cluster {address}", f"the scheduler has had no workers for {WAITING} s", f"start some with 'dask worker {address}'") from None
         super().__init__(self.nthreads(), patience)
 
-    def prepared(self, source: Any) -> bytes:
-        """The design packed, to go with each of its parcels: sent once as data of the cluster's own, it would draw all its runs to the one worker that has it."""
-        if id(source) not in self._packed:
-            self._packed[id(source)] = source, pickle.dumps(source)
-            if len(self._packed) > MOST_KEPT:
-                self._packed.popitem(last=False)
-        self._packed.move_to_end(id(source))
-        return self._packed[id(source)][1]
-
     def submit(self, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Any:
         """See `Futures.submit`."""
         if self._client.status != "running":
             raise InputError(f"--cluster {self.address}", "the scheduler has gone", REMEDY)
+        # The design goes with each parcel: as data of the cluster's own it would draw all its runs to the one worker that has it.
         run = self._client.submit(_there, version(), task, source, seed, numbers, engine, pure=False, retries=ATTEMPTS)
         # Results set out as soon as they are there: fetched when their turn comes, each would cost a journey that a worker waits for.
         future = asyncio.run_coroutine_threadsafe(self._fetched(run), self._client.loop.asyncio_loop)
@@ -139,17 +123,12 @@ def version() -> str:
     return f"salessim {__version__}, Python {'.'.join(platform.python_version_tuple()[:2])}"
 
 
-@lru_cache(MOST_KEPT)
-def _unpacked(packed: bytes) -> Any:
-    return pickle.loads(packed)
-
-
-def _there(wanted: str, task: Task, packed: bytes, seed: int, numbers: tuple[int, ...], engine: str) -> list[Any]:
+def _there(wanted: str, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> list[Any]:
     """What a worker does."""
     if version() != wanted:
         raise InputError("--cluster", f"a worker has {version()}, here it is {wanted}", "install the same on all machines")
     try:
-        return in_turn(task, _unpacked(packed), seed, numbers, engine)
+        return in_turn(task, source, seed, numbers, engine)
     except MemoryError:
         raise RunLost("out of memory") from None
 

@@ -139,10 +139,6 @@ class Futures(Executor):
     lost: tuple[type[BaseException], ...] = (BrokenExecutor,)
     """What a future raises whose worker has died."""
 
-    def prepared(self, source: Any) -> Any:
-        """The source in the form in which it is handed out."""
-        return source
-
     def _parcels(self, wanted: Iterable[tuple[Any, Sequence[int]]], left: int) -> Iterator[_Parcel]:
         """The numbers of several sources as they are handed out; `left` is how many there are in all."""
         for source, numbers in wanted:
@@ -162,7 +158,7 @@ class Futures(Executor):
 
         def handed(parcel: _Parcel) -> Any:
             try:
-                return self.submit(task, self.prepared(parcel.source), seed, parcel.numbers, engine)
+                return self.submit(task, parcel.source, seed, parcel.numbers, engine)
             except self.lost as wrong:  # the pool broke meanwhile: told when it is this parcel's turn
                 future: Future[Any] = Future()
                 future.set_exception(wrong)
