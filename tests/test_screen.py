@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 
 from salessim.catalogue import catalogue
 from salessim.engines import Engine
-from salessim.executors import Here
+from salessim.errors import RunLost
+from salessim.executors import Here, Task
 from salessim.experiment import Row, Simulating, replicate
 from salessim.library import template, templates
 from salessim.optimisation import optimise
@@ -120,6 +122,33 @@ def test_levers_that_need_or_exclude_others_are_kept_together_when_decoded() -> 
         now = screen.decoded(space.today | {"tool": tool, "second tool": second, "course": course})
         assert not (now["second tool"] and not now["tool"])
         assert not (now["course"] and now["tool"])
+
+
+class Sharing(Here):
+    """Workers that are programs of their own, as it were; after so many approximations they die."""
+
+    apart = True
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.workers, self.most, self.done = 2, most, 0
+
+    def several(self, task: Task, wanted: Iterable[tuple[Any, Sequence[int]]], planned: int, seed: int, engine: str) -> Iterator[Any]:
+        for found in super().several(task, wanted, planned, seed, engine):
+            if self.done == self.most:
+                raise RunLost("workers died")
+            self.done += 1
+            yield found
+
+
+@pytest.mark.parametrize("most", [0, 3, 1000])
+def test_workers_share_what_theory_says_of_designs_and_nothing_else_changes(b2b: Path, most: int) -> None:
+    space = space_of(Scenario.load(b2b))
+    alone = Screen(space, ("cycle_time_first", "lost_customers"), ())
+    shared = Screen(space_of(Scenario.load(b2b)), ("cycle_time_first", "lost_customers"), (), executor=(workers := Sharing(most)))
+    assert shared.starts(12) == alone.starts(12)
+    assert list(shared._structures) == list(alone._structures)
+    assert workers.done == most if most < 1000 else workers.done > 0.9 * len(alone._structures)
 
 
 def test_a_limit_that_theory_cannot_judge_is_left_to_simulation() -> None:

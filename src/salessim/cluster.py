@@ -38,7 +38,7 @@ class Cluster(Futures):
         InputError: Dask is not installed, nobody answers, there are no workers, or they run another version of salessim.
     """
 
-    parcelled = True
+    apart = True
 
     def __init__(self, address: str, patience: float | None = None) -> None:
         try:

@@ -48,6 +48,9 @@ class Executor(ABC):
         patience: seconds that the numbers of one source may take together; None for as long as it takes.
     """
 
+    apart = False
+    """Whether workers are programs of their own: they do not take turns with each other, but handing out is so costly that several numbers should go in one parcel."""
+
     def __init__(self, workers: int = 1, patience: float | None = None) -> None:
         self.workers, self.patience = workers, patience
 
@@ -125,9 +128,6 @@ class _Parcel:
 class Futures(Executor):
     """What all executors with futures share: handing out, waiting in order, handing out again what was lost."""
 
-    parcelled = False
-    """Whether handing out is so costly that several numbers should go in one parcel."""
-
     @abstractmethod
     def submit(self, task: Task, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Any:
         """A future of the list of results of some numbers."""
@@ -144,7 +144,7 @@ class Futures(Executor):
         for source, numbers in wanted:
             at = 0
             while at < len(numbers):
-                size = max(1, min(MOST_IN_PARCEL, left // (PARCELS * self.workers))) if self.parcelled else 1
+                size = max(1, min(MOST_IN_PARCEL, left // (PARCELS * self.workers))) if self.apart else 1
                 parcel = _Parcel(source, tuple(numbers[at : at + size]))
                 at += len(parcel.numbers)
                 left -= len(parcel.numbers)
@@ -248,7 +248,7 @@ class Threads(_Pool):
 class Processes(_Pool):
     """Processes of this machine: for the reference engine, and where a run may need to be ended."""
 
-    parcelled = True
+    apart = True
 
     def started(self) -> ProcessPoolExecutor:
         """A new pool."""

@@ -34,7 +34,7 @@ def test_k2_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Pat
 @pytest.mark.parametrize("workers", [1, 3])
 def test_several_designs_come_back_in_order_however_they_are_parcelled(workers: int) -> None:
     class Parcelled(Threads):
-        parcelled = True
+        apart = True
 
     wanted = [("a", range(40)), ("b", range(7, 9)), ("c", ()), ("a", range(3))]
     expected = [(source, n) for source, numbers in wanted for n in numbers]
@@ -45,7 +45,7 @@ def test_several_designs_come_back_in_order_however_they_are_parcelled(workers: 
 
 def test_parcels_shrink_so_that_no_worker_waits_long_for_another() -> None:
     class Parcelled(Threads):
-        parcelled = True
+        apart = True
 
         def submit(self, task: Any, source: Any, seed: int, numbers: tuple[int, ...], engine: str) -> Any:
             sizes.append(len(numbers))

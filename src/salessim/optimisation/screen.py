@@ -8,15 +8,17 @@ and how well it did that is said.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from salessim.association import rank_agreement
 from salessim.catalogue import catalogue
-from salessim.errors import InputError
+from salessim.errors import InputError, RunLost
+from salessim.executors import Executor
 from salessim.optimisation.approximation import Approximation, Prediction
 from salessim.optimisation.best import Screening, Trial
 from salessim.optimisation.limits import Limit
@@ -25,9 +27,13 @@ from salessim.optimisation.space import Settings, Space, starts_of
 from salessim.optimisation.spread import along
 from salessim.scenario.kinds import SetField
 from salessim.scenario.kinds.numbers import AddStaff
+from salessim.scenario.levers import apply
 from salessim.scenario.levers.settings import before
 from salessim.scenario.paths import split
 from salessim.units import MONTH
+
+if TYPE_CHECKING:
+    from salessim.scenario.model import Scenario
 
 MOST_STRUCTURES = 100
 """Combinations of levers other than numbers of people that are worked out: each takes as long as a run or more."""
@@ -55,6 +61,8 @@ class Screen:
     bounds: tuple[Limit, ...]
     levels: dict[str, float] = field(default_factory=dict)
     """Limit (by its key) -> figure that simulation gives today's process over (for cost: less) what theory gives it."""
+    executor: Executor | None = None
+    """Workers that approximations are worked out by where several are wanted at a time; None for this thread."""
 
     def __post_init__(self) -> None:
         self.people = {n: team for n in self.space.options if (team := _team_of(self.space, n)) is not None}
@@ -116,16 +124,25 @@ class Screen:
 
     def _structure(self, settings: Mapping[str, Any]) -> Approximation | None:
         """The approximation of everything but the numbers of people; None if there is none."""
+        key, rest = self._apart(settings)
+        if key not in self._structures and len(self._structures) < MOST_STRUCTURES:
+            self._structures[key] = _approximation(lambda: self.space.design(rest))
+        return self._structures.get(key)
+
+    def _apart(self, settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Settings]:
+        """What tells structures apart, and the settings of all levers but those of people."""
         rest = {n: s for n, s in settings.items() if n not in self.people}
-        key = tuple(repr(rest[n]) for n in sorted(rest))
-        if key not in self._structures:
-            if len(self._structures) >= MOST_STRUCTURES:
-                return None
-            try:
-                self._structures[key] = Approximation(self.space.design(rest))
-            except (InputError, np.linalg.LinAlgError):  # levers that exclude each other; a process that brings more cases than it ends
-                self._structures[key] = None
-        return self._structures[key]
+        return tuple(repr(rest[n]) for n in sorted(rest)), rest
+
+    def _work_out(self, designs: Iterable[Settings]) -> None:
+        """The structures of several designs side by side; in the order in which they would be asked for one by one."""
+        todo = {key: rest for key, rest in map(self._apart, designs) if key not in self._structures}
+        todo = dict(list(todo.items())[: MOST_STRUCTURES - len(self._structures)])
+        if self.executor is None or not self.executor.apart or self.executor.workers == 1 or len(todo) < 2:
+            return
+        wanted = [((self.space.scenario, rest), (0,)) for rest in todo.values()]
+        with suppress(RunLost):  # workers that die: here it is worked out one by one
+            self._structures |= zip(todo, self.executor.several(worked_out, wanted, len(wanted), 0, ""), strict=True)
 
     def rank(self, settings: Mapping[str, Any], weights: Sequence[float] | None = None) -> Rank:
         """How good theory thinks a design is."""
@@ -181,6 +198,11 @@ class Screen:
 
     def _other_steps(self, settings: Settings) -> Iterator[Settings]:
         """Another setting of one of the other levers, with the people that fit it."""
+        others = list(self._other_settings(settings))
+        self._work_out(map(self.space.repaired, others))
+        yield from map(self.decoded, others)
+
+    def _other_settings(self, settings: Settings) -> Iterator[Settings]:
         for name, options in self.space.options.items():
             if name in self.people:
                 continue
@@ -188,7 +210,7 @@ class Screen:
             near = range(len(options)) if len(options) <= CLOSE else sorted({0, at - 1, at + 1, len(options) - 1} & set(range(len(options))))
             for to in near:
                 if to != at:
-                    yield self.decoded(settings | {name: options[to]})
+                    yield settings | {name: options[to]}
 
     def _descend(self, settings: Settings, weights: Sequence[float] | None) -> Settings:
         """A design that no single move makes better by theory."""
@@ -304,6 +326,18 @@ class Screen:
             return None
         ranks = [self.rank(settings) for settings in self.space.all()]
         return (sum(r[:2] <= (0.0, 0.0) for r in ranks), len(ranks)) if all(math.isfinite(r[0]) for r in ranks) else None
+
+
+def _approximation(design: Callable[[], Scenario]) -> Approximation | None:
+    try:
+        return Approximation(design())
+    except (InputError, np.linalg.LinAlgError):  # levers that exclude each other; a process that brings more cases than it ends
+        return None
+
+
+def worked_out(source: tuple[Scenario, Settings], _: int, __: int, ___: str) -> Approximation | None:
+    """The approximation of a scenario with some of its levers set, as an executor runs it."""
+    return _approximation(lambda: apply(*source))
 
 
 def listed(space: Space, method: str, trials: int) -> list[Settings]:

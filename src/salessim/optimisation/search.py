@@ -112,7 +112,7 @@ def optimise(
         keeping = Keeping(inner, study.kept)
         objectives = tuple(_usual(scenario, replications, seed, keeping) if objectives is None else objectives)
         evaluate = Evaluator(space, objectives, bounds, replications, seed, keeping)
-        evaluate.screen = screen = Screen(space, objectives, bounds)
+        evaluate.screen = screen = Screen(space, objectives, bounds, executor=inner.executor if isinstance(inner, Simulating) else None)
         search = Search(evaluate, study, keeping, budget or Budget(), 2 * final + FINALISTS * FIRST, standing_told, method, every)
         try:
             if storage is None:
