@@ -47,6 +47,8 @@ class LogAbout:
     enabled_known: bool = True
     """Whether `enabled` was recorded; if it was worked out from the visit before, waits for people cannot be told
     from the customer's own time."""
+    endings_known: bool = True
+    """Whether the log tells which cases are over; if not, each counts as over with its last row."""
     hourly: dict[str, float] = field(default_factory=dict)
     """person -> what an hour costs, in the currency; empty if nobody said."""
     roster: dict[str, str] = field(default_factory=dict)

@@ -19,6 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from salessim.calibration.history import born, cut, ends
+from salessim.calibration.intake import as_it_was
 from salessim.calibration.learn import learner_of
 from salessim.calibration.truncation import keeps_whole
 from salessim.errors import LogError
@@ -127,7 +128,7 @@ def backtest(
     Raises:
         LogError: the log is too short.
     """
-    log = EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about)
+    log, _ = as_it_was(EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about))  # `calibrate` says it
     start, end = (pd.Timestamp(t).tz_convert(log.about.time_zone) for t in (log.about.start, log.about.end))
     first, last = (start + LEAST_LEARNT * (end - start)).normalize(), (end - pd.Timedelta(weeks=weeks)).normalize()
     if not 1 <= cuts <= 1000 or not 1 <= weeks <= 520:

@@ -11,6 +11,7 @@ import pandas as pd
 from salessim.calibration import speed
 from salessim.calibration.estimates import Figure
 from salessim.calibration.history import cut
+from salessim.calibration.intake import as_it_was
 from salessim.calibration.learn import learner_of
 from salessim.calibration.truncation import keeps_whole
 from salessim.calibration.validate import Validation, validate
@@ -93,7 +94,7 @@ def calibrate(
     if not 0 <= causal_share <= 1:
         raise LogError("causal share", f"{causal_share} is out of range", "give a share from 0 to 1")
     # An engine writes visits in the order in which they end; here a case's visits stand together.
-    log = EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about)
+    log, left_out = as_it_was(EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about))
     start, end = pd.Timestamp(log.about.start), pd.Timestamp(log.about.end)
     split = (start + (end - start) * (1 - holdout)).floor("D") if holdout else end
     known = cut(log, split.to_pydatetime())
@@ -110,4 +111,4 @@ def calibrate(
     if scenario is None:
         learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share, whole_until=whole_until)
         scenario = learner.today(uncertain)
-    return Calibration(scenario, checked, learner.facts, learner.assumptions, learner.activity_of, tuple(learner.figures_today() if from_today else learner.figures))
+    return Calibration(scenario, checked, learner.facts, [*([left_out] if left_out else []), *learner.assumptions], learner.activity_of, tuple(learner.figures_today() if from_today else learner.figures))

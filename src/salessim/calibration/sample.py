@@ -17,6 +17,7 @@ import pandas as pd
 from salessim.calibration import distances
 from salessim.calibration.days import are_days
 from salessim.calibration.history import arrival_seen, born, ends, seconds
+from salessim.calibration.truncation import keeps_whole
 from salessim.engines.outcome import Texts, Visits
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean_about
@@ -69,6 +70,8 @@ class View:
     """Whether cases are seen to come in before their first visit."""
     whole: bool
     """Whether the file holds only cases that ended in its window."""
+    by_last_row: bool
+    """Whether each case counts as over with the last thing that was done, since the file does not tell."""
     start: float
     end: float
     clock: LocalTime
@@ -89,9 +92,10 @@ class View:
         people = bool((named >= 0.5).any())
         start = pd.Timestamp(log.about.start).tz_convert(log.about.time_zone).normalize().timestamp()
         end = pd.Timestamp(log.about.end).timestamp()
+        whole = keeps_whole(log) or (log.about.endings_known and not bool((frame["outcome"] == "open").any()))
         return cls(
             names, tuple(not people or bool(named[n] >= 0.5) for n in names), bool(visits["started"].notna().any()), log.about.enabled_known,
-            arrival_seen(log), not bool((frame["outcome"] == "open").any()), start, end, LocalTime(log.about.time_zone, start, end), log.about.time_zone,
+            arrival_seen(log), whole, not log.about.endings_known and not whole, start, end, LocalTime(log.about.time_zone, start, end), log.about.time_zone,
             tuple(are_days(pd.concat([x["started"], x["ended"]])) for _, x in sorted(visits.groupby("step"))), are_days(born(log)), are_days(ends(log)["ended"]),
         )  # fmt: skip
 
@@ -144,6 +148,13 @@ class Sample:
         """The cases that are over."""
         over = ~np.isnan(self.over)
         return self._take(over, over[self.case])
+
+    def over_with_the_last_row(self) -> Sample:
+        """As a file has it that does not tell which cases are over: those with nothing under way are, with the last thing that was done."""
+        last = np.full(len(self.born), -np.inf)
+        np.maximum.at(last, self.case, np.where(np.isnan(self.done), np.inf, self.done))
+        counts = np.isnan(self.over) & np.isfinite(last)
+        return replace(self, over=np.where(counts, last, self.over), outcome=np.where(counts, "completed", self.outcome))
 
     def every_other(self, rest: int) -> Sample:
         """One half of the cases, in order of arrival: 0 the first, third ..., 1 the others."""
@@ -291,6 +302,8 @@ def _seen(
     sample = Sample(view, codes[order], activity[order], ready[order], begun[order], done[order], people[person.codes[order]], born, over, ending.astype(str), *about)
     if not view.ready or not view.arrivals:
         sample = _worked_out(sample, by[order])
+    if view.by_last_row:
+        sample = sample.over_with_the_last_row()
     return sample.ended() if view.whole else sample
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 
 from salessim.calibration import yardsticks
 from salessim.calibration.figures import Book, figures
+from salessim.calibration.intake import as_it_was
 from salessim.calibration.pictures import Pictures, Sketch, pictures, sketch
 from salessim.calibration.plain import plain_model
 from salessim.calibration.sample import Sample, View, activities_of, see, see_run
@@ -158,6 +159,8 @@ class Validation:
     """Activities of the log that no step stands for."""
     uncertain: int = 0
     """Values that each simulation drew anew; without any, intervals hold chance alone."""
+    left_out: str | None = None
+    """What of the log was not compared, and why."""
 
     @property
     def periods(self) -> tuple[Period, ...]:
@@ -174,6 +177,8 @@ class Validation:
         result = [f"Simulated {self.replications} times; the same logs are compared with both periods." if self.held_out else f"Simulated {self.replications} times."]
         drawn = f"{counted(self.uncertain, 'uncertain value')} drawn anew each time"
         result.append(f"Intervals hold chance and {drawn}." if self.uncertain else "Intervals hold chance alone; what the estimates of the model may be off by comes on top (calibrate --uncertain draws it).")
+        if self.left_out:
+            result.append(f"  {self.left_out}")
         if self.not_in_the_model:
             result.append(f"  Not in the model: {', '.join(self.not_in_the_model)}.")
         if self.not_in_the_log:
@@ -184,7 +189,7 @@ class Validation:
         """For programs."""
         return {
             "replications": self.replications, "uncertain": self.uncertain, "not_in_the_model": list(self.not_in_the_model), "not_in_the_log": list(self.not_in_the_log),
-            "fitted": self.fitted.to_json(), "held_out": self.held_out.to_json() if self.held_out else None,
+            "left_out": self.left_out, "fitted": self.fitted.to_json(), "held_out": self.held_out.to_json() if self.held_out else None,
         }  # fmt: skip
 
 
@@ -229,6 +234,7 @@ def validate_model(
     """
     if replications < 19:
         raise InputError("replications", f"{replications} are too few to tell chance from error", "give at least 19")
+    log, left_out = as_it_was(log)
     start, end = pd.Timestamp(log.about.start), pd.Timestamp(log.about.end)
     if since is not None:
         since = since.tz_localize(log.about.time_zone) if since.tzinfo is None else since
@@ -242,7 +248,8 @@ def validate_model(
     days = int(np.ceil((end - start.normalize()).total_seconds() / 86_400))
     clock = {"start": start.date().isoformat(), "time_zone": log.about.time_zone, "horizon": f"{days} days"}
     past = scenario.change({"clock": clock})
-    return validate(past, log, since, activities_of(scenario, view, log.about.source), seed=seed, replications=replications, workers=workers, progress=progress)
+    found = validate(past, log, since, activities_of(scenario, view, log.about.source), seed=seed, replications=replications, workers=workers, progress=progress)
+    return replace(found, left_out=left_out)
 
 
 def validate(

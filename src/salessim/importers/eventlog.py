@@ -95,6 +95,7 @@ def _log(told: History, mapping: Mapping, source: str, tally: Tally) -> EventLog
         source=source,
         holidays=mapping.country,
         enabled_known=told.enabled_known,
+        endings_known=not mapping.complete_cases_only,
         hourly=told.hourly,
         roster=told.teams,
     )

@@ -63,6 +63,8 @@ def _listed(words: list[str]) -> str:
 
 def _cautions(found: Validation) -> list[str]:
     said = []
+    if found.left_out:
+        said.append(found.left_out)
     if found.not_in_the_model:
         said.append(f"The model has no step for what the log calls {_listed([repr(n) for n in found.not_in_the_model])}.")
     if found.not_in_the_log:
