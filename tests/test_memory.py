@@ -162,6 +162,25 @@ def test_a_way_that_closes_is_a_limit(closes: int) -> None:
     assert closed_after(done, ["again", "out"]) == {"again": closes}
 
 
+def test_what_ends_with_a_visit_elsewhere_is_no_limit() -> None:
+    """Tests before admission, in any order and each once, and the same tests every day after it: what closes the ways of before is the admission."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for _ in range(3000):
+        before = [str(x) for x in rng.permutation(["crp", "blood", "acid"])[: rng.integers(1, 4)]]
+        daily = [test for _ in range(rng.poisson(3)) for test in ("crp", "blood")]
+        steps = ["", *before, "admission", *daily, "release"]
+        cases.append(Walk(steps, rng.exponential(3600, len(steps) - 1).tolist()))
+    memory = learn(cases)
+    for name in ("crp", "blood"):
+        told = {(name, "admission" in case.steps[:i]): set() for case in cases for i, step in enumerate(case.steps) if step == name}
+        for case, states in zip(cases, memory.states(cases), strict=True):
+            for i, step in enumerate(case.steps):
+                if step == name:
+                    told[name, "admission" in case.steps[:i]].add(states[i])
+        assert not told[name, True] & told[name, False]
+
+
 TRUTH = """
 clock: {start: 2025-01-06, horizon: 60 weeks}
 segments: {large: {value: {law: lognormal, mean: 20000 EUR, cv: 0.5}}, small: {value: {law: lognormal, mean: 9000 EUR, cv: 0.5}}}

@@ -189,13 +189,25 @@ class _Growth:
             # Once a way has closed, a limit says what follows better than memory.
             goals = [(int(visits.step[i]) if i >= 0 else -1 - int(self.ending[j])) for i, j in zip(self.after[rows], rows, strict=True)]
             closed = closed_after(list(zip(visits.again[rows].tolist(), goals, strict=True)), sorted(set(goals)))
-            self.rows[name] = rows = rows[visits.again[rows] < min(closed.values(), default=len(visits.step))]
             onward = time[rows][~last[rows]]
             if len(onward):
                 self.soon[rows] = np.where(last[rows], 0, np.searchsorted(np.unique(np.quantile(onward, PARTS[:3])), time[rows]))
+            limit = min(closed.values(), default=len(visits.step))
+            if not self._told_by_the_past(rows, limit):
+                rows = rows[visits.again[rows] < limit]
+            self.rows[name] = rows
         self.looked: dict[tuple[str, int, bool], bytes] = {}
         self.cuts: dict[tuple[str, int], list[float]] = {}
         """Ages that tell the visits of a state apart, found before it is their turn to be asked."""
+
+    def _told_by_the_past(self, rows: Any, limit: int) -> bool:
+        """Whether something else in its past tells better what follows than that a case was here as often as closes a way."""
+        visits = self.visits
+        if len(rows) < 2 * LEAST_PER_STATE or visits.again[rows].max() < limit:
+            return False
+        judge = _Judge(self._following(rows), self.half[rows], np.zeros(len(rows), np.int64))
+        asked = [q for q in visits.of_past(rows) if q.about in ("passed", "after", "before that")]
+        return max((judge.gain(visits.answers(q, rows)) for q in asked), default=-np.inf) > max(PAYS, judge.gain(visits.again[rows] >= limit))
 
     def round(self, trees: dict[str, _Node], *, of_case: bool) -> bool:
         """Ask the best question, about its past or about the case, of every state that pays for one; whether any did."""

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 sources = click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 
 
+def _given(context: click.Context, _: click.Parameter, value: str | None) -> str:
+    if value is None:
+        raise click.UsageError("Missing option '--mapping': what the columns mean. Let it be guessed with 'salessim import inspect SOURCE --out mapping.yaml', and look it over.", context)
+    return value
+
+
+mapping_option = click.option("--mapping", callback=_given, help="From `salessim import inspect`, looked over.  [required]")
+
+
 @click.command()
 @sources
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="Where to write the mapping, to be looked over.")
@@ -50,7 +59,7 @@ def inspect(sources: tuple[str, ...], out: str, preset: str | None, mapping: str
 
 @click.command("run")
 @sources
-@click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
+@mapping_option
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The log to write: .csv, .parquet or .xes.")
 @json_option
 def run(sources: tuple[str, ...], mapping: str, out: str, as_json: bool) -> int:
@@ -106,7 +115,7 @@ def log_writer(out: str) -> Callable[[EventLog], None]:
 
 @click.command()
 @sources
-@click.option("--mapping", required=True, help="From `salessim import inspect`, looked over.")
+@mapping_option
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The scenario to write.")
 @click.option("--report", type=click.Path(dir_okay=False), help="An HTML page that shows how the scenario fits.")
 @click.option("--holdout", metavar="SHARE", default="20 %", show_default=True, help="Last share of the period that is held out, such as '20 %' or 0.2.")
@@ -193,7 +202,7 @@ def _save(scenario: Scenario, out: str, table: str | None) -> None:
 @click.command("validate-model")
 @click.argument("scenario")
 @sources
-@click.option("--mapping", required=True, help="Of the source, from `salessim import inspect`.")
+@mapping_option
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="What came later was not used to make the model: it is judged apart.")
 @click.option("--replications", "-n", type=click.IntRange(19, 10_000), default=99, show_default=True, help="Simulated logs.")
 @click.option("--out", type=click.Path(dir_okay=False), help="An HTML page with the pictures.")

@@ -21,7 +21,7 @@ _STAGE_WORDS: tuple[tuple[str, str], ...] = (
 )
 _WON = r"activated|approved|registered|\bwon\b|accepted$|赢单|成交|signed|closed ?won"
 _LOST: tuple[tuple[str, str], ...] = (
-    (r"declin|reject|refus|拒绝", "declined"),
+    (r"declin|reject|refus|denied|denial|拒绝", "declined"),
     (r"cancel|取消", "cancelled"),
     (r"\blost\b|closed ?lost|输单|丢单", "lost"),
 )
