@@ -109,3 +109,23 @@ def test_four_columns_among_forty(tmp_path: Path) -> None:
     mapping, visits, _ = told(tmp_path / "wide.csv")
     assert mapping["columns"] == {"case": "issue_key", "activity": "transition_to", "time": "transition_date", "resource": "author"}
     assert visits[:3] == [("P-0", "To Do", "ann", "03-01 08", "03-01 08", "next"), ("P-0", "Review", "ann", "03-01 08", "03-02 08", "next"), ("P-0", "Done", "ann", "03-02 08", "03-03 08", "completed")]
+
+
+def test_columns_made_from_xes_say_what_they_are_of(tmp_path: Path) -> None:
+    """As purchase logs are published: "event" or "case" before each name."""
+    rows = ["case concept:name,event concept:name,event time:timestamp,event User,(case) Amount"]
+    rows += [f"{k},{name},{2 + k % 20:02d}-03-2018 1{i}:00:00.000,user_{(k + i) % 7},{100 + k}" for k in range(60) for i, name in enumerate(("Create Order", "Record Receipt"))]
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    columns = inspect_log(tmp_path / "log.csv").mapping["columns"]
+    assert columns == {"case": "case concept:name", "activity": "event concept:name", "time": "event time:timestamp", "resource": "event User", "value": "(case) Amount"}
+
+
+def test_who_is_called_like_a_machine_is_one(tmp_path: Path) -> None:
+    rows = ["case,activity,timestamp,user"]
+    rows += [f"{k},{name},2018-03-{2 + k % 20:02d} 1{i}:00,{who}" for k in range(60) for i, (name, who) in enumerate((("Create", "batch_07"), ("Check", "Abbott" if k % 2 else "NONE"), ("Send", "WF-BATCH")))]
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    proposal = inspect_log(tmp_path / "log.csv")
+    assert proposal.mapping["system_resources"] == ["WF-BATCH", "batch_07"]
+    log, _ = read_log(tmp_path / "log.csv", proposal.mapping)
+    assert set(log.frame.loc[log.frame["step"] == "Check", "person"]) == {"Abbott", ""}
+    assert set(log.frame.loc[log.frame["step"] != "Check", "team"]) == {"system"}

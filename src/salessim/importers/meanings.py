@@ -27,6 +27,7 @@ _LOST: tuple[tuple[str, str], ...] = (
 )
 
 
+_MACHINE = re.compile(r"(wf[-_ ]?)?(system|batch|robot|bot|rpa|cron|job|workflow|automated process|automation|odoobot|integration user)([-_ ]?\d+)?|系统|机器人|自动")
 ANY_STAGE = "opportunity"
 """The stage of what sounds like none, where nothing else tells."""
 MOST_OTHER_ENDS = 0.05
@@ -162,14 +163,18 @@ def say_endings(activities: dict[str, Any], warnings: list[str]) -> None:
 
 
 def _machines(table: pd.DataFrame, columns: dict[str, str], started: set[str], warnings: list[str]) -> list[str]:
-    """Resources that only stamp events, and many of them."""
-    if "resource" not in columns or "lifecycle" not in columns:
+    """Resources that are called like machines, and those that only stamp events, and many of them."""
+    if "resource" not in columns:
         return []
     who, names = table[columns["resource"]].str.strip(), table[columns["activity"]].str.strip()
-    machines = []
+    machines = sorted(name for name in who.unique() if _MACHINE.fullmatch(name.lower()))
+    if machines:
+        warnings.append(f"Called like machines and taken for such: {listed(machines)}. What people of these names do is work: take them out of 'system_resources'.")
+    if "lifecycle" not in columns:
+        return machines
     works = set(who[names.isin(started)])
     for person, count in who[who != ""].value_counts().items():
-        if count > 0.05 * len(table) and person not in works:
+        if count > 0.05 * len(table) and person not in works and person not in machines:
             machines.append(str(person))
             warnings.append(f"Resource {person!r} only stamps events ({count:,} of them): taken for a machine.")
     return machines

@@ -46,6 +46,8 @@ _NEAR = 0.7
 _OUTCOMES = ("completed", "won", "next", "open")
 _VALID = ("validfrom",)
 """Beginnings of stretches in which a record was in a state."""
+_OF_CASE, _OF_EVENT = re.compile(r"^(\(?case\)?)[\s:_]+", re.IGNORECASE), re.compile(r"^(case:|event[\s:_]+)", re.IGNORECASE)
+"""What tables made from XES put before the names of attributes."""
 _CLOCKS = ("erzet", "utime", "event_clock", "time_of_day")
 """Columns that hold the time of day beside one with the date."""
 _FIELDS = ("field", "field_id", "changed_field", "attribute_mask")
@@ -88,7 +90,7 @@ def guess_columns(table: pd.DataFrame, given: dict[str, str]) -> tuple[dict[str,
         if role in columns:
             continue
         free = [c for c in table.columns if c not in columns.values()]
-        bare = {c: c.removeprefix("case:") for c in free}
+        bare = {c: (_OF_CASE if role in ABOUT else _OF_EVENT).sub("", c) for c in free}
         exact = [(c, 1.0 - 0.03 * min(rank, 9)) for rank, w in enumerate(words) for c in free if tight(w) in (tight(c), tight(bare[c]))]
         near = [(c, _NEAR - 0.03 * min(rank, 10)) for rank, w in enumerate(words) for c in free if _within(w, c) and (role not in _DATED or is_dated(table[c]))]
         if exact or near:

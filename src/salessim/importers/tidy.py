@@ -17,7 +17,7 @@ _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 MOST_LETTERS = 500
 """Of a key or a name; longer ones are texts."""
-_NOBODY = frozenset(("-", "–", "NOT_SET", "nan", "None", "null", "NULL", "N/A", "#N/A"))
+_NOBODY = frozenset(("-", "–", "NOT_SET", "nan", "None", "NONE", "null", "NULL", "N/A", "#N/A"))
 """What systems write where nobody is named."""
 
 
