@@ -98,6 +98,24 @@ def test_what_ends_do_not_tell_is_not_invented(scenario: Scenario) -> None:
     assert learnt.starts.bounds["call"] > scenario.steps["call"].work.mean / 1e6
 
 
+def test_bulk_entries_by_the_minute_are_no_work() -> None:
+    """Offers entered on Wednesdays from 14:00 on, some in each minute: rounding takes the gaps below one away, and nobody works more hours than there are."""
+    log = ends_only(simulate(process(busy(0.5), LAWS["gamma"]), seed=4))
+    frame, rng = log.frame.copy(), np.random.default_rng(2)
+    offers = frame["step"] == "offer"
+    day = frame.loc[offers, "ended"].dt.normalize()
+    at = day + pd.to_timedelta((2 - day.dt.day_of_week) % 7, unit="D") + pd.Timedelta(hours=14) + pd.to_timedelta(rng.integers(0, 25, offers.sum()), unit="min")
+    frame.loc[offers, "ended"] = at.to_numpy()
+    frame.loc[offers, "person"] = rng.choice(["desk-1", "desk-2", "desk-3"], offers.sum())
+    late = log.about.end - pd.Timedelta(weeks=1)
+    frame = frame[frame["ended"] < late].reset_index(drop=True)
+    frame["enabled"] = frame[["enabled", "ended"]].min(axis=1)
+    learnt = learner_of(EventLog(frame, log.about))
+    assert set(learnt.starts.found) <= {"call"}
+    assert "offer" in learnt.starts.bounds
+    assert "offer" not in learnt.starts.hours
+
+
 @pytest.fixture(scope="module")
 def learnt() -> Learner:
     return learner_of(ends_only(simulate(process(busy(0.7), LAWS["gamma"]), seed=7)))

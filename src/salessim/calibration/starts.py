@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from salessim.calibration.clocks import Clock
     from salessim.calibration.staff import Staff
 
+COARSE = 3.0
+"""So many of the units that stamps are written down in is the least time of work that they tell: rounding alone takes away the gaps below one."""
+ROUND = 0.95
+"""Of the stamps are multiples of their unit."""
 AT_ONCE = 1.0
 """Seconds: what a person finishes within one of something else was done together with it, or entered in bulk."""
 NIGHT = 4 * 3600.0
@@ -143,6 +147,13 @@ def starts(log: EventLog, staff: Staff) -> Starts:
     bounds: dict[str, float] = {}
     hours: dict[str, float] = {}
     literal = []
+    left: dict[str, float] = {}
+    """Team -> seconds on duty that are not spent yet."""
+
+    def there(team: str) -> float:
+        first, last = (np.array([pd.Timestamp(x).timestamp()]) for x in (log.about.start, log.about.end))
+        return float((staff.clocks[team](last) - staff.clocks[team](first))[0]) * int(staff.teams[team]["size"])
+
     bound = np.fmax(seen.before, seen.ready)
     bound = np.where(np.isfinite(bound), bound, seen.ended)  # nothing is known of what was before
     for step in sorted(set(seen.step[seen.only_end])):
@@ -152,12 +163,17 @@ def starts(log: EventLog, staff: Staff) -> Starts:
         held = np.maximum(0.0, clock.spent(np.minimum(bound[mine], seen.ended[mine]), seen.ended[mine]))
         gaps, back_to_back = _gaps(seen, mine, team, clock)
         law = work(gaps, int(staff.teams[team]["size"]))
+        worked = np.zeros(len(mine))
         if law is not None:
-            found[step] = law
             at = (0.5 + _GOLDEN * np.arange(len(mine))) % 1.0
-            worked = np.zeros(len(mine))
             for kind in (True, False):
                 worked[back_to_back == kind] = law.within(held[back_to_back == kind], at[back_to_back == kind])
+            # What comes in bulk, or is written down by the minute, has no short gaps either: nobody works more than is there, or less than is written.
+            if left.setdefault(team, there(team)) < worked.sum() or law.mean < COARSE * unit_of(seen.ended[mine]):
+                law, worked = None, np.zeros(len(mine))
+        if law is not None:
+            found[step] = law
+            left[team] -= float(worked.sum())
         elif log.about.enabled_known:
             literal.append(step)
             worked = held
@@ -176,6 +192,16 @@ def starts(log: EventLog, staff: Staff) -> Starts:
     # A case that comes in with its first visit comes in with its start.
     enabled = log.frame["enabled"].where(~(filled < log.frame["enabled"]), filled)
     return Starts(EventLog(log.frame.assign(started=filled, enabled=enabled), log.about), found, tuple(literal), bounds, hours)
+
+
+def unit_of(stamps: Any) -> float:
+    """Seconds in which stamps are written down: the longest of an hour, a quarter, five minutes and one that nearly all are multiples of, or a second.
+
+    Example:
+        >>> unit_of(np.array([60.0, 180.0, 240.0])), unit_of(np.array([61.0, 7.0]))
+        (60.0, 1.0)
+    """
+    return next((unit for unit in (3600.0, 900.0, 300.0, 60.0) if np.mean(np.mod(stamps, unit) == 0) >= ROUND), 1.0)
 
 
 def _seen(log: EventLog, staff: Staff) -> _Seen | None:
