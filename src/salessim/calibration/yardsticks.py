@@ -7,7 +7,7 @@ past cases (what can be known without a model) and the plain model (what costs n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 WEEK = 7 * 86_400.0
 NAMES = {
-    "NGD2": "pairs of activities, share that differs", "NGD3": "runs of three activities, share that differs",
+    "NGD2": "pairs of activities, share that differs", "NGD2 arrivals": "of it, how many cases come", "NGD2 routing": "of it, the ways they take",
+    "NGD3": "runs of three activities, share that differs", "NGD3 arrivals": "of it, how many cases come", "NGD3 routing": "of it, the ways they take",
     "CED": "hours of the day by weekday (h)", "RED": "stamps from the case's start on (h)", "CTD": "cycle times (h)",
     "AED": "all stamps over the period (h)", "CAR": "arrivals over the period (h)", "WIP": "open cases over the period (h)",
     "open": "open cases, mean difference",
 }  # fmt: skip
 """distance -> what it compares, and its unit."""
+SPLIT = {"NGD2": ("NGD2 arrivals", "NGD2 routing"), "NGD3": ("NGD3 arrivals", "NGD3 routing")}
+"""distance of runs of activities -> its parts, which add up to it: see `_runs`."""
+CAUSES = {"arrivals": "too far, only by how many cases come", "routing": "too far by the ways cases take"}
+"""part of the model that puts runs of activities too far off -> what to say of it."""
 JUDGED = ("NGD2", "NGD3", "CED", "RED", "CTD")
 """Distances with a limit. The others hang on the level of demand in single weeks, which nobody foresees."""
 NEAR_FLOOR, NEAR_BOOTSTRAP, TOWARDS_PLAIN = 1.5, 3.0, 0.25
@@ -66,8 +71,8 @@ def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
     open_a, open_b = (distances.open_cases(x.born, x.over, w.since, w.until) for x, w in ((a, a_in), (b, b_in)))
     clock = a.view.clock
     return {
-        "NGD2": distances.ngram_distance(a.pairs, b.pairs),
-        "NGD3": distances.ngram_distance(a.triples, b.triples),
+        **_runs("NGD2", a.pairs, b.pairs, a, b),
+        **_runs("NGD3", a.triples, b.triples, a, b),
         "CED": float("nan") if all(a.view.days) else distances.circadian(clock(stamps_a), clock(stamps_b)),
         "RED": distances.relative(stamps_a - first_a[case_a], stamps_b - first_b[case_b]),
         "CTD": distances.cycle_times(a.last() - first_a, b.last() - first_b),
@@ -76,6 +81,24 @@ def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
         "WIP": distances.work_in_progress(open_a, open_b),
         "open": distances.level_of_work(open_a, open_b[: len(open_a)]) if len(open_a) == len(open_b) else float("nan"),
     }
+
+
+def _runs(name: str, a: Mapping[Any, float], b: Mapping[Any, float], log: Sample, target: Sample) -> Distances:
+    """The distance of runs of activities, and which part of it is how many cases come and which the ways they take.
+
+    Runs are counted, not their shares, so that a log of other size is far away though each of its cases is right. A bootstrap has
+    exactly as many cases as the log and never pays for that; a model draws their number. The ways are what is left when the runs
+    of a log are weighted to as many cases as its target has. The number is the rest; it is below zero where one error hides the other.
+
+    Args:
+        name: of the distance.
+        a, b: runs of the log and of its target, and how often they occur.
+        log, target: whose cases are counted.
+    """
+    whole = distances.ngram_distance(a, b)
+    weight = len(target.born) / len(log.born) if len(log.born) else float("nan")
+    ways = distances.ngram_distance({k: weight * n for k, n in a.items()}, b) if weight > 0 else float("nan")
+    return dict(zip((name, *SPLIT[name]), (whole, whole - ways, ways), strict=True))
 
 
 def _first(log: Sample, stamps: Any, case: Any) -> Any:
@@ -189,9 +212,21 @@ class Table:
 
     def meets(self, name: str) -> bool | None:
         """Whether the model is as near as it has to be; None where that cannot be said or is not asked."""
-        model, floor, bootstrap, plain = (d[name] for d in (self.model, self.floor, self.bootstrap, self.plain))
-        if name not in JUDGED:
+        return self._near(name) if name in JUDGED else None
+
+    def cause(self, name: str) -> str | None:
+        """The part of the model that puts the runs of activities too far off: "routing", or "arrivals" where the ways alone are near enough; None where nothing is, or that cannot be said."""
+        if name not in SPLIT or self.meets(name) is not False:
             return None
+        near = self._near(SPLIT[name][1])
+        return None if near is None else "arrivals" if near else "routing"
+
+    def says(self, name: str) -> str:
+        """What is said of a distance that is too far, and why where that is known; nothing of the others."""
+        return "" if self.meets(name) is not False else CAUSES.get(self.cause(name) or "", "too far")
+
+    def _near(self, name: str) -> bool | None:
+        model, floor, bootstrap, plain = (d[name] for d in (self.model, self.floor, self.bootstrap, self.plain))
         if self.period == "held out":
             return model <= NEAR_FLOOR * floor if math.isfinite(model + floor) else None
         if not math.isfinite(model + bootstrap + plain):
