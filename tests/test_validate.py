@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from salessim import engines
 from salessim.calibration.figures import PARTS, Book, figures
 from salessim.calibration.plain import plain_model
-from salessim.calibration.sample import View, activities_of, see, see_run
+from salessim.calibration.sample import Sample, View, activities_of, see, see_run
 from salessim.calibration.validate import _simulated, validate_model
 from salessim.calibration.verdicts import deviations, judge
-from salessim.calibration.yardsticks import AS_GOOD, CAUSES, NAMES, SPLIT, WEEK, Table, Window, between, earlier, gathered, resampled, shifted
+from salessim.calibration.yardsticks import AS_GOOD, CAUSES, NAMES, SPLIT, WEEK, Table, Window, between, earlier, gathered, resampled, shifted, tables
 from salessim.cli import main
 from salessim.errors import InputError, LogError
 from salessim.experiment import simulate
@@ -363,6 +363,29 @@ def test_a_right_model_is_never_far_off_by_its_ways() -> None:
         assert table.cause(name) == "arrivals"
         assert table.model[ways] <= AS_GOOD * table.bootstrap[ways] < table.model[name]
         assert table.model[number] > table.bootstrap[number] == 0.0
+
+
+def at_hours(log: Sample, weekly: bool, later: float, seed: int) -> Sample:
+    """The log with other hours of its days: one for all of a week, as of one run over a list, or each visit its own; and so many hours later."""
+    rng = np.random.default_rng(seed)
+    day = np.floor(log.view.clock(log.done) / DAY)
+    hour = rng.uniform(6, 18, 4000)[(day // 7 % 4000).astype(int)] if weekly else rng.uniform(6, 18, len(day))
+    return replace(log, begun=np.full(len(day), np.nan), done=log.view.clock.day(log.done) + (hour + later) * HOUR)
+
+
+@pytest.mark.parametrize(("weekly", "later", "cause"), [(True, 0.0, "weeks"), (False, 4.0, None), (True, 8.0, None)], ids=["runs of a week", "other hours", "other hours, in runs"])
+def test_hours_that_hang_together_by_weeks_are_told_from_wrong_ones(log: EventLog, view: View, weekly: bool, later: float, cause: str | None) -> None:
+    sample = see(log.frame, view)
+    sample = sample._take(np.ones(len(sample.born), bool), ~np.isnan(sample.done))
+    whole = Window(view.start, view.end)
+    real = at_hours(sample, weekly, 0.0, 1)
+    models = [between(whole.of(at_hours(sample, weekly, later, seed)), whole, whole.of(real), whole) for seed in (2, 3, 4)]
+    plain = between(whole.of(at_hours(sample, False, 12.0, 9)), whole, whole.of(real), whole)
+    table = tables(real, whole, None, [(d, d) for d in models], [(plain, plain)], np.random.default_rng(5), 10)[0]
+    assert table.meets("CED") is False  # although in the first of these the model is right
+    assert table.cause("CED") == cause
+    assert any("weeks of the log drawn anew" in text for text in table.remarks) is (cause == "weeks")
+    assert (table.weeks > 3 * table.bootstrap["CED"]) is weekly
 
 
 # --- the whole ------------------------------------------------------------------------------------------------

@@ -125,6 +125,7 @@ class Period:
             "parts": {v.part: {"flagged": v.flagged, "statistic": _number(v.statistic), "threshold": _number(v.threshold), "p": v.p, "rate": v.rate, "figures": v.figures, "advice": v.advice(),
                                "findings": [{"family": f.family, "what": f.label, "unit": f.unit, **{k: _number(getattr(f, k)) for k in ("real", "simulated", "low", "high", "deviations")}} for f in v.findings]}
                       for v in self.verdicts},
+            "weeks_drawn_anew": {"CED": _number(self.table.weeks)},
             "distances": {n: {k: _number(d[n]) for k, d in (("model", self.table.model), ("floor", self.table.floor), ("bootstrap", self.table.bootstrap), ("plain", self.table.plain))} | {"meets": self.table.meets(n), "cause": self.table.cause(n)}
                           for n in yardsticks.NAMES},
         }  # fmt: skip
