@@ -6,6 +6,7 @@
 Marks: held out, * where the model is more than 1.5 times the floor away; fitted, * where it is more than 3 times the
 bootstrap away or further than a quarter of the way from the bootstrap to the plain model, (*) where only the second fails
 and the model is no further away than 1.5 times the bootstrap, which a right model is, too (see yardsticks.AS_GOOD).
+Below, how much of the n-gram distances is how many cases come (arrivals) and how much the ways they take (routing), and why hours are too far off where weeks of the log differ as much.
 The logs are not part of the project.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from salessim.calibration import calibrate
-from salessim.calibration.yardsticks import JUDGED, NEAR_BOOTSTRAP, NEAR_FLOOR, TOWARDS_PLAIN, Table
+from salessim.calibration.yardsticks import JUDGED, NEAR_BOOTSTRAP, NEAR_FLOOR, SPLIT, TOWARDS_PLAIN, Table
 from salessim.importers import inspect_log, read_log
 from salessim.log import EventLog
 
@@ -80,6 +81,11 @@ def show(table: Table) -> None:
     ratio = "floor" if table.period == "held out" else "bootstrap"
     other = table.floor if table.period == "held out" else table.bootstrap
     print(f"  {'model / ' + ratio:28}" + "".join(f"{table.model[n] / other[n]:12.2f}" for n in JUDGED))
+    for name, parts in SPLIT.items():
+        said = f"; {table.says(name)}" if table.says(name) else ""
+        print(f"  of {name}: " + "; ".join(f"{part.split()[1]} {table.model[part]:.4g} ({ratio} {other[part]:.4g})" for part in parts) + said)
+    for text in table.remarks:
+        print(f"  {text}")
 
 
 def main(folder: Path, wanted: list[str]) -> None:

@@ -102,8 +102,7 @@ class Period:
         head.append(f"  {'Distances':38} {'model':>9} {'floor':>9} {'bootstrap':>9} {'plain':>9}")
         for name, what in yardsticks.NAMES.items():
             found = [d[name] for _, d in self.table.rows()]
-            meets = self.table.meets(name)
-            head.append(f"  {f'{name}: {what}':50.50}" + "".join(f" {'–' if math.isnan(x) else f'{x:.3g}':>9}" for x in found) + ("" if meets in (None, True) else "  too far"))
+            head.append(f"  {f'{name}: {what}':50.50}" + "".join(f" {'–' if math.isnan(x) else f'{x:.3g}':>9}" for x in found) + (f"  {said}" if (said := self.table.says(name)) else ""))
         return head + [f"  – {text}" for text in self.table.remarks]
 
     def hits(self) -> str:
@@ -127,7 +126,8 @@ class Period:
             "parts": {v.part: {"flagged": v.flagged, "statistic": _number(v.statistic), "threshold": _number(v.threshold), "p": v.p, "rate": v.rate, "figures": v.figures, "advice": v.advice(),
                                "findings": [{"family": f.family, "what": f.label, "unit": f.unit, **{k: _number(getattr(f, k)) for k in ("real", "simulated", "low", "high", "deviations")}} for f in v.findings]}
                       for v in self.verdicts},
-            "distances": {n: {k: _number(d[n]) for k, d in (("model", self.table.model), ("floor", self.table.floor), ("bootstrap", self.table.bootstrap), ("plain", self.table.plain))} | {"meets": self.table.meets(n)}
+            "weeks_drawn_anew": {"CED": _number(self.table.weeks)},
+            "distances": {n: {k: _number(d[n]) for k, d in (("model", self.table.model), ("floor", self.table.floor), ("bootstrap", self.table.bootstrap), ("plain", self.table.plain))} | {"meets": self.table.meets(n), "cause": self.table.cause(n)}
                           for n in yardsticks.NAMES},
         }  # fmt: skip
 

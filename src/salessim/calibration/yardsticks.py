@@ -7,8 +7,9 @@ past cases (what can be known without a model) and the plain model (what costs n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,18 +22,26 @@ if TYPE_CHECKING:
 
 WEEK = 7 * 86_400.0
 NAMES = {
-    "NGD2": "pairs of activities, share that differs", "NGD3": "runs of three activities, share that differs",
+    "NGD2": "pairs of activities, share that differs", "NGD2 arrivals": "of it, how many cases come", "NGD2 routing": "of it, the ways they take",
+    "NGD3": "runs of three activities, share that differs", "NGD3 arrivals": "of it, how many cases come", "NGD3 routing": "of it, the ways they take",
     "CED": "hours of the day by weekday (h)", "RED": "stamps from the case's start on (h)", "CTD": "cycle times (h)",
     "AED": "all stamps over the period (h)", "CAR": "arrivals over the period (h)", "WIP": "open cases over the period (h)",
     "open": "open cases, mean difference",
 }  # fmt: skip
 """distance -> what it compares, and its unit."""
+SPLIT = {"NGD2": ("NGD2 arrivals", "NGD2 routing"), "NGD3": ("NGD3 arrivals", "NGD3 routing")}
+"""distance of runs of activities -> its parts, which add up to it: see `_runs`."""
+CAUSES = {"arrivals": "too far, only by how many cases come", "routing": "too far by the ways cases take", "weeks": "too far, no more than weeks of the log differ by chance"}
+"""What puts a distance too far off -> what to say of it."""
 JUDGED = ("NGD2", "NGD3", "CED", "RED", "CTD")
 """Distances with a limit. The others hang on the level of demand in single weeks, which nobody foresees."""
 NEAR_FLOOR, NEAR_BOOTSTRAP, TOWARDS_PLAIN = 1.5, 3.0, 0.25
 """Held out: at most so many times the floor. Fitted: at most so many times the bootstrap, and at most a quarter of the way from it to the plain model."""
 AS_GOOD = 1.5
 """Times the bootstrap that are always near enough: even the right model is sqrt(2) times as far from a log as the log resampled."""
+
+WEEKS_DRAWN = 40
+"""How often weeks are drawn anew, which costs little."""
 
 Distances = dict[str, float]
 
@@ -66,8 +75,8 @@ def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
     open_a, open_b = (distances.open_cases(x.born, x.over, w.since, w.until) for x, w in ((a, a_in), (b, b_in)))
     clock = a.view.clock
     return {
-        "NGD2": distances.ngram_distance(a.pairs, b.pairs),
-        "NGD3": distances.ngram_distance(a.triples, b.triples),
+        **_runs("NGD2", a.pairs, b.pairs, a, b),
+        **_runs("NGD3", a.triples, b.triples, a, b),
         "CED": float("nan") if all(a.view.days) else distances.circadian(clock(stamps_a), clock(stamps_b)),
         "RED": distances.relative(stamps_a - first_a[case_a], stamps_b - first_b[case_b]),
         "CTD": distances.cycle_times(a.last() - first_a, b.last() - first_b),
@@ -76,6 +85,24 @@ def between(a: Sample, a_in: Window, b: Sample, b_in: Window) -> Distances:
         "WIP": distances.work_in_progress(open_a, open_b),
         "open": distances.level_of_work(open_a, open_b[: len(open_a)]) if len(open_a) == len(open_b) else float("nan"),
     }
+
+
+def _runs(name: str, a: Mapping[Any, float], b: Mapping[Any, float], log: Sample, target: Sample) -> Distances:
+    """The distance of runs of activities, and which part of it is how many cases come and which the ways they take.
+
+    Runs are counted, not their shares, so that a log of other size is far away though each of its cases is right. A bootstrap has
+    exactly as many cases as the log and never pays for that; a model draws their number. The ways are what is left when the runs
+    of a log are weighted to as many cases as its target has. The number is the rest; it is below zero where one error hides the other.
+
+    Args:
+        name: of the distance.
+        a, b: runs of the log and of its target, and how often they occur.
+        log, target: whose cases are counted.
+    """
+    whole = distances.ngram_distance(a, b)
+    weight = len(target.born) / len(log.born) if len(log.born) else float("nan")
+    ways = distances.ngram_distance({k: weight * n for k, n in a.items()}, b) if weight > 0 else float("nan")
+    return dict(zip((name, *SPLIT[name]), (whole, whole - ways, ways), strict=True))
 
 
 def _first(log: Sample, stamps: Any, case: Any) -> Any:
@@ -122,6 +149,27 @@ def resampled(real: Sample, fitted: Window, rng: np.random.Generator) -> Sample:
     """The fitted period once more: as many cases, drawn with replacement, each at its own time."""
     known = fitted.of(real)
     return gathered(known, np.sort(rng.integers(0, len(known.born), len(known.born))), np.zeros(len(known.born)))
+
+
+def by_weeks(log: Sample, rng: np.random.Generator, times: int) -> float:
+    """CED of a log to as many of its whole weeks, drawn with replacement; the mean.
+
+    What is done in one go, as a Sunday's run over a list, is many cases and one event. A bootstrap of cases that keep their own time
+    has each such run again, so it does not know by how much hours differ where such runs fall otherwise.
+
+    Returns:
+        float: hours; NaN where there are no times of day.
+    """
+    stamps, _ = log.stamps()
+    if all(log.view.days) or not len(stamps):
+        return float("nan")
+    local = log.view.clock(stamps)
+    week = ((local / 86_400 + 3) // 7).astype(int)  # 1970 began on a Thursday
+    local, week = local[order := np.argsort(week, kind="stable")], week[order]
+    bounds = np.searchsorted(week, np.arange(week[0], week[-1] + 2))
+    weeks = [local[a:b] for a, b in pairwise(bounds)]
+    drawn = (np.concatenate([weeks[i] for i in rng.integers(0, len(weeks), len(weeks))]) for _ in range(times))
+    return float(np.mean([distances.circadian(again, local) for again in drawn if len(again)]))
 
 
 def shifted(real: Sample, fitted: Window, held_out: Window, rng: np.random.Generator) -> Sample:
@@ -186,12 +234,32 @@ class Table:
     plain: Distances
     remarks: tuple[str, ...] = ()
     """Why some distances are missing, or are means over some of the logs only."""
+    weeks: float = float("nan")
+    """How far the hours of whole weeks drawn anew are from those of the log (`by_weeks`); NaN where that is not known."""
 
     def meets(self, name: str) -> bool | None:
         """Whether the model is as near as it has to be; None where that cannot be said or is not asked."""
-        model, floor, bootstrap, plain = (d[name] for d in (self.model, self.floor, self.bootstrap, self.plain))
-        if name not in JUDGED:
+        return self._near(name) if name in JUDGED else None
+
+    def cause(self, name: str) -> str | None:
+        """What puts a distance too far off; None where nothing does, or that cannot be said.
+
+        Of runs of activities it is the part of the model, "routing", or "arrivals" where the ways alone are near enough. Of the hours of
+        the day it is "weeks" where the weeks of the log differ so much that the right model need not be nearer.
+        """
+        if self.meets(name) is not False:
             return None
+        if name in SPLIT:
+            near = self._near(SPLIT[name][1])
+            return None if near is None else "arrivals" if near else "routing"
+        return "weeks" if name == "CED" and self.model[name] <= AS_GOOD * self.weeks else None
+
+    def says(self, name: str) -> str:
+        """What is said of a distance that is too far, and why where that is known; nothing of the others."""
+        return "" if self.meets(name) is not False else CAUSES.get(self.cause(name) or "", "too far")
+
+    def _near(self, name: str) -> bool | None:
+        model, floor, bootstrap, plain = (d[name] for d in (self.model, self.floor, self.bootstrap, self.plain))
         if self.period == "held out":
             return model <= NEAR_FLOOR * floor if math.isfinite(model + floor) else None
         if not math.isfinite(model + bootstrap + plain):
@@ -219,16 +287,20 @@ def tables(
     """
     target = fitted.of(real)
     again = mean(between(resampled(real, fitted, rng), fitted, target, fitted) for _ in range(times))
-    result = [_table("fitted", [d for d, _ in model], halves(real, fitted), again, [d for d, _ in plain], real)]
+    result = [_table("fitted", [d for d, _ in model], halves(real, fitted), again, [d for d, _ in plain], target)]
     if held_out is not None:
         future = held_out.of(real)
         moved = mean(between(held_out.file_of(shifted(real, fitted, held_out, rng)), held_out, future, held_out) for _ in range(times))
-        result.append(_table("held out", [d for _, d in model], floor(real, fitted, held_out), moved, [d for _, d in plain], real))
-    return tuple(result)
+        result.append(_table("held out", [d for _, d in model], floor(real, fitted, held_out), moved, [d for _, d in plain], future))
+    weeks = by_weeks(target, rng, WEEKS_DRAWN)  # last, so that it moves no other yardstick
+    first = replace(result[0], weeks=weeks)
+    if first.cause("CED"):
+        first = replace(first, remarks=(*first.remarks, f"CED: weeks of the log drawn anew are {weeks:.2g} h away from it; what is done in one go is many cases and one event, which a bootstrap of cases does not know."))
+    return (first, *result[1:])
 
 
 def _table(period: str, model: list[Distances], floor_: Distances, bootstrap: Distances, plain: list[Distances], real: Sample) -> Table:
-    """A table, and in words why it has gaps."""
+    """A table, and in words why it has gaps; `real` is the log of the period."""
     said: dict[str, list[str]] = {}
     for name in NAMES:
         if name == "CED" and all(real.view.days):
@@ -242,6 +314,9 @@ def _table(period: str, model: list[Distances], floor_: Distances, bootstrap: Di
         for what, yardstick in (("floor", floor_), ("bootstrap", bootstrap)):
             if math.isnan(yardstick[name]):
                 said.setdefault(f"the log itself shows too little for the {what}", []).append(name)
+    if any(real.view.days) and not all(real.view.days):
+        timed = int((~np.array(real.view.days))[real.activity].sum())
+        said[f"of {len(real.activity):,} visits {timed:,} have a time of day, the others a day"] = ["CED"]
     remarks = tuple(f"{', '.join(names)}: {why}." for why, names in said.items())
     return Table(period, mean(model), floor_, bootstrap, mean(plain), remarks)
 

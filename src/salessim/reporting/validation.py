@@ -35,7 +35,8 @@ def render_validation(found: Validation, name: str) -> str:
         verdicts=[_verdict_table(p) for p in found.periods],
         wrong=[_wrong(p, v) for p in found.periods for v in p.verdicts if v.flagged],
         about_distances="Lower is better. The floor is the real process against itself, the bootstrap is whole past cases drawn anew, the plain model knows one exponential gap, one mean per activity and one "
-        "probability per branch. Held out, a model should be at most 1.5 times the floor away; over the fitted period at most 3 times the bootstrap, and at most a quarter of the way from it to the plain model (or 1.5 times the bootstrap: the right model, too, is 1.4 times as far away).",
+        "probability per branch. Held out, a model should be at most 1.5 times the floor away; over the fitted period at most 3 times the bootstrap, and at most a quarter of the way from it to the plain model (or 1.5 times the bootstrap: the right model, too, is 1.4 times as far away). "
+        "Runs of activities are counted, so how many cases come is a part of their distance (of it, below): the bootstrap has exactly as many as the log, a model draws them. The ways they take are what is left when the runs of a log are weighted to as many cases as the real one has; below zero, one error hides the other.",
         distances=[_distance_table(p) for p in found.periods],
         sections=_sections(main),
         figures=[figures_table(p) for p in found.periods],
@@ -93,7 +94,7 @@ def _distance_table(period: Period) -> dict[str, Any]:
     rows = []
     for name, what in NAMES.items():
         meets = period.table.meets(name)
-        cells = [f"{name}: {what}", *(number(d[name]) for _, d in period.table.rows()), "" if meets is None else "near enough" if meets else "▼ too far"]
+        cells = [f"{name}: {what}", *(number(d[name]) for _, d in period.table.rows()), "" if meets is None else "near enough" if meets else f"▼ {period.table.says(name)}"]
         rows.append({"cells": cells, "tone": "worse" if meets is False else ""})
     floor = period.table.rows()[1][0]
     return {"caption": " ".join((f"{period.name.capitalize()}. The {floor}.", *period.table.remarks)), "head": ["", "model", "floor", "bootstrap", "plain", ""], "words": [5], "rows": rows}
