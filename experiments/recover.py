@@ -329,7 +329,7 @@ def covered(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(result, orient="index").rename_axis(by)
 
 
-def wandering(kind: str, size: float, seed: int, seen: int = SEEN, rate: float = 100.0) -> EventLog:
+def wandering(kind: str, size: float, seed: int, seen: int = SEEN, rate: float = 60.0) -> EventLog:
     """A log in which 40 % are won to begin with: whether a case is, is drawn when it is decided, by the share of that week.
 
     Args:
@@ -367,7 +367,8 @@ def shares(logs: int, kinds: dict[str, tuple[str, float]] = KINDS, *, told: bool
             log = wandering(kind, size, seed)
             learner = learner_of(cut(log, (pd.Timestamp(log.about.start) + pd.Timedelta(7 * SEEN, "D")).to_pydatetime()), from_today=True)
             row: dict[str, float] = {"said to wander": float(bool(learner.wandering))}
-            for when, scenario in (("before", learner.today(True, wander=False)), ("now", learner.today(True))):
+            for when in ("before", "now"):
+                scenario = learner.today(uncertain=True, wander=when == "now")
                 told_ahead = forecast(scenario, AHEAD, replications=ENOUGH, seed=seed, workers=1)
                 real = happened(log, told_ahead.weeks)
                 for series in (WON, LOST):
@@ -377,7 +378,7 @@ def shares(logs: int, kinds: dict[str, tuple[str, float]] = KINDS, *, told: bool
                     row[f"{series} {when} off"] = float(np.mean(np.abs(band.middle - real[series])))
             rows.append(row)
         found = pd.DataFrame(rows)
-        result[name] = found.mean() | {"+- %": 196 * float(found["won now %"].std()) / 100 / np.sqrt(logs)}
+        result[name] = {**found.mean().to_dict(), "+- %": 1.96 * float(found["won now %"].std()) / np.sqrt(logs)}
         if told:
             print(f"{name}: {time.time() - begun:.0f} s", file=sys.stderr, flush=True)
             print(pd.Series(result[name]).round(2).to_string(), file=sys.stderr, flush=True)

@@ -13,14 +13,14 @@ import pytest
 from experiments.recover import SEEN, wandering
 from scipy import special
 
-from salessim.calibration import levels
+from salessim.calibration import swings
+from salessim.calibration.constancy import Level, Weeks, discovered, level, parts, surely
 from salessim.calibration.history import cut
 from salessim.calibration.journey import Decision, Move, Moves
 from salessim.calibration.journey import learn as learn_moves
 from salessim.calibration.learn import learner_of
 from salessim.calibration.memory import Memory
 from salessim.calibration.timing import Runs
-from salessim.calibration.wandering import Level, Weeks, discovered, level, parts, surely
 from salessim.log import EventLog
 from salessim.scenario.uncertain import check, settled
 from salessim.scenario.unknowns import HIGHEST, LOWEST
@@ -117,7 +117,7 @@ def test_the_coming_weeks_lie_in_their_interval(weeks: int, step: float) -> None
         known = Weeks(whole.made[:weeks], whole.hits[:weeks])
         found = level(known) if surely(known) < 0.02 else None
         p = known.shares
-        now, spread = (found.now, found.spread(levels.AHEAD)) if found is not None and found.walks else (0.0, 1 / math.sqrt(float(np.sum(known.made * p * (1 - p)))))
+        now, spread = (found.now, found.spread(swings.AHEAD)) if found is not None and found.walks else (0.0, 1 / math.sqrt(float(np.sum(known.made * p * (1 - p)))))
         futures = rng.binomial(whole.made[weeks:], special.expit(special.logit(p) + rng.normal(now, spread, (399, 1, 1)))).sum(axis=2)
         low, high = np.sort(futures, axis=0)[[9, -10]]
         real = whole.hits[weeks:].sum(axis=1)
@@ -135,7 +135,7 @@ def test_a_flood_of_new_cases_is_no_change_of_their_shares() -> None:
         won = rng.random(len(came)) < 0.4
         age = np.where(won, rng.gamma(4, 7, len(came)), rng.exponential(9, len(came))) * DAY
         decided = [Decision(float(c + a), float(a), "completed" if w else "lost: no") for c, a, w in zip(came, age, won, strict=True) if c + a < 280 * DAY]
-        ((_, weeks),) = levels._ways([decided], 280 * DAY)
+        ((_, weeks),) = swings._ways([decided], 280 * DAY)
         chances.append(surely(weeks))
         plain.append(surely(Weeks(weeks.made.sum(axis=1)[:, None], weeks.hits.sum(axis=1)[:, None])))
     assert np.mean(np.array(plain) < 0.01) == 1.0
@@ -158,18 +158,18 @@ def test_what_a_step_says_keeps_its_sum_and_the_others_their_proportions(goal: s
     goals = {"completed": 30, "lost: a": 20, "b": 20, "lost: c": 10}
     decided = [Decision(0.0, 0.0, (g, 0) if g == "b" else g) for g, n in goals.items() for _ in range(n)]
     moves = Moves({("s", 0): ways}, {}, Memory({}, {}), 0, {("s", 0): decided})
-    wander = levels.Wander("s", given_up=False, goal=goal, level=Level(0.5, 0.2, 0.1, 99.0), count=50)
-    found = levels.today([wander], moves, {"s": paragraph}, lambda state: state[0], lambda _, m: f"{m.goal} {m.apart}")
+    wander = swings.Wander("s", given_up=False, goal=goal, level=Level(0.5, 0.2, 0.1, 99.0), count=50)
+    found = swings.as_of_today([wander], moves, {"s": paragraph}, lambda state: state[0], lambda _, m: f"{m.goal} {m.apart}")
     now = np.array([found.shares[f"{m.goal} {m.apart}"][0] if m.goal != "stays open" else m.share for m in ways])
     before = np.array([m.share for m in ways])
-    mine = np.array([levels.goal_of(m.goal) == goal for m in ways])
+    mine = np.array([swings.goal_of(m.goal) == goal for m in ways])
     assert now.sum() == pytest.approx(1)
     assert now[mine].sum() / 0.8 == pytest.approx(special.expit(special.logit(before[mine].sum() / 0.8) + 0.5))
     assert np.ptp((now / before)[mine]) == pytest.approx(0, abs=1e-9)
     assert np.ptp((now / before)[~mine][:-1]) == pytest.approx(0, abs=1e-9)
     for way, p in list(zip(found.steps["s"], now, strict=True))[1:]:
         assert share(way["share"]) == pytest.approx(p, abs=1.01e-5)
-    spread = math.hypot(0.2, 0.1 * math.sqrt(levels.AHEAD))
+    spread = math.hypot(0.2, 0.1 * math.sqrt(swings.AHEAD))
     for point, z in (("0 %", -3.0), ("50 %", 0.0), ("97.5 %", 1.959964), ("100 %", 3.0)):
         drawn = now.copy()
         for i in range(1, 6):
@@ -185,7 +185,7 @@ def test_what_a_step_says_keeps_its_sum_and_the_others_their_proportions(goal: s
 
 
 def known(kind: str, size: float, seed: int) -> EventLog:
-    log = wandering(kind, size, seed, rate=60)
+    log = wandering(kind, size, seed)
     return cut(log, (log.about.start + np.timedelta64(7 * SEEN, "D").astype("timedelta64[s]").item()))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import days, estimates, laws, levels, patience, rhythm, sentences, speed, today, truncation, untaken
+from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, swings, today, truncation, untaken
 from salessim.calibration.activities import LEAST_GIVE_UPS, Activities
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis
@@ -410,7 +410,7 @@ class Learner:
         self.facts["Open cases"] = sentences.in_process(rows, left_out, self.end)
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
-        moved = self._levels if wander else levels.Today()
+        moved = self._levels if wander else swings.Today()
         told = [f for f in self.figures_today(wander=wander) if f.what not in moved.shares]
         unsure = estimates.uncertain(told, self.rest) | moved.uncertain if uncertain else None
         if wander and self.wandering:
@@ -418,14 +418,14 @@ class Learner:
         return self._parsed(clock, lambda inflow: inflow.ahead(first, 7 * WEEKS_AHEAD), unsure, rows, moved.steps)
 
     @cached_property
-    def wandering(self) -> list[levels.Wander]:
+    def wandering(self) -> list[swings.Wander]:
         """The ways whose share surely wanders."""
-        return levels.wandering(self.moves, self.end.timestamp())
+        return swings.wandering(self.moves, self.end.timestamp())
 
     @cached_property
-    def _levels(self) -> levels.Today:
+    def _levels(self) -> swings.Today:
         """The shares with which a forecast begins, where they are not those of the whole log."""
-        return levels.today(self.wandering, self.moves, self._paragraphs(), self.names.name_of.get, self.basis.share_of)
+        return swings.as_of_today(self.wandering, self.moves, self._paragraphs(), self.names.name_of.get, self.basis.share_of)
 
     def figures_today(self, *, wander: bool = True) -> list[Figure]:
         """The estimates, arrivals and shares that wander being those of today."""

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from salessim.calibration.channels import Conversion
     from salessim.calibration.covariates import Effects
     from salessim.calibration.journey import Moves
-    from salessim.calibration.levels import Wander
     from salessim.calibration.patience import Patience
     from salessim.calibration.queues import Impatient, Settled
     from salessim.calibration.speed import Effect
+    from salessim.calibration.swings import Wander
     from salessim.log import EventLog
 
 MOST_NAMED = 3

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
+from salessim.calibration.constancy import LEAST_OF_EACH, OLDER, Level, Weeks, discovered, level, parts, surely
 from salessim.calibration.estimates import WIDEST
 from salessim.calibration.journey import GAVE_UP, STAYS
-from salessim.calibration.wandering import LEAST_OF_EACH, OLDER, Level, Weeks, discovered, level, parts, surely
 from salessim.units import say_share
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Today:
     """What the share of a way is called -> its value and the standard error relative to it."""
 
 
-def today(found: list[Wander], moves: Moves, steps: Mapping[str, Mapping[str, Any]], step_of: Callable[[State], str | None], said: Callable[[str, Move], str]) -> Today:
+def as_of_today(found: list[Wander], moves: Moves, steps: Mapping[str, Mapping[str, Any]], step_of: Callable[[State], str | None], said: Callable[[str, Move], str]) -> Today:
     """The ways on from the steps whose shares wander, as they are on the last day.
 
     Args:
