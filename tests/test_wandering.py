@@ -22,6 +22,7 @@ from salessim.calibration.learn import learner_of
 from salessim.calibration.memory import Memory
 from salessim.calibration.timing import Runs
 from salessim.log import EventLog
+from salessim.scenario.loader import parse, to_data
 from salessim.scenario.uncertain import check, settled
 from salessim.scenario.unknowns import HIGHEST, LOWEST
 from salessim.units import share
@@ -203,6 +204,7 @@ def test_a_forecast_begins_with_the_share_of_today_and_planning_with_the_mean() 
     assert abs(plan_mean - 0.5) < 0.04 < level_today - plan_mean
     assert "decide" in learner.facts["Shares that wander"]
     check(today)
+    assert parse(to_data(today)) == today
     drawn = [_won(settled(today, lambda _, word=word: word).steps["decide"].then) for word in (LOWEST, 2**63, HIGHEST)]
     assert drawn == sorted(drawn) or drawn == sorted(drawn, reverse=True)
     assert drawn[1] == pytest.approx(level_today, abs=1e-3)
