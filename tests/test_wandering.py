@@ -185,6 +185,30 @@ def test_what_a_step_says_keeps_its_sum_and_the_others_their_proportions(goal: s
     assert len({entry["together"] for entry in found.uncertain.values()}) == 1
 
 
+@pytest.mark.parametrize("goal", ["completed", "lost: a", "b", "lost: c"])
+@pytest.mark.parametrize("now", [-9.0, -3.0, 0.5, 3.0, 9.0])
+def test_shares_sum_to_one_at_every_draw_wherever_the_level_is(goal: str, now: float) -> None:
+    """As they are written down, rounded: none is negative, and all that are given are no more than the whole."""
+    ways = [move("completed", 0.3), move("lost: a", 0.2), move(("b", 0), 0.15), move(("b", 0), 0.05, "soon"), move("lost: c", 0.1), move("stays open", 0.2)]
+    paragraph = {"then": [{"to": "x", "source": "data"}, *({"to": "x", "share": f"{100 * m.share:g} %", "source": "data"} for m in ways[1:])]}
+    goals = {"completed": 30, "lost: a": 20, "b": 20, "lost: c": 10}
+    decided = [Decision(0.0, 0.0, (g, 0) if g == "b" else g) for g, n in goals.items() for _ in range(n)]
+    moves = Moves({("s", 0): ways}, {}, Memory({}, {}), 0, {("s", 0): decided})
+    wander = swings.Wander("s", given_up=False, goal=goal, level=Level(now, 1.5, 0.5, 99.0), count=50)
+    found = swings.as_of_today([wander], moves, {"s": paragraph}, lambda state: state[0], lambda _, m: f"{m.goal} {m.apart}")
+    written = [share(way["share"]) for way in found.steps["s"][1:]]
+    for point in ("0 %", "2.5 %", "50 %", "97.5 %", "100 %"):
+        drawn = list(written)
+        for i in range(1, 6):
+            entry = found.uncertain.get(f"steps.s.then.{i}.share", {})
+            if "factor" in entry:
+                drawn[i - 1] = written[i - 1] * entry["factor"]["points"][point]
+            elif "missing" in entry:
+                drawn[i - 1] = 1 - (1 - written[i - 1]) * entry["missing"]["points"][point]
+        assert min(drawn) >= 0
+        assert sum(drawn) <= 1
+
+
 def known(kind: str, size: float, seed: int) -> EventLog:
     log = wandering(kind, size, seed)
     return cut(log, (log.about.start + np.timedelta64(7 * SEEN, "D").astype("timedelta64[s]").item()))

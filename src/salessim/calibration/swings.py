@@ -30,8 +30,8 @@ AHEAD = 4.0
 """Weeks after which the share of a replication is drawn, which then stays: the middle of forecasts of a month or two."""
 LEAST_REST = 0.02
 """A share is drawn where the way that takes the rest has at least this."""
-LEAST_FACTOR = 0.01
-"""The other ways never lose more than all but this."""
+LEAST_FACTOR, LEAST_SHARE = 0.01, 1e-4
+"""The other ways never lose more than all but this of what they have, the one in question keeps a little."""
 _Z = np.concatenate([[-3.0], special.ndtri(np.array([0.005, 0.025, *np.arange(0.1, 0.95, 0.1), 0.975, 0.995])), [3.0]])
 _POINTS = ("0 %", "0.5 %", "2.5 %", *(f"{10 * k} %" for k in range(1, 10)), "97.5 %", "99.5 %", "100 %")
 
@@ -145,7 +145,7 @@ def _move(result: Today, name: str, ways: list[dict[str, Any]], onward: list[Mov
     result.steps[name] = written = []
     for i, (way, p, is_mine, is_free) in enumerate(zip(ways, now, mine, free, strict=True)):
         note = f"{way['source'].split(' (')[0]}; the level of today, the last weeks counting most: {100 * share[i]:.1f} % over the whole log" if is_mine or is_free else way.get("source")
-        more = {"share": say_share(math.floor(1e5 * p) / 1e5)} if "share" in way else {}
+        more = {"share": say_share(_written(p))} if "share" in way else {}
         written.append({**way, **more} | ({"source": note} if note else {}))
         if is_mine or is_free:
             result.shares[said(name, onward[i])] = float(p), min(WIDEST, error / max(1e-9, went[0] if is_mine else usual + others - went[0]))
@@ -169,14 +169,19 @@ def _draw(result: Today, name: str, ways: list[dict[str, Any]], now: Any, mine: 
         return
     takes = int(max(np.flatnonzero(mine), key=lambda i: (not given[i], now[i])))
     kept = float(now[mine].sum() - now[takes])  # of ways to the same goal by laws of their own one moves
-    went = np.clip(went, kept, total - LEAST_FACTOR * others)
+    went = np.clip(went, kept + LEAST_SHARE, total - LEAST_FACTOR * others)
     entry = {"source": f"data: {wander.count:,} of {wander.activity or 'arrivals'} went to {wander.goal}, whose share wanders", "together": f"share that goes from {wander.activity or 'arrival'} to {wander.goal}"}
     if wander.given_up:
         entry["together"] += ", given up"
     for i in np.flatnonzero(free & given):
         result.uncertain[f"steps.{name}.then.{i}.share"] = {"factor": _law((total - went) / others), **entry}
     if given[takes]:
-        result.uncertain[f"steps.{name}.then.{takes}.share"] = {"missing": _law((1 - went + kept) / (1 - now[takes])), **entry}
+        result.uncertain[f"steps.{name}.then.{takes}.share"] = {"missing": _law((1 - went + kept) / (1 - _written(now[takes]))), **entry}
+
+
+def _written(share: float) -> float:
+    """Rounded down, so that many shares never sum to more than the whole."""
+    return math.floor(1e5 * share) / 1e5
 
 
 def _law(points: Any) -> dict[str, Any]:
