@@ -3,6 +3,7 @@
     python experiments/recover.py                # 30 scenarios, 5 logs each, cut four times: some 15 minutes
     python experiments/recover.py 6 1            # 6 scenarios, one log each
     python experiments/recover.py coverage 1000  # intervals only, over so many logs
+    python experiments/recover.py shares 40      # weeks of wins after logs whose share of wins wanders, over so many logs of each kind
 
 For every part and share of open cases: the mean absolute error of the estimate and of the naive fit relative to the
 truth, their ratio, and how many 95 % intervals hold the truth. The naive fit is what a fit to finished instances gives:
@@ -10,6 +11,9 @@ means of times that ended, shares of finished cases, the mean wait of those who 
 
 Coverage calibrates whole logs of all thirty scenarios in turn, then with the next share of open cases, then with other
 random numbers, and tells for each kind of parameter how many 95 % intervals hold the truth.
+
+Shares forecasts six weeks after forty in which the share of wins is constant, wanders, or made one step, with the level of today
+and, from the same log, with the mean of all weeks, and tells how many weeks of wins and of losses lie in their 95 % intervals.
 
 The scenarios come from a seeded generator and differ in work laws, customer's times, loops, patience, competing losses,
 channels, calendars and load. The truth is what was written into them or, for stage times, a long simulation of them.
@@ -28,9 +32,12 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration import Calibration, calibrate
+from salessim.calibration.backtest import happened
 from salessim.calibration.estimates import Figure
 from salessim.calibration.history import born, cut, ends, gave_up
+from salessim.calibration.learn import learner_of
 from salessim.experiment import simulate
+from salessim.forecasts import LOST, WON, forecast
 from salessim.log import EventLog
 from salessim.scenario.model import Scenario
 
@@ -41,6 +48,12 @@ WEEKS, LONG = 52, 156
 """Of the logs, before they are cut, and of the simulations that tell stage times."""
 SETTLED = 26
 """The last weeks of such a simulation, whose cases may not have ended: left out."""
+
+
+SEEN, AHEAD, ENOUGH = 40, 6, 39
+"""Weeks of a log whose share of wins wanders, weeks forecast, and the least replications of an interval of 95 %."""
+KINDS = {"constant": ("walk", 0.0), "walk of 0.1": ("walk", 0.1), "walk of 0.2": ("walk", 0.2), "step of 0.8": ("step", 0.8), "weeks differ by 0.3": ("noise", 0.3)}
+"""What the logit of the share of wins does: by so much from week to week, once half-way, or around its mean."""
 
 
 @dataclass(frozen=True)
@@ -316,8 +329,67 @@ def covered(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(result, orient="index").rename_axis(by)
 
 
+def wandering(kind: str, size: float, seed: int, seen: int = SEEN, rate: float = 60.0) -> EventLog:
+    """A log in which 40 % are won to begin with: whether a case is, is drawn when it is decided, by the share of that week.
+
+    Args:
+        kind: "walk", "step" or "noise".
+        size: standard deviation of the weekly step of the logit, or the step itself.
+        seed: of the log.
+        seen: weeks; `AHEAD` more follow.
+        rate: cases a week.
+    """
+    weeks, rng = seen + AHEAD, np.random.default_rng([2027, seed])
+    scenario = Scenario.parse({
+        "salessim": 1, "name": "wins", "clock": {"start": "2024-01-01", "horizon": f"{weeks} weeks"}, "segments": {"all": {}},
+        "channels": {"web": {"enters": "ponder", "segments": {"all": 1}, "arrivals": {"rate": f"{rate} per week"}}},
+        "stages": {
+            "lead": {"steps": {"ponder": {"customer": {"law": "exponential", "mean": "4 days"}, "then": [{"to": "decide", "share": 0.8}, {"lost": "no need"}]}}},
+            "contract": {"steps": {"decide": {"customer": {"law": "gamma", "mean": "8 days", "shape": 1.5}, "then": [{"done": True, "share": 0.4}, {"lost": "too dear"}]}}},
+        },
+    })  # fmt: skip
+    moved = {"walk": np.cumsum(np.r_[0.0, rng.normal(0, size, weeks - 1)]), "step": np.where(np.arange(weeks) < seen // 2, 0.0, size), "noise": rng.normal(0, size, weeks)}[kind]
+    log = simulate(scenario, seed=seed)
+    frame = log.frame.sort_values("case", kind="stable").reset_index(drop=True)
+    decided = (frame["step"] == "decide") & (frame["outcome"] != "open")
+    week = ((frame.loc[decided, "ended"] - pd.Timestamp(log.about.start)) // pd.Timedelta(7, "D")).to_numpy()
+    won = rng.random(len(week)) < 1 / (1 + np.exp(-(np.log(0.4 / 0.6) + moved[week])))
+    frame.loc[decided, "outcome"] = np.where(won, "completed", "lost: too dear")
+    return EventLog(frame, log.about)
+
+
+def shares(logs: int, kinds: dict[str, tuple[str, float]] = KINDS, *, told: bool = False) -> pd.DataFrame:
+    """Of each kind the share of weeks inside, before (the mean of all weeks) and now, with its error over logs; widths and errors in cases; and how often the share was said to wander."""
+    result = {}
+    for name, (kind, size) in kinds.items():
+        begun, rows = time.time(), []
+        for seed in range(logs):
+            log = wandering(kind, size, seed)
+            learner = learner_of(cut(log, (pd.Timestamp(log.about.start) + pd.Timedelta(7 * SEEN, "D")).to_pydatetime()), from_today=True)
+            row: dict[str, float] = {"said to wander": float(bool(learner.wandering))}
+            for when in ("before", "now"):
+                scenario = learner.today(uncertain=True, wander=when == "now")
+                told_ahead = forecast(scenario, AHEAD, replications=ENOUGH, seed=seed, workers=1)
+                real = happened(log, told_ahead.weeks)
+                for series in (WON, LOST):
+                    band = told_ahead.band(series)
+                    row[f"{series} {when} %"] = 100 * float(np.mean((band.low <= real[series]) & (real[series] <= band.high)))
+                    row[f"{series} {when} width"] = float(np.mean(band.high - band.low))
+                    row[f"{series} {when} off"] = float(np.mean(np.abs(band.middle - real[series])))
+            rows.append(row)
+        found = pd.DataFrame(rows)
+        result[name] = {**found.mean().to_dict(), "+- %": 1.96 * float(found["won now %"].std()) / np.sqrt(logs)}
+        if told:
+            print(f"{name}: {time.time() - begun:.0f} s", file=sys.stderr, flush=True)
+            print(pd.Series(result[name]).round(2).to_string(), file=sys.stderr, flush=True)
+    return pd.DataFrame.from_dict(result, orient="index").rename_axis("share of wins")
+
+
 def main() -> None:
     """Print the table."""
+    if sys.argv[1:2] == ["shares"]:
+        print(shares(int(sys.argv[2]), told=True).round(2).T.to_string())
+        return
     if sys.argv[1:2] == ["coverage"]:
         rows = coverage(int(sys.argv[2]), told=True)
         for by in ("part", "open", "what"):

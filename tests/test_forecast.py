@@ -218,12 +218,12 @@ def test_a_log_that_is_too_short_is_refused() -> None:
         backtest(log, cuts=0)
 
 
-def test_what_happened_is_counted_as_a_forecast_counts() -> None:
-    from salessim.calibration.backtest import _happened
+def test_whathappened_is_counted_as_a_forecast_counts() -> None:
+    from salessim.calibration.backtest import happened
 
     log = simulate(truth(20), seed=2, engine="reference")
     weeks = tuple(dt.date(2025, 3, 3) + dt.timedelta(days=7 * k) for k in range(4))
-    real = _happened(EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about), weeks)
+    real = happened(EventLog(log.frame.sort_values("case", kind="stable").reset_index(drop=True), log.about), weeks)
     frame = log.frame
     born = frame.groupby("case")["enabled"].min()
     done = frame[frame["outcome"] == "completed"]["ended"]

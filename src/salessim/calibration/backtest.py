@@ -145,13 +145,13 @@ def backtest(
             raise LogError(log.about.source, f"there are only {known.frame['case'].nunique()} cases before {date:%Y-%m-%d}", "give a longer log or fewer back-tests")
         scenario = learner_of(known, None, holidays, from_today=True, whole_until=end if whole else None).today(uncertain)
         told = forecast(scenario, weeks, replications=replications, seed=seed, level=level, workers=workers)
-        found.append(Cut(date.date(), told, _happened(log, told.weeks)))
+        found.append(Cut(date.date(), told, happened(log, told.weeks)))
         if progress:
             progress(done + 1, len(dates))
     return Backtest(tuple(found), level, whole)
 
 
-def _happened(log: EventLog, weeks: tuple[dt.date, ...]) -> dict[str, Any]:
+def happened(log: EventLog, weeks: tuple[dt.date, ...]) -> dict[str, Any]:
     """The weekly series of a log, as a forecast tells them: a deal that was lost before the weeks end is not won."""
     zone = log.about.time_zone
     bounds = [pd.Timestamp(day).tz_localize(zone) for day in (*weeks, weeks[-1] + dt.timedelta(days=7))]
@@ -171,4 +171,4 @@ def _happened(log: EventLog, weeks: tuple[dt.date, ...]) -> dict[str, Any]:
     return {ARRIVED: count(arrived), WON: count(won), LOST: count(over["ended"][lost]), OPEN: np.array(open_)}
 
 
-__all__ = ["Backtest", "Cut", "backtest"]
+__all__ = ["Backtest", "Cut", "backtest", "happened"]

@@ -101,6 +101,10 @@ class Basis:
         for state, moves in self.onward.items():
             name = self.name_of.get(state, "")
             for move in moves if name in steps and len(moves) > 1 else ():
-                figure = Figure(drawn.get((name, move.goal, move.apart)), f"of {name}: {self.goal_name(move)}" + (f" ({move.apart})" if move.apart else ""), "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
+                figure = Figure(drawn.get((name, move.goal, move.apart)), self.share_of(name, move), "", move.share, error_of_share(move.share, move.count, move.error), move.count, 100.0 * move.count, most=1.0)
                 found.append(figure)
         return found, rest
+
+    def share_of(self, name: str, move: Move) -> str:
+        """What the share of a way on from a step is called."""
+        return f"of {name}: {self.goal_name(move)}" + (f" ({move.apart})" if move.apart else "")

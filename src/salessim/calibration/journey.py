@@ -116,6 +116,17 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """When a case moved on, where to, and how long it had been about to."""
+
+    at: float
+    """Seconds since 1970."""
+    age: float
+    """Seconds."""
+    goal: State | str
+
+
+@dataclass(frozen=True)
 class Moves:
     """The ways on from every state, the arrival ("") through each channel included."""
 
@@ -124,6 +135,8 @@ class Moves:
     """channel -> the state in which its cases arrive."""
     memory: Memory
     dropped: int
+    decided: dict[State, list[Decision]]
+    """From each state the decisions that its shares rest on."""
 
     def struck(self, activity: str) -> bool:
         """Whether most visits to an activity come when a timer strikes: to the minute, and in all hours alike."""
@@ -236,17 +249,20 @@ def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str]
     midnight = LocalTime(log.about.time_zone, log.about.start.timestamp(), now).day
     runs = _run_on(waits, clocks, midnight)
     onward: dict[State, list[Move]] = {}
+    decided: dict[State, list[Decision]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
     arrived = [row for (_, state), rows in sorted(waits.items()) if state[0] == "" for row in rows]
     for (channel, state), rows in sorted(waits.items()):
         if state[0] == "" and sum(row.goal is not None for row in rows) < LEAST_OF_CHANNEL:
             rows = arrived
-        moves, lost = _moves(rows, partial(clocks, state[0]), midnight, runs.get((channel, state), {}))
+        moves, used, lost = _moves(rows, partial(clocks, state[0]), midnight, runs.get((channel, state), {}))
         dropped += lost
         if moves:
-            onward[entry[channel] if state[0] == "" else state] = moves
-    return Moves(onward, entry, memory, dropped)
+            state = entry[channel] if state[0] == "" else state
+            onward[state] = moves
+            decided[state] = [Decision(row.until, row.until - row.reached, row.goal) for row in used if row.goal is not None]
+    return Moves(onward, entry, memory, dropped, decided)
 
 
 def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memory) -> tuple[float, State | str | None]:
@@ -274,8 +290,8 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midn
     return result
 
 
-def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], int]:
-    """Shares and times of competing moves; waiting cases are censored."""
+def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[list[Move], list[_Wait], int]:
+    """Shares and times of competing moves, waiting cases being censored; the waits that shares rest on, and how many moves were left out."""
     counts = Counter(row.goal for row in rows if row.goal is not None)
     kept = sorted((g for g, n in counts.items() if n >= LEAST_MOVES), key=str) or sorted(counts, key=str)
     kept = sorted(sorted(kept, key=lambda g: (-counts[g], str(g)))[:MOST_MOVES], key=str)
@@ -286,7 +302,7 @@ def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight:
     beyond = Counter(row.goal for row in rows if first is not None and row.before >= first and row.goal in kept and row.goal not in limits)
     rest = min(beyond, key=lambda g: (-beyond[g], str(g))) if beyond else None
     late = [row for row in rows if row.goal == rest] if rest is not None and all(row.goal != rest for row in used) else []
-    used = [_parted(row, runs) for row in used]
+    shown, used = used, [_parted(row, runs) for row in used]
     ways: list[Any] = sorted({row.goal for row in used if row.goal is not None} | set(kept), key=str)
     curves, rests = _curves(used, ways, clock_of, midnight, runs)
     shares = _shares(used, ways, rests)
@@ -302,7 +318,7 @@ def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight:
             goal, apart, curve = way.goal if isinstance(way, _Apart) else way, way.said if isinstance(way, _Apart) else "", curves[way]
             count = seen[way] if way in seen else counts[way]
             moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, apart))
-    return moves, sum(n for g, n in counts.items() if g not in kept)
+    return moves, shown, sum(n for g, n in counts.items() if g not in kept)
 
 
 def _parted(row: _Wait, runs: Mapping[State | str, Runs]) -> _Wait:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, today, truncation, untaken
+from salessim.calibration import days, estimates, laws, patience, rhythm, sentences, speed, swings, today, truncation, untaken
 from salessim.calibration.activities import LEAST_GIVE_UPS, Activities
 from salessim.calibration.arrivals import Inflow, inflow
 from salessim.calibration.basis import Basis
@@ -380,9 +381,8 @@ class Learner:
 
     def _figures(self) -> tuple[list[Figure], dict[str, float]]:
         """Every estimate, and what the way that takes the rest has at each share."""
-        basis = Basis(self.inflows, self.steps.activity_of, self.activities.spent, self.activities.quits, self.steps.move_of, self.moves.onward, self.names.name_of, self._goal_name)
-        written = {n: s for stage in self.data["stages"].values() for n, s in stage["steps"].items()}
-        shares, rest = basis.shares(written)
+        self.basis = basis = Basis(self.inflows, self.steps.activity_of, self.activities.spent, self.activities.quits, self.steps.move_of, self.moves.onward, self.names.name_of, self._goal_name)
+        shares, rest = basis.shares(self._paragraphs())
         of_customers, more = self.customers.figures(self.closing)
         return [*basis.times(self.scenario().steps), *shares, *of_customers], rest | more
 
@@ -398,11 +398,11 @@ class Learner:
         first = dt.date.fromisoformat(clock["start"])
         return self._parsed(clock, lambda inflow: inflow.paragraph(first, 7 * int(clock["horizon"].split()[0]), past=False), unsure)
 
-    def today(self, uncertain: bool = False) -> Scenario:
-        """For a forecast: begins with the cases that are open when the log ends, which is at a midnight."""
+    def today(self, uncertain: bool = False, *, wander: bool = True) -> Scenario:
+        """For a forecast: begins with the cases that are open when the log ends, which is at a midnight; without wandering its shares are those of the whole log."""
         data = self.data
         names = today.Names(
-            self.names.name_of.get, {n: s for stage in data["stages"].values() for n, s in stage["steps"].items()},
+            self.names.name_of.get, self._paragraphs(),
             {str(c): n for c, n in self.channel_names.name_of.items()}, {n: c["enters"] for n, c in data["channels"].items()},
             {case: self._segment(s) for case, s in self._segment_of.items()}, {n for n, s in data["segments"].items() if "value" in s},
         )  # fmt: skip
@@ -410,13 +410,37 @@ class Learner:
         self.facts["Open cases"] = sentences.in_process(rows, left_out, self.end)
         first = self.end.date()
         clock = {"start": first.isoformat(), "time_zone": self.log.about.time_zone, "horizon": f"{WEEKS_AHEAD} weeks"}
-        unsure = estimates.uncertain(self.figures_today(), self.rest) if uncertain else None
-        return self._parsed(clock, lambda inflow: inflow.ahead(first, 7 * WEEKS_AHEAD), unsure, rows)
+        moved = self._levels if wander else swings.Today()
+        told = [f for f in self.figures_today(wander=wander) if f.what not in moved.shares]
+        unsure = estimates.uncertain(told, self.rest) | moved.uncertain if uncertain else None
+        if wander and self.wandering:
+            self.facts["Shares that wander"] = sentences.wandering(self.wandering)
+        return self._parsed(clock, lambda inflow: inflow.ahead(first, 7 * WEEKS_AHEAD), unsure, rows, moved.steps)
 
-    def figures_today(self) -> list[Figure]:
-        """The estimates, arrivals being those of today."""
-        rates = {f"channels.{name}.arrivals.rate": inflow.today() for name, inflow in self.inflows.items()}
-        return [replace(f, value=rates[f.path][0], error=rates[f.path][1]) if f.path in rates else f for f in self.figures]
+    @cached_property
+    def wandering(self) -> list[swings.Wander]:
+        """The ways whose share surely wanders."""
+        return swings.wandering(self.moves, self.end.timestamp())
+
+    @cached_property
+    def _levels(self) -> swings.Today:
+        """The shares with which a forecast begins, where they are not those of the whole log."""
+        return swings.as_of_today(self.wandering, self.moves, self._paragraphs(), self.names.name_of.get, self.basis.share_of)
+
+    def figures_today(self, *, wander: bool = True) -> list[Figure]:
+        """The estimates, arrivals and shares that wander being those of today."""
+        now = {f"channels.{name}.arrivals.rate": inflow.today() for name, inflow in self.inflows.items()}
+        now |= self._levels.shares if wander else {}
+
+        def of_today(figure: Figure) -> Figure:
+            found = now.get(figure.path or "") or now.get(figure.what)
+            return replace(figure, value=found[0], error=found[1]) if found else figure
+
+        return [of_today(f) for f in self.figures]
+
+    def _paragraphs(self) -> dict[str, Any]:
+        """Step -> what is written of it."""
+        return {name: step for stage in self.data["stages"].values() for name, step in stage["steps"].items()}
 
     def over(self, first: dt.date, until: pd.Timestamp, uncertain: bool = False) -> Scenario:
         """The same, over a past period, from an empty start."""
@@ -430,13 +454,14 @@ class Learner:
 
     def _parsed(
         self, clock: dict[str, Any], arrivals: Callable[[Inflow], dict[str, Any]], unsure: dict[str, Any] | None = None,
-        in_process: list[dict[str, Any]] | None = None,
+        in_process: list[dict[str, Any]] | None = None, ways: Mapping[str, list[dict[str, Any]]] | None = None,
     ) -> Scenario:  # fmt: skip
         from salessim.scenario.model import Scenario
 
         channels = {name: {**channel, "arrivals": arrivals(self.inflows[name]) | channel["arrivals"]} for name, channel in self.data["channels"].items()}
         more = {"uncertain": unsure, "in_process": in_process}
-        return Scenario.parse({**self.data, "clock": clock, "channels": channels} | {k: v for k, v in more.items() if v})
+        stages = {k: {**stage, "steps": {n: {**step, "then": (ways or {}).get(n, step["then"])} for n, step in stage["steps"].items()}} for k, stage in self.data["stages"].items()}
+        return Scenario.parse({**self.data, "clock": clock, "channels": channels, "stages": stages} | {k: v for k, v in more.items() if v})
 
 
 def _whole(shares: dict[str, float]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from salessim.calibration import laws
 from salessim.calibration.history import ends
-from salessim.importers.eventlog import clean_about
+from salessim.importers.eventlog import clean, clean_about
 from salessim.wording import counted
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from salessim.calibration.patience import Patience
     from salessim.calibration.queues import Impatient, Settled
     from salessim.calibration.speed import Effect
+    from salessim.calibration.swings import Wander
     from salessim.log import EventLog
 
 MOST_NAMED = 3
@@ -110,6 +111,12 @@ def levels(inflows: Mapping[str, Inflow]) -> dict[str, str]:
         f"Arrivals of {name}": f"{', '.join(f'{level.per_week:.4g} a week from {level.since}' for level in found.levels)}; planning goes on with the last"
         for name, found in inflows.items() if len(found.levels) > 1
     }  # fmt: skip
+
+
+def wandering(found: Sequence[Wander]) -> str:
+    """The ways whose share is not what it was over the whole log."""
+    said = [f"from {clean(w.activity) or 'arrival'}{' after giving up' if w.given_up else ''} to {clean(w.goal)} (odds times {math.exp(w.level.now):.2g} today, a standard deviation of {100 * w.level.step:.0f} % a week)" for w in found]
+    return f"{'; '.join(said)}; a forecast begins with the level of today"
 
 
 def by_channel(found: Sequence[Conversion]) -> str:
