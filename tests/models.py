@@ -384,7 +384,9 @@ def _more(
             step.pop("queue", None)
             step["serve_first"] = rng.choice(["q", "0.5 * n - q", "-(age / 1 h)", "value / 1 EUR"])
     else:
-        if "calendar" not in step and maybe(0.4, "time from arrival"):
+        if "calendar" in step and maybe(0.3, "whole days of a calendar"):
+            step["counts_in"] = "days"
+        if maybe(0.4, "time from arrival on a calendar" if "calendar" in step else "time from arrival"):
             step["counts_from"] = "arrival"
             if maybe(0.5, "time from arrival, but at least"):
                 step["at_least"] = minutes(1, 6)
