@@ -25,7 +25,7 @@ from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
 from salessim.calibration.sample import LocalTime
-from salessim.calibration.timing import Runs, Waits, runs_on
+from salessim.calibration.timing import Days, Part, Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.survival import incidence, incidence_error
 from salessim.units import NEVER, SECOND
@@ -78,8 +78,8 @@ class Move:
     """Mean seconds from leaving the state, where `time` does not tell it."""
     hours: tuple[Any, Any] | None = None
     """Where `time` runs to the day of the move only: seconds from there on, of the goal's clock unless days are whole ones, and the share that has moved by each."""
-    apart: Literal["", "soon", "fixed"] = ""
-    """Those who go there soon, or after a fixed time, at any hour; the others are a move of their own."""
+    apart: Literal["", "soon", "fixed", "working days"] = ""
+    """Those who go there soon, or after a fixed time, at any hour, or by a deadline that counts other days; the others are a move of their own."""
 
     @property
     def immediate(self) -> bool:
@@ -206,7 +206,7 @@ class Clocks(Protocol):
         """Working time before an activity after another; None where all hours are alike."""
 
 
-def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str] = ()) -> Moves:
+def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str] = (), days: Days | None = None) -> Moves:
     """The moves of a log.
 
     Args:
@@ -215,6 +215,7 @@ def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str]
         patient: steps whose queues cases leave; how they go on from there is learnt apart.
         own: steps whose time is the customer's or a system's. How long a visit takes may depend on where it leads, such
             as to a rival, so visits under way are censored as well: of those that are over, the quick ways are too many.
+        days: that deadlines may count in.
     """
     cases = sequences(log, patient)
     memory = learn_memory(cases)
@@ -234,7 +235,7 @@ def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str]
             waits.setdefault(key, []).append(_Wait(case.reached[0], begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
     midnight = LocalTime(log.about.time_zone, log.about.start.timestamp(), now).day
-    runs = _run_on(waits, clocks, midnight)
+    runs = _run_on(waits, clocks, midnight, days or {})
     onward: dict[State, list[Move]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
     dropped = 0
@@ -256,7 +257,7 @@ def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memor
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
+def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midnight: Clock, days: Days) -> dict[tuple[str, State], dict[State | str, Runs]]:
     """What the times of all moves run on; the states of an activity have a say together."""
     groups: dict[tuple[str, str], dict[tuple[tuple[str, State], State | str], Waits]] = {}
     for key, rows in sorted(waits.items()):
@@ -269,7 +270,7 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midn
             groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
     result: dict[tuple[str, State], dict[State | str, Runs]] = {}
     for (before, activity), members in groups.items():
-        for (key, goal), runs in runs_on(members, clocks(before, activity), midnight).items():
+        for (key, goal), runs in runs_on(members, clocks(before, activity), midnight, days).items():
             result.setdefault(key, {})[goal] = runs
     return result
 
@@ -300,9 +301,22 @@ def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight:
     for way in ways:
         if way in curves and total > 0 and (shares[way][0] > 0 or way == rest):
             goal, apart, curve = way.goal if isinstance(way, _Apart) else way, way.said if isinstance(way, _Apart) else "", curves[way]
-            count = seen[way] if way in seen else counts[way]
-            moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, apart))
+            count, (share, error) = seen[way] if way in seen else counts[way], shares[way]
+            move = Move(goal, share / total, count, curve.time, curve.moved, curve.runs, error, limits.get(goal), way == rest, curve.waited, curve.hours, apart)
+            moves += [move] if curve.others is None else _by_kind(move, *curve.others)
     return moves, sum(n for g, n in counts.items() if g not in kept)
+
+
+def _by_kind(move: Move, part: Part, other: _Curve) -> list[Move]:
+    """A move of which a part runs on something else, as two; which of them a case goes by is not seen."""
+    of_them = round(part.share * move.count)
+    return [
+        replace(move, share=move.share * (1 - part.share), count=move.count - of_them, error=math.hypot(move.error, part.error / (1 - part.share))),
+        replace(
+            move, share=move.share * part.share, count=of_them, error=math.hypot(move.error, part.error / part.share), time=other.time, moved=other.moved,
+            runs=other.runs, hours=other.hours, takes_rest=False, apart="working days",
+        ),
+    ]  # fmt: skip
 
 
 def _parted(row: _Wait, runs: Mapping[State | str, Runs]) -> _Wait:
@@ -335,6 +349,8 @@ class _Curve:
     runs: Runs
     waited: float | None = None
     hours: tuple[Any, Any] | None = None
+    others: tuple[Part, _Curve] | None = None
+    """The part of the moves that runs on something else, and its curve."""
 
 
 def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
@@ -384,7 +400,15 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock
         if isinstance(goal, _Apart):  # nobody of these is late
             curves[goal] = _Curve(time, share, run)
             continue
-        curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)
+        oldest = max(1.0, float((until - born if run.on == "age" else elapsed)[mine].max()))
+
+        def with_late(time: Any, share: Any, of: Runs, hours: Any, waited: Any = waited, late: Any = late, oldest: float = oldest) -> _Curve:
+            late = late * (float(time[-1]) / oldest) if of.days else late  # days that do not count are no part of it
+            return _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), of, waited, hours)
+
+        curves[goal] = with_late(time, share, run, hours)
+        if run.others is not None and (law := run.others[1].ages) is not None:
+            curves[goal] = replace(curves[goal], others=(run.others[0], with_late(*law, run.others[1], run.others[1].rest)))
     return curves, rests
 
 
