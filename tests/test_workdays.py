@@ -1,4 +1,4 @@
-"""Deadlines in working days: learnt where they are planted, for all moves or a part of them, and only there."""
+"""Deadlines in working days: learnt where they are planted, and only there."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
+from scipy import special
 
 import salessim as ss
 from salessim.calibration.clocks import Clock
 from salessim.calibration.history import cut
 from salessim.calibration.learn import learner_of
-from salessim.calibration.periods import Periods
 from salessim.calibration.timing import Runs, Waits, runs_on
-from salessim.calibration.workdays import GROUPS, Mixed, counted_days, working_days
+from salessim.calibration.workdays import counted_days
 from salessim.importers.eventlog import WAITING
 
 DAY, HOUR = 86_400.0, 3600.0
@@ -55,7 +54,7 @@ def one(waits: Waits) -> Runs:
 def test_working_days_since_the_arrival_come_back(counts: str, lag: float, least: float) -> None:
     """Each term has its share (99.9 %), and what comes on top is the lag in plain time, over weekends too."""
     found = one(tickets(np.random.default_rng(1), 1500, counts=counts, lag=lag, least=least))
-    assert (found.on, found.days, found.others) == ("age", counts, None)
+    assert (found.on, found.days) == ("age", counts)
     assert found.least == pytest.approx(least * DAY, abs=1200)
     assert found.ages is not None
     assert found.rest is not None
@@ -81,35 +80,6 @@ def test_working_days_since_the_last_visit_come_back() -> None:
     assert {t for t, m in zip(found.ages[0] / DAY, np.diff(np.append(0.0, found.ages[1])), strict=True) if m > 0.02} == set(TERMS)
 
 
-@pytest.mark.parametrize("part", [0.3, 0.6])
-def test_a_part_that_counts_working_days_has_its_share_and_law(part: float) -> None:
-    """Not seen of any one: terms of both kinds fall on the same days. The share is within 3.29 standard errors, and surely none of 0 or 1."""
-    found = one(tickets(np.random.default_rng(4), 3000, part=part, lag=1.0))
-    assert found.days == ""
-    assert found.others is not None
-    share, other = found.others
-    assert (other.on, other.days) == ("age", "weekdays")
-    assert abs(share.share - part) < 3.29 * share.error
-    assert share.error < 0.03
-    assert other.ages is not None
-    told = dict(zip((other.ages[0] / DAY).tolist(), np.diff(np.append(0.0, other.ages[1])).tolist(), strict=True))
-    assert [told[t] for t in TERMS] == pytest.approx(SHARES.tolist(), abs=0.06)
-
-
-@pytest.mark.slow
-def test_the_error_of_a_part_covers() -> None:
-    """Intervals of 90 % hold the share in so many of 60 cases as chance allows (binomial, one in a thousand on either side; Student's quantile for eight groups)."""
-    held = 0
-    for seed in range(60):
-        w = tickets(np.random.default_rng(100 + seed), 800, part=0.4)
-        begun, elapsed = w.since - w.born, w.until - w.since
-        both = Mixed(Periods(begun, elapsed, 0.0, w.weight), working_days(w.born, begun, elapsed, w.weight, DAYS["weekdays"]))
-        share = both.laws()[0]
-        held += abs(share.share - 0.4) < stats.t.ppf(0.95, GROUPS - 1) * share.error
-    assert special.bdtr(held, 60, 0.9) > 1e-3, held
-    assert special.bdtrc(held - 1, 60, 0.9) > 1e-3, held
-
-
 def test_where_none_are_planted_there_are_none() -> None:
     """Whole days of all kinds, smooth times, least waits: at most one contest in a hundred is won wrongly, as far as 60 can tell (binomial, one in a thousand)."""
     wrong = 0
@@ -120,7 +90,7 @@ def test_where_none_are_planted_there_are_none() -> None:
             until = (waits.since + rng.exponential(20 * DAY, 600), np.maximum(waits.since, waits.born + rng.gamma(20, 2 * DAY, 600)))[seed % 2]
             waits = replace(waits, until=until)
         found = one(waits)
-        wrong += bool(found.days) or found.others is not None
+        wrong += bool(found.days)
     assert special.bdtrc(wrong - 1, 60, 0.01) > 1e-3
 
 

@@ -25,7 +25,7 @@ from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
 from salessim.calibration.sample import LocalTime
-from salessim.calibration.timing import Days, Part, Runs, Waits, runs_on
+from salessim.calibration.timing import Days, Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.survival import incidence, incidence_error
 from salessim.units import NEVER, SECOND
@@ -78,8 +78,8 @@ class Move:
     """Mean seconds from leaving the state, where `time` does not tell it."""
     hours: tuple[Any, Any] | None = None
     """Where `time` runs to the day of the move only: seconds from there on, of the goal's clock unless days are whole ones, and the share that has moved by each."""
-    apart: Literal["", "soon", "fixed", "working days"] = ""
-    """Those who go there soon, or after a fixed time, at any hour, or by a deadline that counts other days; the others are a move of their own."""
+    apart: Literal["", "soon", "fixed"] = ""
+    """Those who go there soon, or after a fixed time, at any hour; the others are a move of their own."""
 
     @property
     def immediate(self) -> bool:
@@ -301,22 +301,9 @@ def _moves(rows: list[_Wait], clock_of: Callable[[str], Clock | None], midnight:
     for way in ways:
         if way in curves and total > 0 and (shares[way][0] > 0 or way == rest):
             goal, apart, curve = way.goal if isinstance(way, _Apart) else way, way.said if isinstance(way, _Apart) else "", curves[way]
-            count, (share, error) = seen[way] if way in seen else counts[way], shares[way]
-            move = Move(goal, share / total, count, curve.time, curve.moved, curve.runs, error, limits.get(goal), way == rest, curve.waited, curve.hours, apart)
-            moves += [move] if curve.others is None else _by_kind(move, *curve.others)
+            count = seen[way] if way in seen else counts[way]
+            moves.append(Move(goal, shares[way][0] / total, count, curve.time, curve.moved, curve.runs, shares[way][1], limits.get(goal), way == rest, curve.waited, curve.hours, apart))
     return moves, sum(n for g, n in counts.items() if g not in kept)
-
-
-def _by_kind(move: Move, part: Part, other: _Curve) -> list[Move]:
-    """A move of which a part runs on something else, as two; which of them a case goes by is not seen."""
-    of_them = round(part.share * move.count)
-    return [
-        replace(move, share=move.share * (1 - part.share), count=move.count - of_them, error=math.hypot(move.error, part.error / (1 - part.share))),
-        replace(
-            move, share=move.share * part.share, count=of_them, error=math.hypot(move.error, part.error / part.share), time=other.time, moved=other.moved,
-            runs=other.runs, hours=other.hours, takes_rest=False, apart="working days",
-        ),
-    ]  # fmt: skip
 
 
 def _parted(row: _Wait, runs: Mapping[State | str, Runs]) -> _Wait:
@@ -349,8 +336,6 @@ class _Curve:
     runs: Runs
     waited: float | None = None
     hours: tuple[Any, Any] | None = None
-    others: tuple[Part, _Curve] | None = None
-    """The part of the moves that runs on something else, and its curve."""
 
 
 def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock | None], midnight: Clock, runs: Mapping[State | str, Runs]) -> tuple[dict[Any, _Curve], Remainder]:
@@ -400,15 +385,9 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock
         if isinstance(goal, _Apart):  # nobody of these is late
             curves[goal] = _Curve(time, share, run)
             continue
-        oldest = max(1.0, float((until - born if run.on == "age" else elapsed)[mine].max()))
-
-        def with_late(time: Any, share: Any, of: Runs, hours: Any, waited: Any = waited, late: Any = late, oldest: float = oldest) -> _Curve:
-            late = late * (float(time[-1]) / oldest) if of.days else late  # days that do not count are no part of it
-            return _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), of, waited, hours)
-
-        curves[goal] = with_late(time, share, run, hours)
-        if run.others is not None and (law := run.others[1].ages) is not None:
-            curves[goal] = replace(curves[goal], others=(run.others[0], with_late(*law, run.others[1], run.others[1].rest)))
+        if run.days:  # days that do not count are no part of what is late either
+            late = late * float(time[-1]) / max(1.0, float((until - born if run.on == "age" else elapsed)[mine].max()))
+        curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)
     return curves, rests
 
 

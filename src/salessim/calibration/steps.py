@@ -214,7 +214,7 @@ class Steps:
             case "working":
                 step = {"customer": move.law(waits, move.time, move.moved), "calendar": self.calendar_of(state, move.goal)}
         if move.hours is not None:
-            hours = self.names((state, move.goal, "hours", move.apart), f"{name[:32].strip()} → {target[:32].strip()} (hours{f' after {move.apart}' if move.apart else ''})")
+            hours = self.names((state, move.goal, "hours"), f"{name[:32].strip()} → {target[:32].strip()} (hours)")
             note = f"data: the hours of {counted(move.count, 'move')}, whose days are told by the step before"
             if move.runs.rest is None:
                 own = {"customer": laws.from_curve(*move.hours, note), "calendar": self.calendar_of(state, move.goal)}

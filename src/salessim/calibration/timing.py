@@ -24,7 +24,7 @@ from salessim.calibration.curves import AT_ONCE, Cells, least_wait, reached, sur
 from salessim.calibration.laws import POINT_WIDTH, windows
 from salessim.calibration.periods import Periods
 from salessim.calibration.rhythm import DAY, HOUR
-from salessim.calibration.workdays import Mixed, Part, working_days
+from salessim.calibration.workdays import working_days
 
 LEAST_OF_GROUP = 20
 """Moves with which a state has a say in what those of its activity run on: two cells of a density."""
@@ -83,7 +83,6 @@ class Runs:
         soon: seconds up to which waits that run on a clock do not: what follows at once does so at any hour.
         fixed: of an age in whole days, waits that are what they are whatever the age, each from and up to so many seconds.
         days: of whole days, the calendar of those that count (`least` and `ages` are then seconds of such days); all do if there is none.
-        others: the part of the moves that runs on something else, and on what.
     """
 
     on: Timing
@@ -94,7 +93,6 @@ class Runs:
     soon: float = field(default=0.0, compare=False, repr=False)
     fixed: tuple[tuple[float, float], ...] = field(default=(), compare=False, repr=False)
     days: str = field(default="", compare=False, repr=False)
-    others: tuple[Part, Runs] | None = field(default=None, compare=False, repr=False)
 
 
 class _Least(NamedTuple):
@@ -215,11 +213,6 @@ class _Waited(NamedTuple):
         return working_days(self.born, self.begun, self.elapsed, self.weight, days, point)
 
 
-    def mixed(self, least: _Least, days: Calendar, point: tuple[float, float] | None = None) -> Mixed:
-        """As whole days, for a part those that count, for the others all."""
-        return Mixed(Periods(self.begun, self.elapsed, least.wait, self.weight, point), working_days(self.born, self.begun, self.elapsed, self.weight, days, point))
-
-
 class _Kind(NamedTuple):
     """Which law of the age."""
 
@@ -227,25 +220,26 @@ class _Kind(NamedTuple):
     in_periods: bool = False
     days: str = ""
     """Of periods, those that count."""
-    mixed: bool = False
-    """Whether they count for a part of the moves only."""
 
 
 def _in_periods(waited: _Waited, least: float, point: tuple[float, float] | None, days: Days, best: Any) -> tuple[Any, str] | None:
     """Weighted log density of each move by whole days, and the calendar of those that count ("" if all do); None where they are not surely better than the best law so far.
 
-    Who counts working days keeps the hour as well, so that where whole days of all kinds tell nothing, none are looked for.
+    Waits that count working days keep the hour on nearly all days, so that where all days tell nothing, none are looked for. Of an age that is not so: a least wait in working days has the hour of the answer.
     """
 
     def told(of: Calendar | None) -> Any:
         return waited.weight * _crossed(waited.periods(least, of, point).log_density, waited.half)
 
     plain = told(None)
-    if not surely(plain, best):
+    ahead = surely(plain, best)
+    if not ahead and not waited.begun.any():
         return None
     counted = {name: told(of) for name, of in days.items()}
     name = max(counted, key=lambda name: float(counted[name].sum()), default="")
-    return (counted[name], name) if name and surely(counted[name], plain) else (plain, "")
+    if name and surely(counted[name], plain) and surely(counted[name], best):
+        return counted[name], name
+    return (plain, "") if ahead else None
 
 
 def _told_by_age(waited: _Waited, least: _Least, day: _InDays | None, days: Days) -> tuple[Any, _Kind]:
@@ -256,11 +250,6 @@ def _told_by_age(waited: _Waited, least: _Least, day: _InDays | None, days: Days
         aged, kind = told, _Kind(to_the_day=True)
     if (found := _in_periods(waited, least.wait, least.point, days, aged)) is not None:
         aged, kind = found[0], _Kind(in_periods=True, days=found[1])
-    if kind.in_periods:
-        both = {name: weight * _crossed(waited.mixed(least, of, least.point).log_density, half) for name, of in days.items()}
-        best = max(both, key=lambda name: float(both[name].sum()), default="")
-        if best and surely(both[best], aged):
-            aged, kind = both[best], _Kind(in_periods=True, days=best, mixed=True)
     return aged, kind
 
 
@@ -273,13 +262,8 @@ def _rule(waited: _Waited, least: _Least, kept: Any, day: _InDays | None, kind: 
         shortest, law = day.ages(among, least, weight)
         return Runs("age", shortest, law, to_the_day=True)
     if kind.in_periods:
-        fixed = _fixed(waited.some(kept), least, None if kind.mixed else days)
+        fixed = _fixed(waited.some(kept), least, days)
         kept = kept[~_inside(elapsed[kept], fixed)]
-        if kind.mixed and days is not None:
-            both = waited.some(kept).mixed(least, days)
-            part, (law, rest), (counted, after) = both.laws()
-            others = part, Runs("age", both.working.least, counted, rest=after, days=kind.days)
-            return Runs("age", both.plain.least, law, rest=rest, fixed=fixed, others=others)
         whole = waited.some(kept).periods(least.wait, days)
         law, rest = whole.laws(np.ones(len(kept), bool))
         return Runs("age", whole.least, law, rest=rest, fixed=fixed, days=kind.days)
@@ -462,4 +446,4 @@ def _of_age(begun: Any, elapsed: Any, least: _Least, weight: Any, learn: Any) ->
     return np.where(early, math.log(undercut / wait), usual) if wait else usual
 
 
-__all__ = ["Days", "Part", "Runs", "Timing", "Waits", "runs_on"]
+__all__ = ["Days", "Runs", "Timing", "Waits", "runs_on"]

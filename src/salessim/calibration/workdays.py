@@ -10,7 +10,6 @@ beforehand: those on which people usually work and those on which cases come in 
 from __future__ import annotations
 
 import math
-from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,10 +30,6 @@ LONGEST = 7 * DAY
 """Rests beyond are told as this: no weekend with holidays beside it is longer."""
 ENOUGH = 1000
 """Moves by which the lag is chosen."""
-TURNS, MORE_TURNS = 10, 40
-"""Of expectation and maximisation: enough to tell whether there are two laws, and to know the share of either to a hundredth."""
-GROUPS = 8
-"""Of moves, each left out once, by which the error of a share is known to a quarter."""
 USUAL = 0.15
 """Of the stamps of the busiest weekday, what one has to have on which people usually work: as of a busy half hour (see `people.calendar`)."""
 
@@ -136,53 +131,4 @@ def _usual(rest: Any, weight: Any) -> float:
     return math.atan2(float(weight[inside] @ np.sin(angle)), float(weight[inside] @ np.cos(angle))) / (2 * math.pi) % 1.0 * DAY
 
 
-class Part(NamedTuple):
-    """A share of moves of which it is not seen which they are."""
-
-    share: float
-    error: float
-    """Standard error."""
-
-
-class Mixed:
-    """Moves of which a share counts working days and the others all days, as where urgent things have other terms: which is not seen of a single one.
-
-    Args:
-        plain: the moves by all days.
-        working: the same by working days.
-    """
-
-    def __init__(self, plain: Periods, working: WorkingDays) -> None:
-        self.plain, self.working, self.weight = plain, working, plain.weight
-
-    def log_density(self, learn: Any) -> Any:
-        """Of each move, by laws that some of them teach."""
-        plain, working, share = self._apart(learn, 0.5, TURNS)
-        return np.logaddexp(math.log1p(-share) + plain.log_density(learn), math.log(share) + working.log_density(learn))
-
-    def laws(self) -> tuple[Part, tuple[Law, Law], tuple[Law, Law]]:
-        """The part that counts working days, and the laws of those that do not and of those that do.
-
-        The error is the grouped jackknife's (Miller 1974), because shares and laws are learnt together: what one has of a term, the other has not.
-        """
-        every, group = np.ones(len(self.weight), bool), np.arange(len(self.weight)) % GROUPS
-        plain, working, share = self._apart(every, 0.5, MORE_TURNS)
-        likely = working.weight / self.weight
-        without = np.array([self._apart(group != g, likely, TURNS)[2] for g in range(GROUPS)])
-        error = math.sqrt((GROUPS - 1) / GROUPS * float(np.sum((without - without.mean()) ** 2)))
-        return Part(share, error), plain.laws(every), working.laws(every)
-
-    def _apart(self, learn: Any, likely: Any, turns: int) -> tuple[Periods, WorkingDays, float]:
-        """Either with the part of each move that is likely its own; to begin with, so much counts working days."""
-        plain, working = copy(self.plain), copy(self.working)
-        for turn in range(turns + 1):
-            mine = np.broadcast_to(likely, self.weight.shape)
-            share = float(np.clip((self.weight * mine)[learn].sum() / self.weight[learn].sum(), 1e-6, 1 - 1e-6))
-            if turn or np.ndim(likely):
-                plain.weight, working.weight = self.weight * (1 - mine), self.weight * mine
-            odds = math.log1p(-share) - math.log(share) + plain.log_density(learn) - working.log_density(learn)
-            likely = 1 / (1 + np.exp(np.clip(odds, -500, 500)))
-        return plain, working, share
-
-
-__all__ = ["Counted", "Mixed", "Part", "counted_days", "working_days"]
+__all__ = ["Counted", "counted_days", "working_days"]
