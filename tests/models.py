@@ -17,7 +17,7 @@ MECHANISMS = (
     "automation", "customer", "automatic on a calendar", "limit", "fade of queue", "fade of age", "fade table", "loop", "spawn",
     "new customer", "batch", "replay", "dispersion", "campaign", "weekday profile", "share by segment", "time by segment", "milestone", "step cost",
     "arrival calendar", "replay outside the horizon", "mixture with a constant", "zero time", "tabled law", "warm-up", "step priority", "waiting room",
-    "attribute", "attribute by segment", "attribute formula", "attribute of a channel", "inherited", "sets", "time factor", "time from arrival", "time from arrival, but at least", "condition", "share factor",
+    "attribute", "attribute by segment", "attribute formula", "attribute of a channel", "inherited", "sets", "time factor", "time from arrival", "time from arrival, but at least", "time from arrival on a calendar", "whole days of a calendar", "condition", "share factor",
     "serve first", "adherence", "silent", "unless", "unless to a step", "reminders", "posted every", "posted at", "gather", "gather without end",
     "parallel", "parallel count", "branch takes a place", "branch brings a case", "branch lost", "branch inside a branch", "limit of places", "place held over steps", "automatic takes a place", "place passed on",
     "version", "version of a share", "spawn condition", "gift", "clock in a formula", "places in a formula",
@@ -120,6 +120,7 @@ def random_scenario(seed: int, seen: Counter[str] | None = None) -> Scenario:
             _more(rng, name, kind, step, maybe, minutes, time_law, names, calendars, attributes, limits)
         steps[name] = step
     _life(seed, teams, calendars, steps, used)
+    _deadlines(seed, steps, used)
     if rich and maybe(0.5, "parallel"):
         _split(rng, steps, names, maybe, time_law, teams)
     channels: dict[str, Any] = {}
@@ -362,6 +363,24 @@ def _attributes(rng: random.Random, maybe: Any, calendars: dict[str, Any], names
     if maybe(0.7, "attribute formula"):
         result["s"] = {"formula": "clamp(q + 0.3 * normal, 0, 1)" if rng.random() < 0.5 else "if(segment == 'a', q, 1 - q) * (0.5 + uniform)"}
     return result
+
+
+def _deadlines(seed: int, steps: dict[str, Any], used: Counter[str]) -> None:
+    """Times on a calendar that count from the arrival, or in whole days; drawn apart, so that models of before stay what they were."""
+    rng = random.Random(f"deadlines {seed}")
+    for step in steps.values():
+        if "calendar" not in step:
+            continue
+        changed: dict[str, Any] = {}
+        if rng.random() < 0.4:
+            used["whole days of a calendar"] += 1
+            changed["counts_in"] = "days"
+        if rng.random() < 0.4:
+            used["time from arrival on a calendar"] += 1
+            changed["counts_from"] = "arrival"
+            changed |= {"at_least": "2 h"} if rng.random() < 0.5 else {}
+        for form in (step, *(v["step"] for v in step.get("versions", ()))):
+            form.update(changed)
 
 
 def _more(

@@ -13,6 +13,7 @@ from scipy import linalg, stats
 
 from salessim import engines
 from salessim.errors import ScenarioError
+from salessim.experiment import simulate
 from salessim.measures import View, measure
 from salessim.network import build
 from salessim.records import NEVER
@@ -73,6 +74,35 @@ def test_a_time_that_counts_from_the_arrival_is_conditioned_on_the_age() -> None
     found = until(at_least="9 days")
     assert np.mean(found == 96.0) == pytest.approx(0.7, abs=0.03)
     assert close(found[found > 96.0], stats.uniform(96, 144).cdf)
+
+
+def test_working_days_that_passed_before_the_start_count_as_well() -> None:
+    """Arrived on Tuesday 2026-02-17 at noon, the start is Monday 2026-03-02: of the days between Thursday the 19th was a holiday, so 7.5 have passed."""
+    office = {"office": {"shifts": [{"days": "Mon-Fri", "hours": "08:00-18:00"}], "closed": ["2026-02-19"]}}
+    days = {"counts_from": "arrival", "calendar": "office", "counts_in": "days", "then": [{"done": True}]}
+    hours = {"counts_from": "arrival", "calendar": "office", "then": [{"done": True}]}
+    case = {"step": "wait", "arrived": "2026-02-17T12:00", "since": "2026-02-25T12:00"}
+
+    def until(step: dict[str, Any]) -> float:
+        return resumed(build(scenario({"wait": step}, [case], "100 days", calendars=office)), 0, 0)[0].until / HOUR
+
+    assert until({"customer": "10 days", **days}) == 2.5 * 24
+    assert until({"customer": "7 days", **days}) == 0  # over already
+    assert until({"customer": "10 days", "at_least": "6 days", **days}) == 3.5 * 24  # 2.5 since Wednesday noon
+    assert until({"customer": "80 h", **hours}) == 12  # 6 on that Tuesday and 70 on seven days have passed, so 4 are left
+
+
+def test_a_case_in_process_comes_later_to_a_deadline_in_working_days() -> None:
+    """In both engines, with another step before it."""
+    office = {"office": {"shifts": [{"days": "Mon-Fri", "hours": "08:00-18:00"}]}}
+    steps = {
+        "answer": {"customer": "1 day", "then": [{"to": "close"}]},
+        "close": {"automatic": "10 days", "counts_from": "arrival", "calendar": "office", "counts_in": "days", "then": [{"done": True}]},
+    }  # fmt: skip
+    found = scenario(steps, [{"step": "answer", "arrived": "2026-02-24T15:00", "since": "2026-03-01T15:00"}], calendars=office)
+    for engine in ("reference", "compiled"):
+        frame = simulate(found, seed=1, engine=engine).frame
+        assert [f"{x:%m-%d %H:%M}" for x in frame["ended"]] == ["03-02 15:00", "03-10 15:00"]
 
 
 def test_what_should_be_over_ends_at_the_start() -> None:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from salessim import engines
@@ -547,10 +548,80 @@ def test_the_later_of_a_deadline_and_what_comes_before_it(n: float) -> None:
     assert holds([stayed(r) for r in runs(process(steps))], exact)
 
 
-def test_a_time_from_the_arrival_goes_with_neither_people_nor_a_calendar() -> None:
+WORKING = {"office": {"shifts": [{"days": "Mon-Fri", "hours": "09:00-17:00"}], "closed": ["2026-01-14"]}}
+"""Tuesday 2026-01-06 is the day on which cases of these tests arrive at ten; Wednesday of the week after is a holiday."""
+
+
+@pytest.mark.parametrize(
+    ("arrived", "days", "ends"),
+    [
+        ("2026-01-06T10:00", 3, "2026-01-09T10:00"),  # Friday
+        ("2026-01-06T10:00", 4, "2026-01-12T10:00"),  # Monday, the weekend left out
+        ("2026-01-06T10:00", 6, "2026-01-15T10:00"),  # Thursday, the holiday left out
+        ("2026-01-06T10:00", 3.5, "2026-01-09T22:00"),  # half a day more, though the office closes at 17:00
+        ("2026-01-09T18:30", 1, "2026-01-12T18:30"),  # after hours, on a day that counts
+        ("2026-01-10T11:00", 1, "2026-01-13T00:00"),  # of a Saturday nothing counts: when Monday is over
+        ("2026-01-10T11:00", 5, "2026-01-20T00:00"),
+        ("2026-01-12T00:00", 2, "2026-01-14T00:00"),  # Wednesday does not count, but its first moment is Tuesday's end
+    ],
+)
+@pytest.mark.parametrize("first", ["30 min", "1 day"])
+def test_a_deadline_in_working_days_by_hand(arrived: str, days: float, ends: str, first: str) -> None:
+    """However long the answer took; calendar worked out by hand."""
+    steps = {
+        "answer": {"customer": first, "then": [{"to": "close"}]},
+        "close": {"automatic": f"{days} days", "counts_from": "arrival", "counts_in": "days", "calendar": "office", "then": [{"done": True}]},
+    }  # fmt: skip
+    channels = {"in": {"enters": "answer", "segments": {"all": 1}, "replay": [f"{arrived}:00"]}}
+    for engine in ("reference", "compiled"):
+        frame = simulate(process(steps, channels=channels, calendars=WORKING), seed=1, engine=engine).frame
+        assert frame["ended"].iloc[-1].tz_localize(None) == pd.Timestamp(ends)
+
+
+def test_working_time_that_counts_from_the_arrival_by_hand() -> None:
+    """Arrived on Tuesday 2026-01-06 at ten; the office is open for seven hours of that day, and for eight of others."""
+    hours = {"calendar": "office"}
+    days = {"calendar": "office", "counts_in": "days"}
+
+    def closed(first: str, time: str, **rule: Any) -> str:
+        steps = {"answer": {"customer": first, "then": [{"to": "close"}]}, "close": {"automatic": time, "counts_from": "arrival", **rule, "then": [{"done": True}]}}
+        channels = {"in": {"enters": "answer", "segments": {"all": 1}, "replay": ["2026-01-06T10:00:00"]}}
+        return f"{simulate(process(steps, channels=channels, calendars=WORKING), seed=1).frame['ended'].iloc[-1]:%m-%d %H:%M}"
+
+    assert closed("1 h", "7 h", **hours) == "01-06 17:00"
+    assert closed("1 h", "8 h", **hours) == "01-07 10:00"
+    assert closed("20 h", "24 h", **hours) == "01-09 10:00"  # the answer came at six in the morning
+    assert closed("4 days", "24 h", **hours) == "01-10 10:00"  # passed: at once, on a Saturday
+    assert closed("5 days", "3 days", **days) == "01-11 10:00"
+    assert closed("1 day", "3 days", at_least="4 days", **days) == "01-13 10:00"  # four working days after Wednesday
+    assert closed("1 day", "3 days", at_least="1 day", **days) == "01-09 10:00"
+    assert closed("1 day", "3 days", factor="2", **days) == "01-15 10:00"
+    assert closed("1 day", "6 days", unless=[{"after": "3 days", "lost": "expired"}], **days) == "01-12 10:00"  # of the visit, in days that count as well
+    visit = {"customer": "3 days", **days, "then": [{"done": True}]}
+    channels = {"in": {"enters": "a", "segments": {"all": 1}, "replay": ["2026-01-08T10:00:00"]}}
+    assert simulate(process({"a": visit}, channels=channels, calendars=WORKING), seed=1).frame["ended"].iloc[0].tz_localize(None) == pd.Timestamp("2026-01-13T10:00")
+
+
+def test_days_that_count_are_those_of_the_clocks_on_the_wall() -> None:
+    """Clocks change on Sunday 2026-03-29: a week of working days keeps the hour, one of all days does not."""
+    steps = {"a": {"automatic": "5 days", "counts_from": "arrival", "counts_in": "days", "calendar": "office", "then": [{"done": True}]}}
+    channels = {"in": {"enters": "a", "segments": {"all": 1}, "replay": ["2026-03-25T10:00:00"]}}
+    found = process(steps, channels=channels, calendars=WORKING, clock={"time_zone": "Europe/Berlin"})
+    assert simulate(found, seed=1).frame["ended"].iloc[0].tz_convert("Europe/Berlin") == pd.Timestamp("2026-04-01T10:00", tz="Europe/Berlin")
+
+
+def test_a_time_from_the_arrival_goes_with_no_people_and_days_with_a_calendar() -> None:
     with pytest.raises(ScenarioError, match="for steps with 'automatic' or 'customer', not 'work'"):
         process({"a": {"work": "1 h", "by": "t", "counts_from": "arrival", "then": [{"done": True}]}}, teams={"t": {"size": 1}})
     with pytest.raises(ScenarioError, match="add 'counts_from: arrival'"):
         process({"a": {"customer": "1 h", "at_least": "1 h", "then": [{"done": True}]}})
-    with pytest.raises(ScenarioError, match="a 'calendar' cannot be kept"):
-        process({"a": {"customer": "1 h", "calendar": "c", "counts_from": "arrival", "then": [{"done": True}]}}, calendars={"c": {"shifts": [{"days": "Mon", "hours": "09:00-12:00"}]}})
+    with pytest.raises(ScenarioError, match="add 'calendar', or remove it to count all days"):
+        process({"a": {"customer": "1 day", "counts_from": "arrival", "counts_in": "days", "then": [{"done": True}]}})
+    with pytest.raises(ScenarioError, match="'counts_in: days' is for steps with 'automatic' or 'customer', not 'work'"):
+        process({"a": {"work": "1 day", "by": "t", "counts_in": "days", "then": [{"done": True}]}}, teams={"t": {"size": 1}})
+    other = {"automatic": "1 day", "calendar": "office", "counts_in": "days", "then": [{"done": True}]}
+    with pytest.raises(ScenarioError, match="changes 'counts_in'"):
+        process({"a": {"automatic": "1 day", "calendar": "office", "versions": [{"name": "v", "from": "2026-02-01", "step": other}], "then": [{"done": True}]}}, calendars=WORKING)
+    for words in ("5 business days", "5 working days", "3 个工作日"):
+        with pytest.raises(ScenarioError, match="counts working time, which a calendar says; write plain 'days' or 'h' here, with 'calendar' at the step"):
+            process({"a": {"customer": words, "then": [{"done": True}]}})

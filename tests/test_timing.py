@@ -11,11 +11,12 @@ from scipy import special
 
 import salessim as ss
 from salessim.calibration.clocks import Clock
+from salessim.calibration.curves import least_wait
 from salessim.calibration.history import cut
 from salessim.calibration.laws import POINTS, with_points
 from salessim.calibration.learn import learner_of
 from salessim.calibration.sample import LocalTime
-from salessim.calibration.timing import Runs, Waits, least_wait, runs_on
+from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.importers.eventlog import WAITING
 
 DAY = 86_400.0

@@ -19,7 +19,7 @@ from salessim.demand import Segments, Sources
 from salessim.durations import build_table
 from salessim.errors import ScenarioError
 from salessim.headcount import head_count, staff_hours
-from salessim.hours import FOREVER, Hours, Intervals, build_hours, edges_of, intersection, without
+from salessim.hours import FOREVER, Hours, Intervals, build_hours, edges_of, intersection, merged, without
 from salessim.memo import content
 from salessim.order import BY_FORMULA, DISCIPLINES
 from salessim.pace import Paces
@@ -46,7 +46,7 @@ from salessim.stages import Rare, Routes, Rules, Spawns, Steps
 from salessim.stages.formulas import Formulas
 from salessim.stages.onward import EXPONENTIAL, LOGLOGISTIC, LOMAX, TABLE
 from salessim.stages.verbs import DONE, JOIN, lost
-from salessim.standing import Numbers, Standing, standing
+from salessim.standing import Numbers, Past, Standing, standing
 from salessim.streams import name_key
 from salessim.units import DAY
 
@@ -271,7 +271,9 @@ class _Calendars:
     """Collects calendars and gives each distinct one a number; 0 is always."""
 
     def __init__(self, scenario: Scenario, book: _LawBook) -> None:
-        clock = scenario.clock
+        clock = self._clock = scenario.clock
+        self._calendars, self._past = scenario.calendars, Past(scenario) if scenario.in_process else None
+        self._of_steps: dict[tuple[str, str, bool], int] = {}
         self.lists: list[Intervals] = []
         self.downs: list[tuple[int, ...]] = []
         """For each calendar the outages that interrupt it."""
@@ -304,6 +306,21 @@ class _Calendars:
 
     def number(self, name: str | None) -> int:
         return self._by_name[name]
+
+    def of_step(self, step: Step) -> int:
+        """The calendar on which a step's time passes; if it counts from the arrival, one that knows the past of the cases in process as well."""
+        if step.calendar not in self._calendars:
+            return self.number(step.calendar)
+        key = step.calendar, step.counts_in, step.counts_from == "arrival" and self._past is not None
+        if key not in self._of_steps:
+            number, whole_days = self.number(step.calendar), step.counts_in == "days"
+            if whole_days or key[2]:
+                clock, calendar = self._clock, self._calendars[step.calendar]
+                found = calendar.intervals(clock.start, clock.time_zone, clock.horizon, whole_days=whole_days)
+                before = self._past.hours(step.calendar, whole_days=whole_days) if self._past is not None and key[2] else []
+                number = self.add(merged([*(before or []), *found]), self.downs[number - 1] if number else ())
+            self._of_steps[key] = number
+        return self._of_steps[key]
 
     def intervals(self, number: int) -> Intervals:
         return self.lists[number - 1] if number else self._whole
@@ -357,6 +374,7 @@ def build(scenario: Scenario) -> Network:
     book = _LawBook()
     calendars = _Calendars(scenario, book)
     hours_of = {name: calendars.of_team(scenario, name) for name in teams}
+    time_passes_on = [calendars.of_step(scenario.steps[s]) for s in steps]
 
     def goal(to: str | None, reason: str | None, join: bool = False) -> int:
         return at[to] if to is not None else lost(reasons.index(reason)) if reason is not None else JOIN if join else DONE
@@ -471,7 +489,7 @@ def build(scenario: Scenario) -> Network:
             _ints([int(p.name in rare.owned) for p in limits]),
         ),
         Flow(
-            _ints([calendars.number(scenario.steps[s].calendar) for s in steps]), _ints(milestone),
+            _ints(time_passes_on), _ints(milestone),
             int(RESPONSE in milestone),
             _floats([amount.value if (amount := scenario.steps[s].cost) else 0.0 for s in steps]),
         ),

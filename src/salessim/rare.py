@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salessim.errors import ScenarioError
-from salessim.hours import FOREVER
+from salessim.hours import ALWAYS, FOREVER
 from salessim.scenario.calendars import midnight, minutes_of_day, weekdays, zone
 from salessim.scenario.formulas import FACTS, Formula, tables
 from salessim.scenario.model import share_in
@@ -102,6 +102,7 @@ class RareTables:
         column["attempt"].append(book.number(step.attempt) if step.attempt else -1)
         column["factor"].append(self.number(step.factor))
         column["at_least"].append((step.at_least or 0) if step.counts_from == "arrival" else -1)
+        column["counts_on"].append(self.calendars.of_step(step) if step.counts_from == "arrival" else ALWAYS)
         column["asks"].append(int(step.asks))
         column["serve_first"].append(self.number(step.serve_first))
         column["first_end"].append(len(column["end_key"]))

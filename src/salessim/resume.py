@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salessim.demand import attributes
 from salessim.durations import sample, ticks
-from salessim.hours import finish
+from salessim.hours import finish, worked
 from salessim.jit import interpreted
 from salessim.network import RESPONSE
 from salessim.order import BY_FORMULA, CLASS_BITS, CLASS_MASK, HIGHEST_VALUE, LONGEST_IN_PROCESS, NEWEST_FIRST, OLDEST
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from salessim.network import Network
     from salessim.standing import Open
 
-_sample, _finish, _row_of, _evaluate = interpreted(sample), interpreted(finish), interpreted(row_of), interpreted(evaluate)
+_sample, _finish, _worked, _row_of, _evaluate = interpreted(sample), interpreted(finish), interpreted(worked), interpreted(row_of), interpreted(evaluate)
 _attributes, _look, _start, _next_post = interpreted(attributes), interpreted(marks.look), interpreted(marks.start), interpreted(next_post)
 _VISIT, _RIVAL, _ADHERENCE = int(Purpose.VISIT), int(Purpose.RIVAL), int(Purpose.ADHERENCE)
 _WORDS = 1 << 64
@@ -211,7 +211,8 @@ class _Draw:
             factor = max(0.0, _evaluate(model.formulas, formula, self.facts))
         least = int(model.rare.at_least[row])
         if least >= 0:
-            age = case.enabled - case.born  # as the visit began
+            clock = int(model.rare.counts_on[row])
+            age = int(_worked(model.hours, clock, case.enabled) - _worked(model.hours, clock, case.born))  # as the visit began
             return (lambda word: max(least, int(ticks(_sample(laws, law, word) * factor)) - age)), None if formula >= 0 else (law, age, least)
         return (lambda word: int(ticks(_sample(laws, law, word) * factor))), None if formula >= 0 else law
 

@@ -69,7 +69,7 @@ def standing(scenario: Scenario, numbers: Numbers) -> Standing | None:
     """
     if not scenario.in_process:
         return None
-    past = _Past(scenario)
+    past = Past(scenario)
     rows = [(past.tick(case.arrived), case.case, case) for case in scenario.in_process]
     return Standing(tuple(_open(scenario, past, numbers, case) for *_, case in sorted(rows, key=lambda row: row[:2])))
 
@@ -87,7 +87,7 @@ class Numbers(NamedTuple):
     """The teams that can fill each role of a step, in order of preference."""
 
 
-def _open(scenario: Scenario, past: _Past, numbers: Numbers, case: OpenCase) -> Open:
+def _open(scenario: Scenario, past: Past, numbers: Numbers, case: OpenCase) -> Open:
     name = case.step or case.after or ""
     step = scenario.steps[name]
     since = past.tick(case.since)
@@ -119,7 +119,7 @@ def _open(scenario: Scenario, past: _Past, numbers: Numbers, case: OpenCase) -> 
     )
 
 
-class _Past:
+class Past:
     """Calendars before the start. Meetings and outages that were are not known; working time is that of the calendar."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -141,7 +141,7 @@ class _Past:
 
     def of_step(self, step: Step) -> Intervals | None:
         """The hours in which the time of a step passes; None for always."""
-        return self._calendar(step.calendar)
+        return self.hours(step.calendar, whole_days=step.counts_in == "days")
 
     def of_crew(self, teams: tuple[str, ...], step: Step) -> Intervals | None:
         """The hours in which some teams work together."""
@@ -151,18 +151,20 @@ class _Past:
         if key not in self._lists:
             together: Intervals | None = None
             for name in key:
-                hours = self._calendar(name)
+                hours = self.hours(name)
                 together = hours if together is None else together if hours is None else intersection(together, hours)
             self._lists[key] = together
         return self._lists[key]
 
-    def _calendar(self, name: str | None) -> Intervals | None:
+    def hours(self, name: str | None, *, whole_days: bool = False) -> Intervals | None:
+        """The hours of a calendar, or the days on which it opens, in ticks below 0; None for always."""
         if name not in self.scenario.calendars:
             return None
-        if name not in self._lists:
-            found = self.scenario.calendars[name].intervals(self.first, self.scenario.clock.time_zone, self.span) if self.span > 0 else []
-            self._lists[name] = [(a - self.span, b - self.span) for a, b in found]
-        return self._lists[name]
+        key = name, whole_days
+        if key not in self._lists:
+            found = self.scenario.calendars[name].intervals(self.first, self.scenario.clock.time_zone, self.span, whole_days=whole_days) if self.span > 0 else []
+            self._lists[key] = [(a - self.span, b - self.span) for a, b in found]
+        return self._lists[key]
 
     def since(self, hours: Intervals | None, tick: int) -> int:
         """Ticks of some hours that passed from a tick before the start to the start."""
@@ -171,4 +173,4 @@ class _Past:
         return sum(min(end, 0) - max(start, tick) for start, end in hours if end > tick)
 
 
-__all__ = ["Numbers", "Open", "Standing", "standing"]
+__all__ = ["Numbers", "Open", "Past", "Standing", "standing"]

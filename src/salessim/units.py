@@ -54,6 +54,7 @@ _COUNTED = re.compile(rf"\s*({_NUMBER})\s*(?:个|单|件|次|条|人|位|名|笔
 _PER = re.compile(r"\s*(?:/|per\b|每)\s*", re.IGNORECASE)
 _EACH = re.compile(r"\s*每\s*(.+)", re.DOTALL)
 _NO_THOUSANDS = re.compile(r"\d[ _,](?!\d{3}(?!\d))")
+_WORKING = re.compile(r"\b(business|working|work|office)[ -]?(days?|hours?|h)\b|工作日|工作小时", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
 
 
@@ -121,6 +122,8 @@ def unit_of_time(word: str, whole: str) -> int:
         ValueError: there is no such unit; `whole` is what it stands in, for the message.
     """
     unit = _UNITS.get(word) or _UNITS.get(word.lower())
+    if unit is None and _WORKING.search(whole):
+        raise ValueError(f"{whole!r} counts working time, which a calendar says; write plain 'days' or 'h' here, with 'calendar' at the step and, for whole days, 'counts_in: days'")
     if unit is None:
         raise ValueError(f"{whole!r} has the unknown unit {word!r}; use s, min, h, days, weeks, months or years")
     return unit

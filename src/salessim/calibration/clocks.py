@@ -48,6 +48,14 @@ class Clock:
         inside = np.minimum(t, self.closes[np.maximum(i, 0)]) - self.opens[np.maximum(i, 0)]
         return np.where(np.isnan(t), np.nan, np.where(i >= 0, self.before[np.maximum(i, 0)] + inside, 0.0))
 
+    def when(self, passed: Any) -> Any:
+        """The first time by which so many working seconds have passed, as seconds since 1970: the inverse of calling the clock."""
+        p = np.asarray(passed, float)
+        if self.always:
+            return p
+        i = np.clip(np.searchsorted(self.before, p, side="left") - 1, 0, len(self.opens) - 1)
+        return self.opens[i] + np.maximum(0.0, p - self.before[i])
+
     def spent(self, begun: Any, until: Any) -> Any:
         """Working seconds of visits: time on the calendar, and outside of it what adjoins and was seen to be worked."""
         begun, until = np.asarray(begun, float), np.asarray(until, float)

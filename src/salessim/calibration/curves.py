@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from salessim.calibration.laws import POINT_WIDTH
+from salessim.calibration.laws import POINT_MASS, POINT_WIDTH
 from salessim.calibration.memory import PAYS
 from salessim.calibration.questions import LEAST_PER_STATE
 
 PER_CELL = 10.0
 """Moves of a cell in which the density of a law is constant: its logarithm is then known to a third."""
 MOST_CELLS = 100
+EARLY = 0.05
+"""A least wait is one that no more moves than this undercut."""
+AT_ONCE = 1.0
+"""Seconds: what happens at once does so at any pace, and says nothing about it."""
 SURE = 3.09
 """Standard errors by which the better law has to be ahead: one in a thousand where both are equally far off (Vuong 1989)."""
 
@@ -82,4 +86,26 @@ class Cells:
         return np.maximum(np.interp(times, self.edges, np.concatenate([[0.0], np.cumsum(self.share)])), 1e-9)
 
 
-__all__ = ["Cells", "reached", "surely"]
+def least_wait(elapsed: Any) -> float:
+    """The wait that many moves take and hardly any undercuts, such as "15 days"; 0 where there is none.
+
+    Args:
+        elapsed: seconds, shape [n].
+
+    Example:
+        >>> least_wait(np.array([1296000.0] * 10 + [2000000.0, 2500000.0, 3000000.0])) / 86400
+        15.0
+    """
+    times = np.sort(elapsed[elapsed > AT_ONCE])
+    if len(times) < LEAST_PER_STATE // 8 or len(times) < (1 - EARLY) * len(elapsed):
+        return 0.0
+    held = np.searchsorted(times, times + float(times.mean()) / POINT_WIDTH, side="right") - np.arange(len(times))
+    points = np.flatnonzero(held >= max(2.0, POINT_MASS * len(times)))
+    if not len(points) or points[0] > EARLY * len(times):
+        return 0.0
+    best = points[points <= EARLY * len(times)]
+    first = int(best[np.argmax(held[best])])
+    return float(np.median(times[first : first + held[first]]))
+
+
+__all__ = ["Cells", "least_wait", "reached", "surely"]

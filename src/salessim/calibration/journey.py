@@ -25,7 +25,7 @@ from salessim.calibration.memory import Memory, State, closed_after
 from salessim.calibration.memory import learn as learn_memory
 from salessim.calibration.remainder import Remainder, remainder
 from salessim.calibration.sample import LocalTime
-from salessim.calibration.timing import Runs, Waits, runs_on
+from salessim.calibration.timing import Days, Runs, Waits, runs_on
 from salessim.importers.eventlog import SYSTEM, WAITING
 from salessim.survival import incidence, incidence_error
 from salessim.units import NEVER, SECOND
@@ -219,7 +219,7 @@ class Clocks(Protocol):
         """Working time before an activity after another; None where all hours are alike."""
 
 
-def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str] = ()) -> Moves:
+def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str] = (), days: Days | None = None) -> Moves:
     """The moves of a log.
 
     Args:
@@ -228,6 +228,7 @@ def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str]
         patient: steps whose queues cases leave; how they go on from there is learnt apart.
         own: steps whose time is the customer's or a system's. How long a visit takes may depend on where it leads, such
             as to a rival, so visits under way are censored as well: of those that are over, the quick ways are too many.
+        days: that deadlines may count in.
     """
     cases = sequences(log, patient)
     memory = learn_memory(cases)
@@ -247,7 +248,7 @@ def learn(log: EventLog, clocks: Clocks, patient: set[str], own: Collection[str]
             waits.setdefault(key, []).append(_Wait(case.reached[0], begun, case.left[i], until if under_way else max(until, case.left[i]), goal, before[leaves]))
             before[leaves] += 1
     midnight = LocalTime(log.about.time_zone, log.about.start.timestamp(), now).day
-    runs = _run_on(waits, clocks, midnight)
+    runs = _run_on(waits, clocks, midnight, days or {})
     onward: dict[State, list[Move]] = {}
     decided: dict[State, list[Decision]] = {}
     entry = {channel: ("", index) for index, channel in enumerate(channels)}
@@ -272,7 +273,7 @@ def _next(case: Sequence, states: list[State], i: int, now: float, memory: Memor
     return (now, None) if case.ending == "open" else (case.ended, case.ending)
 
 
-def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midnight: Clock) -> dict[tuple[str, State], dict[State | str, Runs]]:
+def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midnight: Clock, days: Days) -> dict[tuple[str, State], dict[State | str, Runs]]:
     """What the times of all moves run on; the states of an activity have a say together."""
     groups: dict[tuple[str, str], dict[tuple[tuple[str, State], State | str], Waits]] = {}
     for key, rows in sorted(waits.items()):
@@ -285,7 +286,7 @@ def _run_on(waits: Mapping[tuple[str, State], list[_Wait]], clocks: Clocks, midn
             groups.setdefault((key[1][0], goal[0] if isinstance(goal, tuple) else goal), {})[key, goal] = found
     result: dict[tuple[str, State], dict[State | str, Runs]] = {}
     for (before, activity), members in groups.items():
-        for (key, goal), runs in runs_on(members, clocks(before, activity), midnight).items():
+        for (key, goal), runs in runs_on(members, clocks(before, activity), midnight, days).items():
             result.setdefault(key, {})[goal] = runs
     return result
 
@@ -400,6 +401,8 @@ def _curves(rows: list[_Wait], goals: list[Any], clock_of: Callable[[str], Clock
         if isinstance(goal, _Apart):  # nobody of these is late
             curves[goal] = _Curve(time, share, run)
             continue
+        if run.days:  # days that do not count are no part of what is late either
+            late = late * float(time[-1]) / max(1.0, float((until - born if run.on == "age" else elapsed)[mine].max()))
         curves[goal] = _Curve(np.maximum.accumulate(np.concatenate([time, late])), np.concatenate([share * (1 - left), parts]), run, waited, hours)
     return curves, rests
 

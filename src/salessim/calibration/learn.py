@@ -30,6 +30,7 @@ from salessim.calibration.queues import Impatient, Model, settle
 from salessim.calibration.staff import staff_of
 from salessim.calibration.starts import starts
 from salessim.calibration.steps import STAGE_TITLES, Steps
+from salessim.calibration.workdays import counted_days
 from salessim.errors import LogError
 from salessim.importers.eventlog import SYSTEM, WAITING, clean, clean_about
 from salessim.log import EventLog
@@ -116,7 +117,7 @@ class Learner:
 
     def _build(self) -> dict[str, Any]:
         self._rhythms()
-        self.moves = learn_moves(self.log, self._clock_after, self.patient, set(self.real["step"]) - set(self.staffed))
+        self.moves = learn_moves(self.log, self._clock_after, self.patient, set(self.real["step"]) - set(self.staffed), self._days_that_count())
         self.facts["Journeys"] = sentences.journeys(self.log, self.moves)
         if not arrival_seen(self.log):
             self.assumptions.append(sentences.FIRST_VISITS)
@@ -176,6 +177,17 @@ class Learner:
         period = (self.start, self.end, self.log.about.time_zone)
         self.clocks[what] = Clock(calendar, *period) if learnt.minute is None else rhythm.Beat(calendar, *period, learnt.minute)
         self.staff.calendars[name], self.clock_names[what] = calendar, name
+
+    def _days_that_count(self) -> dict[str, Clock]:
+        """Days that a deadline may count; their calendars stay in the scenario if one does."""
+        came = born(self.log).dt.tz_convert(self.log.about.time_zone)
+        happened = self.real["started"].fillna(self.real["ended"]).dropna()
+        result = {}
+        for counted_in in counted_days([("what happened", happened), ("arrivals", came)], self.holidays):
+            name = self.calendar_names(counted_in.name, counted_in.name)
+            self.staff.calendars[name] = counted_in.calendar
+            result[name] = Clock(counted_in.calendar, self.start, self.end, self.log.about.time_zone)
+        return result
 
     def _clock_after(self, before: str, activity: str) -> Any:
         """The clock on which an activity is waited for after another."""

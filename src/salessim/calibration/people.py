@@ -87,7 +87,7 @@ def calendar(stamps: pd.Series, holidays: str | None = None, what: str = "starts
     result: dict[str, Any] = {"shifts": sorted(shifts, key=lambda s: DAYS.index(s["days"][:3]))}
     if holidays:
         result["holidays"] = holidays
-    closed = _closed(stamps, working)
+    closed = closed_days(stamps, working)
     if closed:
         result["closed"] = closed
     result["source"] = f"data: {len(stamps):,} {what}, {100 * grid[inside].sum() / grid.sum():.1f} % of them inside; {counted(len(closed), 'day')} without work"
@@ -111,7 +111,7 @@ def holds(stamps: pd.Series) -> bool:
     return bool(inside.mean() >= STABLE)
 
 
-def _closed(stamps: pd.Series, working: list[int]) -> list[str]:
+def closed_days(stamps: pd.Series, working: list[int]) -> list[str]:
     """Working days on which next to nobody did anything, told only where a usual day sees enough."""
     per_date = stamps.dt.date.value_counts()
     usual = {d: float(np.median([n for date, n in per_date.items() if date.weekday() == d] or [0])) for d in working}

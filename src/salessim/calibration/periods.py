@@ -37,6 +37,16 @@ class Periods:
         point: between these waits all moves count as one, as they do for laws that this one is compared with.
     """
 
+    cut: float
+    """Where periods begin, from whole ones on."""
+    least: float
+    lag: float = 0.0
+    """How long after its periods each rest begins at the earliest."""
+    longest = DAY
+    """Rests are told up to this."""
+    at: Any
+    """Age at which the last period of each move begins, as it is counted; `from_at` is the same in plain time, `past` and `from_past` those of the least wait."""
+
     def __init__(self, begun: Any, elapsed: Any, least: float, weight: Any, point: tuple[float, float] | None = None) -> None:
         self.begun, self.elapsed, self.weight = begun, elapsed, weight
         # Cut at whole or at half days, whichever is further from the circular mean: moves are not parted, and a law can be said in days.
@@ -50,19 +60,20 @@ class Periods:
         self.at = self.periods * DAY + self.cut
         self.past = begun + self.least
         """An age before which the time of the age counts for nothing."""
+        self.from_at, self.from_past = self.at, self.past
         self.by_age = self.at > self.past
         self.by_wait = (elapsed >= self.least) & (elapsed < self.least + DAY)
         self.rests = np.clip(np.where(self.by_age, begun + elapsed - self.at, 0.0), 0.0, DAY), np.clip(elapsed - self.least, 0.0, DAY)
         self.nearer = np.abs(self.rests[1] - usual) < np.abs(self.rests[0] - usual)
         self.point = point
+        self.early, self.within = elapsed < self.least, self.least
         self.shortest = (np.floor((self.past - self.cut) / DAY) + 1) * DAY
 
     def log_density(self, learn: Any) -> Any:
         """Of each move, by laws that some of them teach."""
         aged, waited, undercut = self._terms(learn)
-        early = self.elapsed < self.least
         usual = math.log1p(-undercut) + np.log(np.maximum(aged + waited, 1e-300))
-        return np.where(early, math.log(undercut / self.least), usual) if self.least else usual
+        return np.where(self.early, np.log(undercut / self.within), usual) if undercut else usual
 
     def laws(self, learn: Any) -> tuple[Law, Law]:
         """Those of some moves: of the age (or wait) at which the last period begins, and of the rest."""
@@ -72,8 +83,7 @@ class Periods:
 
     def _terms(self, learn: Any) -> tuple[Any, Any, float]:
         """Densities of moves by the age, and by the least wait, and the share of moves that undercut the latter."""
-        early = self.elapsed < self.least
-        undercut = (float(self.weight[learn & early].sum()) + 0.5) / (float(self.weight[learn].sum()) + 1.0) if self.least else 0.0
+        undercut = (float(self.weight[learn & self.early].sum()) + 0.5) / (float(self.weight[learn].sum()) + 1.0) if self.least or self.lag else 0.0
         share = (self.by_age & ~(self.by_wait & self.nearer)).astype(float) if self.least else self.by_age.astype(float)
         aged = waited = share
         for _ in range(TURNS):
@@ -82,7 +92,7 @@ class Periods:
             rests = np.concatenate([self.rests[0][learn], self.rests[1][learn]])
             parts = np.concatenate([(self.weight * share)[learn], (self.weight * (1 - share))[learn]])
             rest = Cells(rests[parts > 0], parts[parts > 0], 0.0, 0.0, grain=DAY / POINT_WIDTH)
-            told = [self._told(rest, since) for since in (self.at, self.past)]
+            told = [self._told(rest, since) for since in (self.from_at, self.from_past)]
             aged = np.where(self.by_age, np.exp(days.log_density(self.at - self.cut) + math.log(DAY)) * told[0], 0.0)
             waited = np.where(self.by_wait, days.below(self.shortest) * told[1], 0.0)
             share = aged / np.maximum(aged + waited, 1e-300)
@@ -91,12 +101,12 @@ class Periods:
     def _told(self, rest: Cells, since: Any) -> Any:
         """Density of the rest that each move has if it counts from some age on."""
         age = self.begun + self.elapsed
-        told = np.exp(rest.log_density(np.clip(age - since, 0.0, DAY)))
+        told = np.exp(rest.log_density(np.clip(age - since, 0.0, self.longest)))
         if self.point is None:
             return told
         low, high = self.point
         inside = (self.elapsed >= low) & (self.elapsed <= high)
-        mass = rest.below(np.clip(self.begun + high - since, 0.0, DAY)) - rest.below(np.clip(self.begun + low - since, 0.0, DAY))
+        mass = rest.below(np.clip(self.begun + high - since, 0.0, self.longest)) - rest.below(np.clip(self.begun + low - since, 0.0, self.longest))
         return np.where(inside, np.maximum(mass, 1e-300) / (high - low), told)
 
     def _days(self, learn: Any, share: Any) -> Law:

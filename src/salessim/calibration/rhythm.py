@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from salessim.calibration.clocks import Clock
-from salessim.calibration.curves import Cells, surely
+from salessim.calibration.curves import AT_ONCE, Cells, surely
 from salessim.calibration.sample import LocalTime
 from salessim.scenario.calendars import DAYS
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 HOUR, DAY = 3600.0, 86_400.0
 LEAST = 60
 """Fewer waits than this teach no rhythm."""
-AT_ONCE = 1.0
-"""Seconds: what happens at once does so at any pace, and says nothing about it."""
 LEAST_OF_SOURCE = 30
 """Waits after an activity with fewer than this share their law with those after other such activities."""
 TURNS = 6

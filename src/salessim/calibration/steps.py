@@ -203,13 +203,14 @@ class Steps:
         wait = self.names((state, move.goal, move.apart), f"{name[:36].strip()} → {target[:36].strip()}" + (f" ({move.apart})" if move.apart else ""))
         waits = f"data: {counted(move.count, 'wait')}, open ones censored"
         step: dict[str, Any]
+        counted_in = {"calendar": move.runs.days, "counts_in": "days"} if move.runs.days else {}
         match move.runs.on:
             case "age":
                 note = f"data: the age at {counted(move.count, 'move')}, open cases censored; counts from the case's arrival, which tells held-out moves better than the wait does"
                 step = {"customer": move.law(note, move.time, move.moved), "counts_from": "arrival"}
-                step |= {"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}
+                step |= ({"at_least": laws.in_words(move.runs.least)} if move.runs.least else {}) | counted_in
             case "elapsed":
-                step = {"customer": move.law(waits, move.time, move.moved)}
+                step = {"customer": move.law(waits, move.time, move.moved)} | counted_in
             case "working":
                 step = {"customer": move.law(waits, move.time, move.moved), "calendar": self.calendar_of(state, move.goal)}
         if move.hours is not None:

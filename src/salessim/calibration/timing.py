@@ -19,16 +19,15 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from salessim.calibration.curves import Cells, reached, surely
-from salessim.calibration.laws import POINT_MASS, POINT_WIDTH, windows
+from salessim.calibration.clocks import Clock as Calendar
+from salessim.calibration.curves import AT_ONCE, Cells, least_wait, reached, surely
+from salessim.calibration.laws import POINT_WIDTH, windows
 from salessim.calibration.periods import Periods
-from salessim.calibration.questions import LEAST_PER_STATE
-from salessim.calibration.rhythm import AT_ONCE, DAY, HOUR
+from salessim.calibration.rhythm import DAY, HOUR
+from salessim.calibration.workdays import working_days
 
 LEAST_OF_GROUP = 20
 """Moves with which a state has a say in what those of its activity run on: two cells of a density."""
-EARLY = 0.05
-"""A least wait is one that no more moves than this undercut."""
 OUT_OF_HOURS = 0.05
 """Of the mean pace, what is granted to hours in which a clock stands: moves seen there must not decide by themselves."""
 
@@ -36,6 +35,8 @@ SOON = (300.0, 1800.0, 7200.0, 28_800.0)
 """Seconds up to which moves may follow in plain time, where longer waits run on a clock: in one sitting, in the same hour, the same half or whole day."""
 
 Clock = Callable[[Any], Any]
+Days = Mapping[str, Calendar]
+"""Name of a calendar -> a clock of the days on which it opens."""
 Timing = Literal["working", "elapsed", "age"]
 _Key = TypeVar("_Key")
 
@@ -81,6 +82,7 @@ class Runs:
         rest: of whole days (see `periods`), the law of what comes on top of them; else None.
         soon: seconds up to which waits that run on a clock do not: what follows at once does so at any hour.
         fixed: of an age in whole days, waits that are what they are whatever the age, each from and up to so many seconds.
+        days: of whole days, the calendar of those that count (`least` and `ages` are then seconds of such days); all do if there is none.
     """
 
     on: Timing
@@ -90,6 +92,7 @@ class Runs:
     rest: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
     soon: float = field(default=0.0, compare=False, repr=False)
     fixed: tuple[tuple[float, float], ...] = field(default=(), compare=False, repr=False)
+    days: str = field(default="", compare=False, repr=False)
 
 
 class _Least(NamedTuple):
@@ -106,7 +109,7 @@ class _Least(NamedTuple):
         return (self.wait - self.grain, self.wait + self.grain) if self.wait else None
 
 
-def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock | None = None) -> dict[_Key, Runs]:
+def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock | None = None, days: Days | None = None) -> dict[_Key, Runs]:
     """What the time to a move runs on, in each of the states of an activity that it leaves.
 
     Each law is learnt from one half of the cases and judged by the other. Waits have a law in each state, ages one in all of
@@ -117,6 +120,7 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
         states: state -> its waits.
         clock: working seconds, if the move is made in such hours.
         midnight: the local midnight before some times; with a clock, times that count in days are judged as well.
+        days: that whole days may count in, beside all days.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -148,27 +152,28 @@ def runs_on(states: Mapping[_Key, Waits], clock: Clock | None, midnight: Clock |
     plain: dict[_Key, Any] = {}
     usually: dict[_Key, Any] = {}
     for key, waits in judged.items():
-        found[key], plain[key], usually[key] = _by_itself(waits, clock, least, weight, half, parts[key], day)
+        found[key], plain[key], usually[key] = _by_itself(waits, clock, least, weight, half, parts[key], day, days or {})
         best[key] = plain[key] if found[key].on == "elapsed" and clock is not None else usually[key]
     if np.ptp(begun) <= AT_ONCE:
         return found
-    aged, to_the_day, in_periods = _told_by_age(begun, elapsed, least, weight, half, day)
+    waited = _Waited(born, begun, elapsed, weight, half)
+    aged, kind = _told_by_age(waited, least, day, days or {})
     if not surely(aged, np.concatenate(list(usually.values()))) or not surely(aged, np.concatenate(list(plain.values()))):
         return found
     apart = set()
     for key, part in parts.items():  # the rule may hold with terms of its own, as for what is urgent
-        own, *kind = _told_by_age(begun[part], elapsed[part], least, weight[part], half[part], None)
-        if not to_the_day and kind == [False, in_periods] and surely(own, aged[part]) and surely(own, best[key]):
+        own, of_its_own = _told_by_age(waited.some(part), least, None, days or {})
+        if not kind.to_the_day and of_its_own == kind and surely(own, aged[part]) and surely(own, best[key]):
             apart.add(key)
-            found[key] = _rule(begun, elapsed, least, weight, half, np.arange(len(born))[part], None, in_periods=in_periods)
+            found[key] = _rule(waited, least, np.arange(len(born))[part], None, kind, (days or {}).get(kind.days))
     rule = {key for key, part in parts.items() if key not in apart and not surely(best[key], aged[part])}
     if rule:
         kept = np.concatenate([np.arange(len(born))[part] for key, part in parts.items() if key in rule])
-        found |= dict.fromkeys(rule, _rule(begun, elapsed, least, weight, half, kept, day if to_the_day else None, in_periods=in_periods))
+        found |= dict.fromkeys(rule, _rule(waited, least, kept, day if kind.to_the_day else None, kind, (days or {}).get(kind.days)))
     return found
 
 
-def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, half: Any, part: slice, day: _InDays | None) -> tuple[Runs, Any, Any]:
+def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, half: Any, part: slice, day: _InDays | None, days: Days) -> tuple[Runs, Any, Any]:
     """What the waits in one state run on if not on the age, and the log density of each by the best law in plain time and by the usual one."""
     elapsed = (waits.until - waits.since)[waits.chosen]
     plain, runs = _by_wait(waits, None, least, half[part]), Runs("elapsed")
@@ -176,10 +181,11 @@ def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, ha
     if day is not None and surely(in_days := weight[part] * day.of_wait(weight, half, part), plain):
         plain, runs = in_days, Runs("elapsed", to_the_day=True)
     if elapsed.max() > DAY:
-        whole = Periods(np.zeros(len(elapsed)), elapsed, 0.0, weight[part], least.point)
-        if surely(in_periods := weight[part] * _crossed(whole.log_density, half[part]), plain):
-            law, rest = whole.laws(np.ones(len(elapsed), bool))
-            plain, runs = in_periods, Runs("elapsed", ages=law, rest=rest)
+        waited = _Waited(waits.since[waits.chosen], np.zeros(len(elapsed)), elapsed, weight[part], half[part])
+        if (found := _in_periods(waited, 0.0, least.point, days, plain)) is not None:
+            plain, name = found
+            law, rest = waited.periods(0.0, days.get(name)).laws(np.ones(len(elapsed), bool))
+            runs = Runs("elapsed", ages=law, rest=rest, days=name)
     if clock is None:
         return runs, plain, plain if runs.rest is None else usually
     runs, best = (runs, plain) if surely(plain, usually) else (Runs("working"), usually)
@@ -187,29 +193,80 @@ def _by_itself(waits: Waits, clock: Clock | None, least: _Least, weight: Any, ha
     return (Runs("working", soon=soon) if surely(mixed, best) else runs), plain, mixed if surely(mixed, best) else usually
 
 
-def _told_by_age(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, day: _InDays | None) -> tuple[Any, bool, bool]:
-    """Log density of each move by a law of the age, and whether this is one of days and hours, or of whole days."""
-    aged, to_the_day, in_periods = weight * _crossed(lambda learn: _of_age(begun, elapsed, least, weight, learn), half), False, False
+class _Waited(NamedTuple):
+    """Moves that are looked at together, by the case's arrival, the age at which the wait began, how long it took, for how many they stand, and the half of their case."""
+
+    born: Any
+    begun: Any
+    elapsed: Any
+    weight: Any
+    half: Any
+
+    def some(self, which: Any) -> _Waited:
+        """Of some of the moves."""
+        return _Waited(*(x[which] for x in self))
+
+    def periods(self, least: float, days: Calendar | None, point: tuple[float, float] | None = None) -> Periods:
+        """As whole days, all or those that count."""
+        if days is None:
+            return Periods(self.begun, self.elapsed, least, self.weight, point)
+        return working_days(self.born, self.begun, self.elapsed, self.weight, days, point)
+
+
+class _Kind(NamedTuple):
+    """Which law of the age."""
+
+    to_the_day: bool = False
+    in_periods: bool = False
+    days: str = ""
+    """Of periods, those that count."""
+
+
+def _in_periods(waited: _Waited, least: float, point: tuple[float, float] | None, days: Days, best: Any) -> tuple[Any, str] | None:
+    """Weighted log density of each move by whole days, and the calendar of those that count ("" if all do); None where they are not surely better than the best law so far.
+
+    Waits that count working days keep the hour on nearly all days, so that where all days tell nothing, none are looked for. Of an age that is not so: a least wait in working days has the hour of the answer.
+    """
+
+    def told(of: Calendar | None) -> Any:
+        return waited.weight * _crossed(waited.periods(least, of, point).log_density, waited.half)
+
+    plain = told(None)
+    ahead = surely(plain, best)
+    if not ahead and not waited.begun.any():
+        return None
+    counted = {name: told(of) for name, of in days.items()}
+    name = max(counted, key=lambda name: float(counted[name].sum()), default="")
+    if name and surely(counted[name], plain) and surely(counted[name], best):
+        return counted[name], name
+    return (plain, "") if ahead else None
+
+
+def _told_by_age(waited: _Waited, least: _Least, day: _InDays | None, days: Days) -> tuple[Any, _Kind]:
+    """Log density of each move by a law of the age, and which one this is."""
+    _, begun, elapsed, weight, half = waited
+    aged, kind = weight * _crossed(lambda learn: _of_age(begun, elapsed, least, weight, learn), half), _Kind()
     if day is not None and surely(told := weight * _crossed(lambda learn: day.of_age(least.wait, weight, learn), half), aged):
-        aged, to_the_day = told, True
-    if surely(told := weight * _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half), aged):
-        aged, to_the_day, in_periods = told, False, True
-    return aged, to_the_day, in_periods
+        aged, kind = told, _Kind(to_the_day=True)
+    if (found := _in_periods(waited, least.wait, least.point, days, aged)) is not None:
+        aged, kind = found[0], _Kind(in_periods=True, days=found[1])
+    return aged, kind
 
 
-def _rule(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any, kept: Any, day: _InDays | None, *, in_periods: bool) -> Runs:
+def _rule(waited: _Waited, least: _Least, kept: Any, day: _InDays | None, kind: _Kind, days: Calendar | None) -> Runs:
     """The law of the age that some moves teach."""
+    _, begun, elapsed, weight, _ = waited
     if day is not None:
         among = np.zeros(len(begun), bool)
         among[kept] = True
         shortest, law = day.ages(among, least, weight)
         return Runs("age", shortest, law, to_the_day=True)
-    if in_periods:
-        fixed = _fixed(begun[kept], elapsed[kept], least, weight[kept], half[kept])
+    if kind.in_periods:
+        fixed = _fixed(waited.some(kept), least, days)
         kept = kept[~_inside(elapsed[kept], fixed)]
-        whole = Periods(begun[kept], elapsed[kept], least.wait, weight[kept])
+        whole = waited.some(kept).periods(least.wait, days)
         law, rest = whole.laws(np.ones(len(kept), bool))
-        return Runs("age", whole.least, law, rest=rest, fixed=fixed)
+        return Runs("age", whole.least, law, rest=rest, fixed=fixed, days=kind.days)
     return Runs("age", least.wait, _ages(begun[kept], elapsed[kept], least, weight[kept]))
 
 
@@ -218,25 +275,27 @@ def _inside(elapsed: Any, fixed: tuple[tuple[float, float], ...]) -> Any:
     return np.any([(elapsed >= low) & (elapsed <= high) for low, high in fixed], axis=0) if fixed else np.zeros(len(elapsed), bool)
 
 
-def _fixed(begun: Any, elapsed: Any, least: _Least, weight: Any, half: Any) -> tuple[tuple[float, float], ...]:
+def _fixed(waited: _Waited, least: _Least, days: Calendar | None) -> tuple[tuple[float, float], ...]:
     """Waits beside the least one that a second timer makes, such as "30 days after the answer": points of the law of the wait.
 
     Only if the mixture of the two tells moves of the other half surely better than whole days of the age alone.
     """
+    _, _, elapsed, weight, half = waited
     order = np.argsort(elapsed, kind="stable")
     found = [(float(elapsed[order[a]]), float(elapsed[order[b - 1]])) for a, b in windows(elapsed[order], weight[order] / weight.sum(), len(elapsed))]
     fixed = tuple((low - least.grain, high + least.grain) for low, high in sorted(found) if low > least.wait + least.grain)
     inside = _inside(elapsed, fixed)
     if inside.sum() < LEAST_OF_GROUP or (~inside).sum() < LEAST_OF_GROUP:
         return ()
+    whole = waited.periods(least.wait, days, least.point)
     width = sum(high - low for low, high in fixed)  # one law of all fixed waits, flat in their windows
 
     def mixed(learn: Any) -> Any:
         share = (float(weight[learn & inside].sum()) + 0.5) / (float(weight[learn].sum()) + 1.0)
-        rest = Periods(begun, elapsed, least.wait, weight, least.point).log_density(learn & ~inside)
+        rest = whole.log_density(learn & ~inside)
         return np.log(np.where(inside, share / width, 0.0) + (1 - share) * np.exp(rest))
 
-    alone = _crossed(Periods(begun, elapsed, least.wait, weight, least.point).log_density, half)
+    alone = _crossed(whole.log_density, half)
     return fixed if surely(weight * _crossed(mixed, half), weight * alone) else ()
 
 
@@ -354,28 +413,6 @@ def _with_soon(waits: Waits, clock: Clock, least: _Least, half: Any, best: Any) 
     return found
 
 
-def least_wait(elapsed: Any) -> float:
-    """The wait that many moves take and hardly any undercuts, such as "15 days"; 0 where there is none.
-
-    Args:
-        elapsed: seconds, shape [n].
-
-    Example:
-        >>> least_wait(np.array([1296000.0] * 10 + [2000000.0, 2500000.0, 3000000.0])) / 86400
-        15.0
-    """
-    times = np.sort(elapsed[elapsed > AT_ONCE])
-    if len(times) < LEAST_PER_STATE // 8 or len(times) < (1 - EARLY) * len(elapsed):
-        return 0.0
-    held = np.searchsorted(times, times + float(times.mean()) / POINT_WIDTH, side="right") - np.arange(len(times))
-    points = np.flatnonzero(held >= max(2.0, POINT_MASS * len(times)))
-    if not len(points) or points[0] > EARLY * len(times):
-        return 0.0
-    best = points[points <= EARLY * len(times)]
-    first = int(best[np.argmax(held[best])])
-    return float(np.median(times[first : first + held[first]]))
-
-
 def _ages(begun: Any, elapsed: Any, least: _Least, weight: Any) -> tuple[Any, Any]:
     later = elapsed > least.wait + least.grain
     return reached((begun + elapsed)[later], weight[later], (begun + least.wait)[~later], weight[~later])
@@ -409,4 +446,4 @@ def _of_age(begun: Any, elapsed: Any, least: _Least, weight: Any, learn: Any) ->
     return np.where(early, math.log(undercut / wait), usual) if wait else usual
 
 
-__all__ = ["Runs", "Timing", "Waits", "least_wait", "runs_on"]
+__all__ = ["Days", "Runs", "Timing", "Waits", "runs_on"]

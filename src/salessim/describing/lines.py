@@ -178,7 +178,7 @@ def _who(t: Teller, _: str, s: Any) -> Told:
     if s.kind == "parallel":
         return t("the_branches")
     who = t("the_system") if s.kind == "automatic" else t("the_customer")
-    return t.clauses([who, t("runs_in", calendar=t.calendar(s.calendar)) if s.calendar else None])
+    return t.clauses([who, t("runs_in" if s.counts_in == "time" else "runs_in_days", calendar=t.calendar(s.calendar)) if s.calendar else None])
 
 
 def _time(t: Teller, _: str, s: Any) -> Told:
@@ -307,7 +307,7 @@ def _flat(t: Teller, said: Told) -> str | None:
 
 
 STEP_LINES = (
-    Line("title_who", ("by", "owner", "skill", "together_with", "calendar", "customer_hours"), _who),
+    Line("title_who", ("by", "owner", "skill", "together_with", "calendar", "counts_in", "customer_hours"), _who),
     Line("title_time", ("work", "automatic", "customer", "time_by_segment", "factor", "counts_from", "at_least"), _time),
     Line("title_branches", ("parallel", "count"), _branches),
     Line("title_duty", ("core", "adherence", "optional"), _duty),

@@ -35,7 +35,7 @@ _ZH: dict[str, str] = {
     "per_piece": "每篇带来", "lag": "滞后", "initial": "初始存量", "cost_per_piece": "每篇成本", "file": "文件", "time": "时间", "case": "案例", "always": "全天候", "rest": "其余", "none": "无",
     # steps
     "each": "每人属于", "owner": "案例负责人", "customer_hours": "客户时段", "days_of_month": "每月几日", "overrides": "核心步骤的例外", "reason": "理由", "allowed_by": "批准人", "removed": "已取消", "was": "原值", "missing": "缺失", "rules": "规则", "send": "派往",
-    "work": "人工时间", "automatic": "自动处理时间", "parallel": "并行", "counts_from": "起算时点", "at_least": "最短", "sets": "变更", "adherence": "执行率", "unless": "除非", "reminders": "提醒", "posted": "定时处理", "gather": "凑批",
+    "work": "人工时间", "automatic": "自动处理时间", "parallel": "并行", "counts_from": "起算时点", "at_least": "最短", "counts_in": "计时单位", "sets": "变更", "adherence": "执行率", "unless": "除非", "reminders": "提醒", "posted": "定时处理", "gather": "凑批",
     "takes": "占用名额", "gives_back": "归还名额", "silent": "不告而别", "attempt": "联系尝试", "serve_first": "优先公式", "versions": "推广版本", "time_by_segment": "分类型时间", "by": "人员",
     "skill": "技能", "together_with": "协同", "automation": "自动化", "queue": "排队规则", "hold": "预留", "patience_by_segment": "分类型耐心", "gives_up": "放弃后", "waiting_room": "候客上限",
     "core": "核心", "optional": "可选", "milestone": "里程碑", "activity": "日志中的活动", "spawns": "后续案例", "then": "之后", "to": "转到", "lost": "流失", "done": "结束", "join": "汇合", "when": "条件", "limit": "次数上限",

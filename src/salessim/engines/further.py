@@ -106,7 +106,7 @@ def decide_and_do(model: Model, state: State, slot, step, phase):
     )  # fmt: skip
     while True:
         verb, number, after = decide_fully(
-            model.rules, model.rare, model.formulas, phase, row, segment, visit, waited, age, now, who, drawn, facts
+            model.rules, model.rare, model.formulas, model.hours, phase, row, segment, visit, waited, age, now, who, drawn, facts
         )
         if verb == SET:
             marks.change(model.rare, model.formulas, row, visit, who, facts, state.marks, base)

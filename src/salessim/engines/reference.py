@@ -481,7 +481,7 @@ class Reference:
             case.value, case.cost, self.waiting_at(case.step), case.branch, case.lost_by, words[3], now, case.marks, 0, facts,
         )  # fmt: skip
         verb, number, after = _decide_fully(
-            model.rules, model.rare, model.formulas, phase, row, case.segment, visit, case.waited, now - case.born, now, who, words, facts
+            model.rules, model.rare, model.formulas, model.hours, phase, row, case.segment, visit, case.waited, now - case.born, now, who, words, facts
         )
         return verb, number, after, row
 

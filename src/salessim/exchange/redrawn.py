@@ -22,7 +22,7 @@ GOALS = ("to", "lost", "done", "join")
 _PERCENT = re.compile(r"(\d{1,3}(?:[.,]\d+)?)\s*[%％]")
 _QUEUE = ("patience", "patience_by_segment", "gives_up", "silent", "attempt")
 _ONLY_WORK = (*_QUEUE, "by", "owner", "customer_hours", "together_with", "skill", "automation", "waiting_room", "hold", "serve_first")
-_NOT = {"work": ("unless", "reminders", "posted", "gather", "calendar", "counts_from", "at_least"), "automatic": (*_ONLY_WORK, "reminders"), "customer": (*_ONLY_WORK, "posted", "gather", "takes")}
+_NOT = {"work": ("unless", "reminders", "posted", "gather", "calendar", "counts_from", "at_least", "counts_in"), "automatic": (*_ONLY_WORK, "reminders"), "customer": (*_ONLY_WORK, "posted", "gather", "takes")}
 """Fields that a step of a kind cannot have."""
 
 

@@ -252,7 +252,7 @@ class Calendar(_Part):
             public_holidays(self.holidays, 2026)
         return self
 
-    def intervals(self, start: dt.date, time_zone: str, horizon: int) -> Intervals:
+    def intervals(self, start: dt.date, time_zone: str, horizon: int, *, whole_days: bool = False) -> Intervals:
         """The working intervals in [0, horizon) in ticks since midnight of `start` in `time_zone`.
 
         Outages are not in it: they differ from run to run (`staff`). An overnight shift belongs to the day on which it starts; a holiday is a day on which no shift starts.
@@ -261,10 +261,16 @@ class Calendar(_Part):
             start: first day of the scenario.
             time_zone: IANA name of the scenario's clock.
             horizon: ticks.
-        """
-        return list(_intervals(content(self), start, time_zone, horizon))
+            whole_days: the days on which it opens, each from midnight to midnight, instead of its hours.
 
-    def _resolved(self, start: dt.date, time_zone: str, horizon: int) -> Intervals:
+        Example:
+            >>> office = Calendar(shifts=[Shift(days="Mon-Fri", hours="09:00-17:00")], closed=["2026-01-06"])
+            >>> [(a // (86_400 * SECOND), b // (86_400 * SECOND)) for a, b in office.intervals(dt.date(2026, 1, 5), "UTC", 9 * 86_400 * SECOND, whole_days=True)]
+            [(0, 1), (2, 5), (7, 9)]
+        """
+        return list(_intervals(content(self), start, time_zone, horizon, whole_days))
+
+    def _resolved(self, start: dt.date, time_zone: str, horizon: int, whole_days: bool) -> Intervals:
         origin = midnight(start, time_zone)
         here = zone(self.time_zone or time_zone)
         days = horizon // (86_400 * SECOND) + 3
@@ -284,15 +290,15 @@ class Calendar(_Part):
         for n in range(-2, days):
             date = start + dt.timedelta(days=n)
             todays = extra.get(date, [] if date in closed else weekly[date.weekday()])
-            for begin, end in todays:
+            for begin, end in [(0, 1440)] if whole_days and todays else todays:
                 found.append((_ticks(origin, date, begin, here), _ticks(origin, date, end, here)))
         return [(max(a, 0), min(b, horizon)) for a, b in merged(found) if b > 0 and a < horizon]
 
 
 @lru_cache(maxsize=256)
-def _intervals(calendar: Content, start: dt.date, time_zone: str, horizon: int) -> tuple[tuple[int, int], ...]:
+def _intervals(calendar: Content, start: dt.date, time_zone: str, horizon: int, whole_days: bool) -> tuple[tuple[int, int], ...]:
     """The intervals of a calendar, computed once for all scenarios that have it."""
-    return tuple(calendar.record._resolved(start, time_zone, horizon))
+    return tuple(calendar.record._resolved(start, time_zone, horizon, whole_days))
 
 
 def zone(name: str) -> ZoneInfo:

@@ -404,7 +404,7 @@ class Automation(Documented):
 
 KEPT_BY_VERSIONS = (
     "by", "owner", "customer_hours", "skill", "together_with", "queue", "priority", "hold", "waiting_room", "gather", "takes", "gives_back",
-    "milestone", "core", "cost", "serve_first", "calendar",
+    "milestone", "core", "cost", "serve_first", "calendar", "counts_in",
 )  # fmt: skip
 """Fields of a step that its versions have in common with it."""
 
@@ -443,6 +443,8 @@ class Step(Documented):
     """From when the time runs: what has passed since the case arrived is taken off, and a case that is older goes on at once."""
     at_least: Duration | None = None
     """Of a time that counts from the arrival: the visit lasts so long however old the case is."""
+    counts_in: Literal["time", "days"] = "time"
+    """What passes on the step's calendar: its open time, or whole days, from midnight to midnight, on which it opens at all."""
     sets: dict[Mark, FormulaText] = {}
     """New values of attributes at the end of a visit; all formulas see the values before."""
     adherence: Share | dict[Name, Share] = 1.0
@@ -559,10 +561,12 @@ class Step(Documented):
         if self.counts_from == "arrival":
             if kind not in ("automatic", "customer"):
                 raise ValueError(f"'counts_from: arrival' is for steps with 'automatic' or 'customer', not {kind!r}; put the deadline into a step of its own before this one")
-            if self.calendar is not None:
-                raise ValueError("'counts_from: arrival' counts all the time since the case arrived, so a 'calendar' cannot be kept; remove one of the two, or put the hours into a step that follows")
         elif self.at_least is not None:
             raise ValueError("'at_least' is what a visit lasts whose time counts from the case's arrival; add 'counts_from: arrival', or remove it")
+        if self.counts_in == "days" and kind not in ("automatic", "customer"):
+            raise ValueError(f"'counts_in: days' is for steps with 'automatic' or 'customer', not {kind!r}; put the deadline into a step of its own before this one")
+        if self.counts_in == "days" and self.calendar is None:
+            raise ValueError("'counts_in: days' counts the days on which a calendar opens, but there is none; add 'calendar', or remove it to count all days")
         if kind == "parallel":
             for field in ("factor", "time_by_segment", "calendar"):
                 if getattr(self, field) not in (None, {}):

@@ -97,7 +97,7 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     place = f"merge {first!r} and {second!r}"
     if a.versions or b.versions:
         raise ScenarioError(place, "one of them has versions", "write the merged step by hand and compare the two scenarios")
-    lost = [f for f in _ITS_OWN if getattr(b, f) not in (None, (), {}, 1.0, 0.0, False, "visit") and (f != "takes" or not set(b.takes) <= set(a.takes))]
+    lost = [f for f in _ITS_OWN if getattr(b, f) not in (None, (), {}, 1.0, 0.0, False, "visit", "time") and (f != "takes" or not set(b.takes) <= set(a.takes))]
     if lost:
         raise ScenarioError(place, f"what {second!r} does beside taking time ({', '.join(lost)}) would be gone", "write the merged step by hand and compare the two scenarios")
     if a.milestone and b.milestone and a.milestone != b.milestone:
@@ -143,7 +143,7 @@ def merge(data: Data, first: str, second: str, time: Any) -> None:
     _redirect(data, second, first)
 
 
-_ITS_OWN = ("sets", "unless", "reminders", "gather", "posted", "takes", "gives_back", "adherence", "optional", "factor", "counts_from", "at_least", "silent", "together_with")
+_ITS_OWN = ("sets", "unless", "reminders", "gather", "posted", "takes", "gives_back", "adherence", "optional", "factor", "counts_from", "at_least", "counts_in", "silent", "together_with")
 """What a step does, or is, that the first of two merged steps does not take over from the second."""
 
 

@@ -7,6 +7,7 @@ answers where both apply, which a test holds.
 from __future__ import annotations
 
 from salessim.durations import sample, ticks
+from salessim.hours import Hours, worked
 from salessim.jit import called, spliced
 from salessim.order import MOST_BRANCHES
 from salessim.stages.competing import first_end, own_time, reminded
@@ -57,7 +58,7 @@ def row_of(rare: Rare, step: int, enabled: int, who) -> int:
 
 
 @spliced
-def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segment, visit, waited, age, now, who, words, facts):
+def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, hours: Hours, phase, row, segment, visit, waited, age, now, who, words, facts):
     """As `stages.decide`, for any row; formulas look at `facts`, which the engine has brought up to date."""
     steps = rules.steps
     cell = row * steps.segments + segment
@@ -94,7 +95,7 @@ def decide_fully(rules: Rules, rare: Rare, formulas: Formulas, phase, row, segme
     if phase in (GATHERED, POSTED):
         time = own_time(rules.laws, formulas, steps.time[cell], rare.factor[row], words[0], facts)
         if rare.at_least[row] >= 0:
-            time = max(rare.at_least[row], time - age)
+            time = max(rare.at_least[row], time - worked(hours, rare.counts_on[row], now) + worked(hours, rare.counts_on[row], now - age))
         time, end = first_end(rules.laws, rare, row, visit, who, reminded(rare.remind_every[row], rare.remind_factor[row], rare.remind_most[row], time))
         return WAIT, time, (SETTING if end < 0 else BROKEN - end)
     if phase in (BEGIN, SILENT):

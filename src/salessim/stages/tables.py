@@ -89,6 +89,8 @@ class Rare(NamedTuple):
     """Formula that multiplies the time."""
     at_least: Table
     """What a visit lasts at least where the time counts from the case's arrival, so that its age is taken off; -1 elsewhere."""
+    counts_on: Table
+    """Calendar on which that age is counted."""
     asks: Table
     """1 where a case queues, for people or for a place of a limit."""
     first_end: Table

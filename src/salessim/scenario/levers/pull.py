@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from salessim.scenario.model import Scenario
 
 _LEVERS: TypeAdapter[Any] = TypeAdapter(dict[str, Lever])
-_TIMES_OF_CORE = frozenset({"work", "customer", "automatic", "time_by_segment", "automation", "factor", "counts_from", "at_least", "versions", "unless", "reminders", "adherence"})
+_TIMES_OF_CORE = frozenset({"work", "customer", "automatic", "time_by_segment", "automation", "factor", "counts_from", "at_least", "counts_in", "versions", "unless", "reminders", "adherence"})
 """What a lever that keeps every visit may change at a core step."""
 
 
