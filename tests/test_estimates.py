@@ -118,3 +118,18 @@ def test_a_calibrated_scenario_tells_ignorance_from_chance() -> None:
     results = replicate(scenario, replications=16, seed=1)
     assert {d.value: d.correlation for d in results.drivers("cycle_time")}["together times of think"] > 0.5  # most of a cycle is the customer's own time
     assert calibrate(log, holdout=0).scenario.uncertain == {}
+
+
+@pytest.mark.parametrize("mean", ["1 h", "40 days", "2 years"])
+def test_of_times_hardly_known_no_draw_is_longer_than_the_language_takes(mean: str) -> None:
+    """A way that three cases took, after waits that differ a thousandfold: the widest factor would make millions of years of it."""
+    steps = {"wait": {"customer": {"law": "lognormal", "mean": mean, "cv": 3}, "then": [{"done": True}]}}
+    plain: dict[str, Any] = {
+        "clock": {"start": "2026-01-05", "horizon": "4 weeks"}, "segments": {"all": {}}, "stages": {"lead": {"steps": steps}},
+        "channels": {"web": {"enters": "wait", "segments": {"all": 1}, "arrivals": {"rate": "9 per week"}}},
+    }  # fmt: skip
+    law = Scenario.parse(plain).steps["wait"].customer
+    assert law is not None
+    drawn = uncertain([Figure("steps.wait.customer", "wait", "h", law.mean / 3.6e9, 8.0, 3, 1.0)], {})
+    assert 0.3 < drawn["steps.wait.customer"]["factor"]["sigma"] <= 2
+    assert Scenario.parse(plain | {"uncertain": drawn}).uncertain

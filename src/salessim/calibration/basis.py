@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salessim.calibration.arrivals import Inflow
-from salessim.calibration.estimates import Figure, error_of_share
+from salessim.calibration.estimates import WIDEST, Figure, error_of_share
 from salessim.calibration.journey import Move
 from salessim.calibration.memory import State
 from salessim.calibration.patience import Patience
@@ -78,7 +78,7 @@ class Basis:
             found.append(Figure(f"steps.{name}.patience", f"patience at {name}", "h", step.patience.mean / HOUR, left.error, left.left, step.patience.mean / HOUR * left.left))
         if name in self.move_of and step.customer is not None and step.customer.mean > 0:
             move, mean = self.move_of[name], step.customer.mean / HOUR
-            found.append(Figure(f"steps.{name}.customer", name, "h", mean, move.spread / math.sqrt(max(1, move.count)), move.count, move.wait / 3600 * move.count))
+            found.append(Figure(f"steps.{name}.customer", name, "h", mean, min(WIDEST, move.spread / math.sqrt(max(1, move.count))), move.count, move.wait / 3600 * move.count))
         return found
 
     def shares(self, steps: Mapping[str, Mapping[str, Any]]) -> tuple[list[Figure], dict[str, float]]:
