@@ -4,8 +4,8 @@
 
 Prints how long each takes, how much faster two workers are than one, and whether the answers are the same to the last
 byte. Times mean something on a quiet machine with at least two processors; take a study of a minute or more. What the
-coordinator does, some eight seconds, no worker makes shorter; `--size 6` is a firm of six times the customers and people,
-whose runs take longer.
+coordinator does alone, some five seconds, no worker makes shorter; `--size 8` is a firm of eight times the customers and
+people, whose runs take longer.
 """
 
 from __future__ import annotations
