@@ -60,6 +60,7 @@ def test_what_is_learnt_is_what_was_there_on_that_date() -> None:
     found = calibrate(log, replications=19, seed=1)
     assert "Nobody came in from 2025-05-26 on" in found.assumptions[0]
     assert found.validation is not None
+    assert found.validation.left_out == found.assumptions[0]  # the page of the fit says it as well
     assert found.validation.main.until == pd.Timestamp("2025-05-26", tz="UTC")
     assert not [v.part for v in found.validation.main.verdicts if v.flagged and v.part in ("arrivals", "routing", "outcomes")]
     (channel,) = found.scenario.channels.values()

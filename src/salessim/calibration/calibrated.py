@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -107,7 +107,7 @@ def calibrate(
     checked = None
     if holdout:
         past = learner.over(start.date(), end, uncertain)
-        checked = validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress)
+        checked = replace(validate(past, log, split, learner.activity_of, seed=seed, replications=replications, workers=workers, progress=progress), left_out=left_out)
     if scenario is None:
         learner = learner_of(cut(log, end.tz_convert(log.about.time_zone).normalize().to_pydatetime()), name, holidays, from_today=True, causal_share=causal_share, whole_until=whole_until)
         scenario = learner.today(uncertain)
