@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import salessim as ss
 from salessim.calibration.clocks import Clock
 from salessim.calibration.history import cut
 from salessim.calibration.laws import of_points
-from salessim.calibration.learn import learner_of
+from salessim.calibration.learn import Learner, learner_of
 from salessim.calibration.rhythm import apart
 from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.importers.eventlog import WAITING
@@ -99,19 +100,24 @@ def test_points_are_the_law_itself() -> None:
     assert list(law["points"]) == ["0 %", "10 %", "10.01 %", "70 %", "70.01 %", "100 %"]
 
 
-def test_a_timer_that_keeps_the_hour_is_learnt_from_a_simulated_log() -> None:
-    """Tickets of office hours, closed by name 31, 33 or 44 days after they came in: never at night, and nobody waits for a morning."""
-    terms = {"0 %": "31 days", "50 %": "31 days", "50.01 %": "33 days", "80 %": "33 days", "80.01 %": "44 days", "100 %": "44 days"}
-    people = {"size": 3, "calendar": "office"}
+def closed_by_a_timer(points: dict[str, str], rate: str, closed: Sequence[str] = (), **deadline: str) -> tuple[ss.EventLog, Learner]:
+    """The ends of tickets of office hours that a timer closes after they came in, by somebody's name; and what is learnt from them.
+
+    Args:
+        points: quantiles of the time after which they are closed.
+        rate: of tickets.
+        closed: days on which the office is shut.
+        deadline: more about how the timer counts.
+    """
     truth = {
-        "name": "desk", "clock": {"start": "2026-01-05", "horizon": "300 days"}, "segments": {"all": {}}, "teams": {"desk": people, "clerks": {"size": 2, "calendar": "always"}},
-        "calendars": {"office": {"shifts": [{"days": "Mon-Fri", "hours": "08:00-17:00"}]}},
-        "channels": {"in": {"enters": "open", "segments": {"all": 1}, "arrivals": {"rate": "60 per week", "calendar": "office"}}},
+        "name": "desk", "clock": {"start": "2026-01-05", "horizon": "300 days"}, "segments": {"all": {}}, "teams": {"desk": {"size": 3, "calendar": "office"}, "clerks": {"size": 2, "calendar": "always"}},
+        "calendars": {"office": {"shifts": [{"days": "Mon-Fri", "hours": "08:00-17:00"}], "closed": list(closed)}},
+        "channels": {"in": {"enters": "open", "segments": {"all": 1}, "arrivals": {"rate": rate, "calendar": "office"}}},
         "stages": {"all": {"steps": {
             "open": {"work": "0 min", "by": ["desk"], "patience": "none", "then": [{"to": "think"}]},
             "think": {"customer": {"law": "gamma", "mean": "12 h", "cv": 0.9}, "calendar": "office", "then": [{"to": "answer"}]},
             "answer": {"work": "0 min", "by": ["desk"], "patience": "none", "then": [{"to": "rest"}]},
-            "rest": {"customer": {"law": "quantiles", "points": terms}, "counts_from": "arrival", "then": [{"to": "batch"}]},
+            "rest": {"customer": {"law": "quantiles", "points": points}, "counts_from": "arrival", **deadline, "then": [{"to": "batch"}]},
             "batch": {"customer": {"law": "uniform", "low": "0 min", "high": "15 min"}, "then": [{"to": "close"}]},
             "close": {"work": "0 min", "by": ["clerks"], "patience": "none", "then": [{"done": True}]},
         }}},
@@ -122,7 +128,12 @@ def test_a_timer_that_keeps_the_hour_is_learnt_from_a_simulated_log() -> None:
     frame = frame[~own | frame["ended"].isna()]
     frame = frame.assign(step=frame["step"].where(~own, WAITING), started=frame["started"].where(own))  # ends are all that is logged
     real = ss.EventLog(frame.reset_index(drop=True), replace(log.about, enabled_known=False))
-    learner = learner_of(cut(real, pd.Timestamp(log.about.end)))
+    return real, learner_of(cut(real, pd.Timestamp(log.about.end)))
+
+
+def test_a_timer_that_keeps_the_hour_is_learnt_from_a_simulated_log() -> None:
+    """Closed 31, 33 or 44 days after they came in: never at night, and nobody waits for a morning."""
+    real, learner = closed_by_a_timer({"0 %": "31 days", "50 %": "31 days", "50.01 %": "33 days", "80 %": "33 days", "80.01 %": "44 days", "100 %": "44 days"}, "60 per week")
     steps = {n: s for stage in learner.data["stages"].values() for n, s in stage["steps"].items()}
     rules = [s for s in steps.values() if s.get("counts_from") == "arrival"]
     assert rules

@@ -11,11 +11,9 @@ from scipy import special
 
 import salessim as ss
 from salessim.calibration.clocks import Clock
-from salessim.calibration.history import cut
-from salessim.calibration.learn import learner_of
 from salessim.calibration.timing import Runs, Waits, runs_on
 from salessim.calibration.workdays import counted_days
-from salessim.importers.eventlog import WAITING
+from tests.test_periods import closed_by_a_timer
 
 DAY, HOUR = 86_400.0, 3600.0
 START, END = (pd.Timestamp(t, tz="UTC") for t in ("2024-01-01", "2026-06-01"))  # both Mondays
@@ -121,27 +119,8 @@ def test_a_deadline_is_learnt_from_a_simulated_log_as_it_counts(working: bool) -
     """Tickets of office hours, closed by name 10 or 15 working days after they came in, or 14 or 21 days; holidays are found."""
     terms = ["10 days", "15 days"] if working else ["15 days", "23 days"]
     points = {"0 %": terms[0], "60 %": terms[0], "60.01 %": terms[1], "100 %": terms[1]}
-    deadline = {"counts_from": "arrival"} | ({"calendar": "office", "counts_in": "days"} if working else {})
-    truth = {
-        "name": "desk", "clock": {"start": "2026-01-05", "horizon": "300 days"}, "segments": {"all": {}}, "teams": {"desk": {"size": 3, "calendar": "office"}, "clerks": {"size": 2, "calendar": "always"}},
-        "calendars": {"office": {"shifts": [{"days": "Mon-Fri", "hours": "08:00-17:00"}], "closed": ["2026-04-06", "2026-05-14", "2026-08-10 to 2026-08-14"]}},
-        "channels": {"in": {"enters": "open", "segments": {"all": 1}, "arrivals": {"rate": "80 per week", "calendar": "office"}}},
-        "stages": {"all": {"steps": {
-            "open": {"work": "0 min", "by": ["desk"], "patience": "none", "then": [{"to": "think"}]},
-            "think": {"customer": {"law": "gamma", "mean": "12 h", "cv": 0.9}, "calendar": "office", "then": [{"to": "answer"}]},
-            "answer": {"work": "0 min", "by": ["desk"], "patience": "none", "then": [{"to": "rest"}]},
-            "rest": {"customer": {"law": "quantiles", "points": points}, **deadline, "then": [{"to": "batch"}]},
-            "batch": {"customer": {"law": "uniform", "low": "0 min", "high": "15 min"}, "then": [{"to": "close"}]},
-            "close": {"work": "0 min", "by": ["clerks"], "patience": "none", "then": [{"done": True}]},
-        }}},
-    }  # fmt: skip
-    log = ss.simulate(ss.Scenario.parse(truth), seed=4)
-    frame = log.frame.sort_values(["case", "enabled"], kind="stable")
-    own = frame["step"].isin(["think", "rest", "batch"])
-    frame = frame[~own | frame["ended"].isna()]
-    frame = frame.assign(step=frame["step"].where(~own, WAITING), started=frame["started"].where(own))  # ends are all that is logged
-    real = ss.EventLog(frame.reset_index(drop=True), replace(log.about, enabled_known=False))
-    learner = learner_of(cut(real, pd.Timestamp(log.about.end)))
+    counting = {"calendar": "office", "counts_in": "days"} if working else {}
+    real, learner = closed_by_a_timer(points, "80 per week", ["2026-04-06", "2026-05-14", "2026-08-10 to 2026-08-14"], **counting)
     steps = [s for stage in learner.data["stages"].values() for s in stage["steps"].values()]
     rules = [s for s in steps if s.get("counts_from") == "arrival"]
     assert rules
